@@ -1,0 +1,83 @@
+"""Holdfast: error recovery for programs that depend on other people's systems.
+
+```
+fault captured → classified (verdict) → decided (policy / strategy, with reasons) → performed → journal entry
+```
+
+This is the door. It imports nothing: each public name is looked up in its room when it is first asked for, so that a program which uses the
+policies alone pays for the policies alone. Names from rooms that need an extra say so when the extra is missing.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+# Type checkers know this name; importing `typing` for it would be most of what this module costs.
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    import os
+
+    from holdfast.errors import HoldfastError as HoldfastError
+    from holdfast.hold import Hold
+    from holdfast.settings import Settings as Settings
+
+__version__ = "0.1.0"
+
+__all__ = ["HoldfastError", "Settings", "__version__", "open"]
+
+# Public name → its room, and the extra whose packages that room needs (empty: none).
+_ROOMS: dict[str, tuple[str, str]] = {
+    "HoldfastError": ("holdfast.errors", ""),
+    "Settings": ("holdfast.settings", ""),
+}
+
+
+def open(  # noqa: A001 - as in gzip.open: it is read as holdfast.open
+    url: str | None = None, *, worker: bool = True, catalog: str | os.PathLike[str] | None = None
+) -> Hold:
+    """Opens a database for durable execution and returns the door to it: a context manager, safe to use from several threads.
+
+    `url` is the database, such as `sqlite:///jobs.db` or `postgresql://host/db`; without it, the setting `database.url` (a SQLite file below
+    `./.holdfast`). It is created or brought up to date when need be. `catalog` is a directory of catalog entries and beats the setting
+    `catalog.directory`. With `worker`, executions that this process starts are carried out in the background as long as it lives; without, start
+    them here and let `holdfast worker` processes do the work. On SQLite one process is the worker; others may start and watch.
+
+    Raises:
+        BadInput: the address, the catalog or a setting is wrong; all problems are listed.
+        MissingExtra: the packages for it are not installed.
+        StoreError: the database cannot be used.
+    """
+    opened: Hold = _find("holdfast.wiring", "open_hold", extra="durable", feature="open")(
+        url, worker=worker, catalog=None if catalog is None else str(catalog)
+    )
+    return opened
+
+
+def __getattr__(name: str) -> object:
+    """Finds a public name in its room.
+
+    Raises:
+        MissingExtra: the room needs packages that are not installed.
+    """
+    if name not in _ROOMS:
+        raise AttributeError(f"module 'holdfast' has no attribute {name!r}; its public names are: {', '.join(__all__)}")
+    room, extra = _ROOMS[name]
+    value = _find(room, name, extra=extra, feature=name)
+    globals()[name] = value
+    return value
+
+
+def _find(room: str, name: str, *, extra: str, feature: str):  # type: ignore[no-untyped-def]  # whatever the room has; callers know what that is
+    try:
+        return getattr(importlib.import_module(room), name)
+    except ModuleNotFoundError as error:
+        if not extra or (error.name or "").partition(".")[0] == "holdfast":
+            raise
+        from holdfast.errors import MissingExtra  # noqa: PLC0415 - only who misses something pays for the message
+
+        raise MissingExtra(f"holdfast.{feature}", extra) from error
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

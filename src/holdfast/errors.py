@@ -1,0 +1,240 @@
+"""Every exception Holdfast raises, in one tree.
+
+```
+HoldfastError
+├── BadInput                    what a user handed us cannot be used; lists every problem
+│   └── BadSettings             the same, for settings
+├── MissingExtra                an optional part of the distribution is not installed
+├── UnknownExecution            no execution has that id
+├── ExecutionConflict           the id is taken by an execution of something else
+├── QuestionClosed              nobody is waiting for that answer (any more)
+├── ActionNotRegistered         a plan names a Python action that this process does not have
+├── SecretKeyMissing            secrets cannot be sealed or opened here
+├── WorkerAlreadyRunning        another worker process owns this SQLite file
+└── StoreError                  the database cannot be used; nothing was lost
+    ├── StoreLocked             busy beyond the bound
+    ├── StoreFull               no room left on the device
+    ├── StoreReadOnly           the file or directory may not be written
+    ├── StoreNewer              written by a newer release
+    ├── StoreUnreachable        no connection
+    └── StoreCorrupt            not a database of ours, or damaged
+```
+
+A *fault* is something that went wrong in the user's world and is a value (see `holdfast.faults`); an *error* is one of these exceptions.
+Messages follow one pattern: what happened, why, what to do next. Facts are attributes as well as text; `slug` names the entry in
+`docs/reference/errors.md` and never changes. No message carries a secret, a payload or personal data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+__all__ = [
+    "ActionNotRegistered",
+    "BadInput",
+    "BadSettings",
+    "ExecutionConflict",
+    "HoldfastError",
+    "MissingExtra",
+    "Problem",
+    "QuestionClosed",
+    "SecretKeyMissing",
+    "StoreCorrupt",
+    "StoreError",
+    "StoreFull",
+    "StoreLocked",
+    "StoreNewer",
+    "StoreReadOnly",
+    "StoreUnreachable",
+    "UnknownExecution",
+    "WorkerAlreadyRunning",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing wrong with an input: where it stands, and what to do about it.
+
+    `source` is the file or argument it came from, `path` the place inside it (`actions[2].inputs.amount`; empty for the whole).
+    """
+
+    source: str
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        where = ": ".join(part for part in (self.source, self.path) if part)
+        return f"{where}: {self.message}" if where else self.message
+
+
+class HoldfastError(Exception):
+    """The root of every error of ours; catch it to catch them all.
+
+    `slug` is stable across releases and names the entry in `docs/reference/errors.md`.
+    """
+
+    slug: ClassVar[str] = "holdfast-error"
+
+
+class BadInput(HoldfastError):
+    """Something handed to Holdfast cannot be used; `problems` lists everything that is wrong with it, not only the first."""
+
+    slug = "bad-input"
+
+    def __init__(self, problems: tuple[Problem, ...] | list[Problem]) -> None:
+        self.problems = tuple(problems)
+        assert self.problems, "a refusal needs a reason"
+        count = len(self.problems)
+        head = "1 problem" if count == 1 else f"{count} problems"
+        super().__init__(
+            "\n".join([f"{head}:", *(f"  {problem}" for problem in self.problems)])
+            if count > 1
+            else str(self.problems[0])
+        )
+
+
+class BadSettings(BadInput):
+    """One or more settings are out of range, unknown or of the wrong type."""
+
+    slug = "bad-settings"
+
+
+class MissingExtra(HoldfastError):
+    """A feature needs an optional part of the distribution that is not installed; `extra` names it."""
+
+    slug = "missing-extra"
+
+    def __init__(self, feature: str, extra: str) -> None:
+        self.feature = feature
+        self.extra = extra
+        super().__init__(
+            f"{feature} needs packages that are not installed. Install them with: pip install 'holdfast[{extra}]'"
+        )
+
+
+class UnknownExecution(HoldfastError):
+    """No execution in this database has the id `execution_id`."""
+
+    slug = "unknown-execution"
+
+    def __init__(self, execution_id: str) -> None:
+        self.execution_id = execution_id
+        super().__init__(f"No execution {execution_id!r} in this database. List them with: holdfast executions list")
+
+
+class ExecutionConflict(HoldfastError):
+    """An execution with the id `execution_id` exists, but was started from another plan."""
+
+    slug = "execution-conflict"
+
+    def __init__(self, execution_id: str) -> None:
+        self.execution_id = execution_id
+        super().__init__(
+            f"Execution {execution_id} exists and was started from a different plan or different definitions; a running plan never changes."
+            " Use another id, or leave the id out to start a new execution."
+        )
+
+
+class QuestionClosed(HoldfastError):
+    """Nobody waits for this answer: it was given already, it timed out, or it was never asked."""
+
+    slug = "question-closed"
+
+    def __init__(self, execution_id: str, action_id: str | None) -> None:
+        self.execution_id = execution_id
+        self.action_id = action_id
+        of = f"action {action_id!r} of execution {execution_id}" if action_id else f"execution {execution_id}"
+        super().__init__(
+            f"No open question about {of}: it was answered, it ended, or it was never asked. See: holdfast why {execution_id}"
+        )
+
+
+class ActionNotRegistered(HoldfastError):
+    """A plan names a Python action that no function in this process was registered for; `action` is its name."""
+
+    slug = "action-not-registered"
+
+    def __init__(self, action: str) -> None:
+        self.action = action
+        super().__init__(
+            f"No function is registered for the action {action!r}. Import its module first: holdfast worker --import your.module"
+        )
+
+
+class SecretKeyMissing(HoldfastError):
+    """Secrets at rest can be neither sealed nor opened, because there is no key or it is the wrong one."""
+
+    slug = "secret-key-missing"
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(f"Secrets cannot be sealed or opened: {why}. Set HOLDFAST_SECRET_KEY to the deployment's key.")
+
+
+class WorkerAlreadyRunning(HoldfastError):
+    """Another process already works on this SQLite file; one file has one worker."""
+
+    slug = "worker-already-running"
+
+    def __init__(self, path: str, pid: int | None) -> None:
+        self.path = path
+        self.pid = pid
+        who = f"process {pid}" if pid else "another process"
+        super().__init__(
+            f"{path} is being worked on by {who}: a SQLite file has one worker. Wait for it, end it, or use PostgreSQL for several workers."
+        )
+
+
+class StoreError(HoldfastError):
+    """The database cannot be used right now; whatever was committed is safe. `url` never contains a password."""
+
+    slug = "store-error"
+    advice: ClassVar[str] = "Check the database and run the command again."
+
+    def __init__(self, url: str, why: str) -> None:
+        self.url = url
+        self.why = why
+        super().__init__(f"{url}: {why}. Nothing that was committed is lost. {self.advice}")
+
+
+class StoreLocked(StoreError):
+    """Somebody held the database longer than we may wait."""
+
+    slug = "store-locked"
+    advice = "End the program that holds it, then run the command again."
+
+
+class StoreFull(StoreError):
+    """There is no room left where the database stands."""
+
+    slug = "store-full"
+    advice = "Free some disk space, then run the command again; work goes on where it stopped."
+
+
+class StoreReadOnly(StoreError):
+    """The database or its directory may not be written by this user."""
+
+    slug = "store-read-only"
+    advice = "Give this user the right to write the file and its directory, or choose another with --db."
+
+
+class StoreNewer(StoreError):
+    """The database was written by a newer release of Holdfast, which this one must not touch."""
+
+    slug = "store-newer"
+    advice = "Upgrade Holdfast here, or open another database with --db."
+
+
+class StoreUnreachable(StoreError):
+    """No connection to the database server."""
+
+    slug = "store-unreachable"
+    advice = "Check the address and that the server runs; the work goes on when it is back."
+
+
+class StoreCorrupt(StoreError):
+    """The file is not a database, is damaged, or belongs to another program."""
+
+    slug = "store-corrupt"
+    advice = "Choose another file with --db, or restore this one from a backup."

@@ -1,0 +1,32 @@
+"""The door of the package: public names are found lazily, and a missing extra is named."""
+
+from __future__ import annotations
+
+import pytest
+
+import holdfast
+from holdfast.errors import MissingExtra
+
+
+def test_every_public_name_can_be_found() -> None:
+    """Whatever `__all__` promises is there."""
+    found = {name: getattr(holdfast, name) for name in holdfast.__all__}
+
+    assert set(holdfast.__all__) == set(found)
+    assert set(holdfast.__all__) <= set(dir(holdfast))
+
+
+def test_an_unknown_name_is_an_attribute_error_that_lists_the_names() -> None:
+    """A misspelt name is answered with the names that exist."""
+    with pytest.raises(AttributeError, match="HoldfastError"):
+        holdfast.__getattr__("HoldfastEror")
+
+
+def test_a_missing_package_is_named_by_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name whose room needs an extra says which one."""
+    monkeypatch.setitem(holdfast._ROOMS, "Anything", ("package_that_is_not_there", "durable"))
+
+    with pytest.raises(MissingExtra) as caught:
+        holdfast.__getattr__("Anything")
+
+    assert "durable" == caught.value.extra

@@ -1,0 +1,92 @@
+"""Errors: one tree, stable slugs, facts as attributes, messages that say what to do."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+
+import pytest
+
+from holdfast import errors
+from holdfast.errors import BadInput, BadSettings, HoldfastError, MissingExtra, Problem, StoreError
+
+CLASSES = [value for name in errors.__all__ if issubclass(value := getattr(errors, name), HoldfastError)]
+STORE = [kind for kind in CLASSES if issubclass(kind, StoreError)]
+
+# One of each kind, to look at its message.
+SAMPLES: dict[str, Callable[[], HoldfastError]] = {
+    "bad-input": lambda: BadInput([Problem(source="plan.json", path="actions[0]", message="is missing. Add it.")]),
+    "bad-settings": lambda: BadSettings([Problem(source="argument", path="worker.speed", message="Leave it out.")]),
+    "missing-extra": lambda: MissingExtra("The command line", "durable"),
+    "unknown-execution": lambda: errors.UnknownExecution("e1"),
+    "execution-conflict": lambda: errors.ExecutionConflict("e1"),
+    "question-closed": lambda: errors.QuestionClosed("e1", "a1"),
+    "action-not-registered": lambda: errors.ActionNotRegistered("crm.create"),
+    "secret-key-missing": lambda: errors.SecretKeyMissing("there is no key"),
+    "worker-already-running": lambda: errors.WorkerAlreadyRunning("holdfast.db", 7),
+    **{kind.slug: lambda kind=kind: kind("sqlite:///holdfast.db", "it is busy") for kind in STORE},
+}
+
+
+def test_all_errors_are_public_and_in_one_tree() -> None:
+    """Catching HoldfastError catches every error of ours, and each of them can be imported."""
+    defined = {
+        name for name, value in vars(errors).items() if inspect.isclass(value) and value.__module__ == errors.__name__
+    }
+
+    assert defined == set(errors.__all__)
+    assert {"Problem"} == defined - {kind.__name__ for kind in CLASSES}
+
+
+def test_every_slug_is_taken_once() -> None:
+    """A slug names exactly one kind of error."""
+    slugs = [kind.slug for kind in CLASSES]
+
+    assert len(slugs) == len(set(slugs))
+    assert all(kind is HoldfastError or "slug" in vars(kind) for kind in CLASSES)
+
+
+def test_the_samples_are_complete() -> None:
+    """No kind of error escapes the look at its message."""
+    assert {kind.slug for kind in CLASSES} - {"holdfast-error"} == set(SAMPLES)
+
+
+@pytest.mark.parametrize("slug", sorted(SAMPLES))
+def test_every_message_says_what_to_do(slug: str) -> None:
+    """Each message ends with something that its reader can do."""
+    message = str(SAMPLES[slug]())
+
+    assert any(
+        word in message
+        for word in ("Add ", "Leave ", "Install ", "List ", "Use ", "See", "Import ", "Set ", "Wait ", "Check ", "End ", "Free ",
+                     "Give ", "Upgrade ", "Choose ")
+    )  # fmt: skip
+
+
+def test_lists_every_problem_of_an_input() -> None:
+    """A refusal shows all that is wrong, not only the first."""
+    error = BadInput(
+        [
+            Problem(source="plan.json", path="actions[0].id", message="is missing."),
+            Problem(source="plan.json", path="", message="has no name."),
+        ]
+    )
+
+    assert "2 problems:\n  plan.json: actions[0].id: is missing.\n  plan.json: has no name." == str(error)
+
+
+def test_a_refusal_needs_a_reason() -> None:
+    """An empty list of problems is a mistake of ours, not a refusal."""
+    with pytest.raises(AssertionError, match="reason"):
+        BadInput([])
+
+
+@pytest.mark.parametrize("slug", sorted(SAMPLES))
+def test_facts_are_attributes_as_well_as_text(slug: str) -> None:
+    """What a message tells a person, an attribute tells a program."""
+    error = SAMPLES[slug]()
+    arguments = set(inspect.signature(type(error).__init__).parameters) - {"self"}
+
+    missing = {name for name in arguments if not hasattr(error, name)}
+
+    assert set() == missing

@@ -1,0 +1,1 @@
+"""Comparison of `holdfast.contract` with the real zod: see the README beside this file."""
