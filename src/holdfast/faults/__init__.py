@@ -1,0 +1,1 @@
+"""Faults: what went wrong in the world of the user, as values."""

@@ -1,0 +1,286 @@
+"""Classification: a fault becomes a verdict, by the first rule that knows it.
+
+The order is fixed: what the action's author foresaw (`knownErrors`) → what the catalog knows of the API → the generic
+reading of statuses, obvious codes and exceptions. The rule that decided is named in the verdict, the other rules that
+matched are kept as runners-up. Pure: same fault and rules, same verdict; it knows no clock, no database and no wire
+format.
+
+A rule decides the *category*. Whether the side effect happened is never a matter of words alone: a fault on the way
+(a timeout, a reset) keeps the outcome of its phase, whatever a pattern made of its message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from holdfast.faults.delays import number_of, reset_after_s, retry_after_s
+from holdfast.faults.evidence import Evidence, is_error_type, is_json_type, read_evidence
+from holdfast.faults.exceptions import read_exception
+from holdfast.faults.fault import BodyKind, Fault, Phase
+from holdfast.faults.fingerprint import fingerprint
+from holdfast.faults.reading import Reading
+from holdfast.faults.redact import redact_text
+from holdfast.faults.rules import ApiRules, ErrorMapping, KnownError, Quirks, RateLimitRules
+from holdfast.faults.statuses import is_long_window, read_status
+from holdfast.faults.taxonomy import ErrorCategory
+from holdfast.faults.traits import LABEL_PRIORITIES, family_of, traits_of
+from holdfast.faults.verdict import Outcome, Verdict
+
+_NO_QUIRKS = Quirks()
+_EXTRACT_MAX_CHARS = 160
+_RUNNERS_UP_MAX = 5
+_THROTTLED = frozenset({ErrorCategory.RATE_LIMIT_BURST, ErrorCategory.RATE_LIMIT_DAILY})
+_REFUSED = _THROTTLED | {
+    ErrorCategory.AUTH_EXPIRED,
+    ErrorCategory.AUTH_INVALID,
+    ErrorCategory.API_ENDPOINT_REMOVED,
+    ErrorCategory.VALIDATION_FAILED,
+}
+"""Categories of answers that say: I did not do it. The state of a record may have been changed by this very call, so it is not among them."""
+
+
+def examine(
+    fault: Fault,
+    *,
+    known_errors: Sequence[KnownError] = (),
+    api: ApiRules | None = None,
+    expects_json: bool = False,
+    secrets: Sequence[str] = (),
+) -> Verdict | None:
+    """Judge a captured answer: `None` when it is a success, else its verdict.
+
+    A 2xx is a failure when it was cut, is larger than the API ever answers, promises JSON and holds none, comes as
+    the API's content type for errors, or (for an API known to do so) describes an error in its body. Arguments as in
+    `classify`.
+
+    Args:
+        fault: what was captured.
+        known_errors: the action's own rules.
+        api: the catalog's rules of this API.
+        expects_json: the caller cannot use any other body, not even an empty one.
+        secrets: values to keep out of the verdict.
+    """
+    if (
+        fault.phase is Phase.ANSWER
+        and fault.status is not None
+        and 200 <= fault.status < 300
+        and _is_success(fault, api, expects_json=expects_json)
+    ):
+        return None
+    return classify(fault, known_errors=known_errors, api=api, secrets=secrets)
+
+
+def classify(
+    fault: Fault, *, known_errors: Sequence[KnownError] = (), api: ApiRules | None = None, secrets: Sequence[str] = ()
+) -> Verdict:
+    """Classify a failure; every fault gets a verdict.
+
+    Args:
+        fault: what was captured, known to be a failure (see `examine` for answers that may be none).
+        known_errors: the action's `knownErrors`, compiled, first match first; their order is the author's.
+        api: the catalog's rules of this API, if it has an entry.
+        secrets: exact values to keep out of the verdict's words.
+    """
+    evidence = read_evidence(fault, quirks=api.quirks if api else _NO_QUIRKS)
+    generic = _read_generic(fault, evidence)
+    matched = [*_declared(evidence, known_errors), *(_of_catalog(fault, evidence, api) if api else ()), generic]
+    best = matched[0]
+    wait_s = _wait_s(fault, evidence, api, best)
+    if best is generic or best.limit is not None:
+        best = _windowed(best, evidence, wait_s=wait_s)
+    return _verdict(fault, evidence, best, generic=generic, wait_s=wait_s, runners_up=matched[1:], secrets=secrets)
+
+
+# --- is it a failure at all? ---
+
+
+def _is_success(fault: Fault, api: ApiRules | None, *, expects_json: bool) -> bool:
+    quirks = api.quirks if api else _NO_QUIRKS
+    if quirks.response_size_max_bytes is not None and fault.body_size_bytes > quirks.response_size_max_bytes:
+        return False
+    if fault.method == "HEAD" or (fault.status == 204 and quirks.empty_response_on_204):
+        return True
+    if is_error_type(fault.content_type, quirks=quirks):
+        return False
+    if api is not None and quirks.success_with_error_body and _describes_error(fault, api):
+        return False
+    if fault.body_kind is BodyKind.EMPTY:
+        return not expects_json and fault.status != 204
+    return fault.body_kind is BodyKind.JSON or not (expects_json or is_json_type(fault.content_type, quirks=quirks))
+
+
+def _describes_error(fault: Fault, api: ApiRules) -> bool:
+    evidence = read_evidence(fault, quirks=api.quirks)
+    return evidence.says_error or next(_of_catalog(fault, evidence, api), None) is not None
+
+
+# --- the rules, in order ---
+
+
+def _declared(evidence: Evidence, known_errors: Sequence[KnownError]) -> Iterator[Reading]:
+    for index, known in enumerate(known_errors):
+        if known.pattern.is_in(evidence.text):
+            yield Reading(category=known.category, rule=f"known-error[{index}]", suggestion=known.suggestion)
+
+
+def _of_catalog(fault: Fault, evidence: Evidence, api: ApiRules) -> Iterator[Reading]:
+    for index, mapping in enumerate(api.mappings):
+        if _mapping_holds(mapping, fault, evidence):
+            rule = f"catalog:{api.api_id}/error-mappings[{index}]"
+            yield Reading(category=mapping.category, rule=rule, retryable=mapping.retryable, backoff=mapping.backoff)
+    limits = api.rate_limiting
+    if limits is not None and _is_throttled(fault, evidence, limits):
+        rule = f"catalog:{api.api_id}/rate-limiting"
+        limit = next(iter(fault.header_values(limits.limit_header)), "") if limits.limit_header else ""
+        yield Reading(category=ErrorCategory.RATE_LIMIT_BURST, rule=rule, backoff=limits.backoff, limit=limit[:20])
+
+
+def _mapping_holds(mapping: ErrorMapping, fault: Fault, evidence: Evidence) -> bool:
+    """Whether every condition holds. A success is touched only by rules that name its status, or when its body says that it is none."""
+    if mapping.status is None:
+        succeeded = fault.status is not None and fault.status < 300
+        if succeeded and not evidence.says_error:
+            return False
+    elif mapping.status != fault.status:
+        return False
+    if mapping.header is not None and not any(
+        mapping.header.pattern.is_in(value) for value in fault.header_values(mapping.header.name)
+    ):
+        return False
+    return mapping.pattern is None or mapping.pattern.is_in(evidence.text)
+
+
+def _is_throttled(fault: Fault, evidence: Evidence, limits: RateLimitRules) -> bool:
+    if fault.status is None:
+        return False
+    failed = fault.status >= 300 or evidence.says_error
+    if failed and any(pattern.is_in(evidence.text) for pattern in limits.body_patterns):
+        return True
+    if fault.status not in limits.status_codes or fault.status < 300:
+        return False
+    return fault.status == 429 or not (limits.headers or limits.body_patterns) or _has_limit_header(fault, limits)
+
+
+def _has_limit_header(fault: Fault, limits: RateLimitRules) -> bool:
+    remaining = (limits.remaining_header or "").lower()
+    if remaining and _is_used_up(fault, remaining):
+        return True
+    return any(name.lower() != remaining and fault.header_values(name) for name in limits.headers)
+
+
+def _is_used_up(fault: Fault, remaining_header: str) -> bool:
+    return any(number_of(value.strip()) == 0 for value in fault.header_values(remaining_header))
+
+
+def _read_generic(fault: Fault, evidence: Evidence) -> Reading:
+    if _has_spoken(fault):
+        return read_status(fault, evidence)
+    if not fault.exception_lineage:
+        # An answer that was never read to its end: its status promised something, and nobody knows what the rest said.
+        return Reading(category=ErrorCategory.API_RESPONSE_MALFORMED, rule="generic:body-cut", outcome=Outcome.UNKNOWN)
+    meaning = read_exception(fault.exception_lineage, fault.exception_chain, message=fault.message)
+    return Reading(
+        category=meaning.category,
+        rule=meaning.rule,
+        retryable=meaning.retryable,
+        outcome=meaning.outcome,
+        health=meaning.health,
+    )
+
+
+def _has_spoken(fault: Fault) -> bool:
+    """Whether the other side gave its answer: a whole one, or a status that says no, for which the rest of the body does not matter."""
+    return fault.status is not None and (fault.phase is Phase.ANSWER or fault.status >= 300)
+
+
+# --- from the winning reading to the verdict ---
+
+
+def _wait_s(fault: Fault, evidence: Evidence, api: ApiRules | None, reading: Reading) -> float | None:
+    """The stated wait: the header made for it, else the body, else (when throttled) the moment at which the API's limit opens again."""
+    stated = retry_after_s(fault)
+    if stated is not None or reading.category not in _THROTTLED:
+        return stated
+    if evidence.retry_after_s is not None:
+        return evidence.retry_after_s
+    limits = api.rate_limiting if api else None
+    if limits is None or limits.reset_header is None or limits.reset_format is None:
+        return None
+    some_left = (
+        limits.remaining_header
+        and fault.header_values(limits.remaining_header)
+        and not _is_used_up(fault, limits.remaining_header)
+    )
+    return None if some_left else reset_after_s(fault, header=limits.reset_header, reset_format=limits.reset_format)
+
+
+def _windowed(reading: Reading, evidence: Evidence, *, wait_s: float | None) -> Reading:
+    """Tell a long window from a short one, where the rule itself did not say which."""
+    if reading.category is ErrorCategory.RATE_LIMIT_BURST and is_long_window(evidence, wait_s=wait_s):
+        return replace(reading, category=ErrorCategory.RATE_LIMIT_DAILY)
+    return reading
+
+
+def _outcome(fault: Fault, reading: Reading, generic: Reading) -> Outcome:
+    """A rule that says "refused" is believed about a whole answer; everything else follows the evidence of the attempt."""
+    assert generic.outcome is not None, "the generic reading always has an outcome"
+    if reading is generic or not _has_spoken(fault) or fault.status is None:
+        return generic.outcome
+    if reading.category in _REFUSED:
+        return Outcome.NOT_EXECUTED
+    if fault.status < 300:
+        return Outcome.UNKNOWN
+    return generic.outcome
+
+
+def _verdict(
+    fault: Fault,
+    evidence: Evidence,
+    best: Reading,
+    *,
+    generic: Reading,
+    wait_s: float | None,
+    runners_up: Sequence[Reading],
+    secrets: Sequence[str],
+) -> Verdict:
+    traits = traits_of(best.category)
+    retryable = traits.retryable if best.retryable is None else best.retryable
+    code = None if evidence.code is None else redact_text(evidence.code, secrets=secrets)
+    message = _message(fault, evidence, code=code, limit=best.limit, secrets=secrets)
+    return Verdict(
+        category=best.category,
+        family=family_of(best.category, retryable=retryable),
+        labels=tuple(sorted(traits.labels, key=LABEL_PRIORITIES.__getitem__)),
+        retryable=retryable,
+        health=best.health or traits.health,
+        outcome=_outcome(fault, best, generic),
+        retry_after_s=wait_s,
+        message=message,
+        code=code,
+        status=fault.status,
+        suggestion=best.suggestion,
+        api_id=fault.api_id,
+        credential=fault.credential,
+        fingerprint=fingerprint(
+            best.category, fault.api_id or fault.operation, message=message, status=fault.status, code=code
+        ),
+        rule=best.rule,
+        backoff=best.backoff,
+        runners_up=tuple(reading.rule for reading in runners_up[:_RUNNERS_UP_MAX]),
+    )
+
+
+def _message(fault: Fault, evidence: Evidence, *, code: str | None, limit: str | None, secrets: Sequence[str]) -> str:
+    """One short line: the status and code or the kind of exception, then a bounded and redacted extract of its own words."""
+    if fault.status is not None:
+        head = f"HTTP {fault.status}" + (f" {code}" if code else "")
+        words = evidence.message or ""
+    else:
+        head = (fault.exception_type or "fault").rpartition(".")[2]
+        words = fault.message
+    # Redacted before it is cut: half a secret would not be recognised.
+    line = " ".join(redact_text(words[: 8 * _EXTRACT_MAX_CHARS], secrets=secrets).split())
+    extract = line if len(line) <= _EXTRACT_MAX_CHARS else line[: _EXTRACT_MAX_CHARS - 1] + "…"
+    tail = f" (limit {limit})" if limit else ""
+    return (f"{head}: {extract}" if extract else head) + tail

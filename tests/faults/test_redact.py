@@ -1,0 +1,140 @@
+"""Nothing secret comes to rest."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, strategies as st
+
+from holdfast.faults.redact import redact_body, redact_headers, redact_text, redact_url
+
+R = "[redacted]"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Authorization",
+        "cookie",
+        "Set-Cookie",
+        "X-Api-Key",
+        "Proxy-Authorization",
+        "x-auth-token",
+        "client-secret",
+        "My-Password",
+    ],
+)
+def test_takes_out_the_headers_that_carry_credentials(name: str) -> None:
+    """The name stays, the value goes."""
+    assert ((name, R), ("Accept", "text/html")) == redact_headers([(name, "abc"), ("Accept", "text/html")])
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        pytest.param("to https://u:p@h/x", f"to https://{R}@h/x", id="userinfo"),
+        pytest.param("Bearer abc.def-123", f"Bearer {R}", id="bearer"),
+        pytest.param("the token expired", "the token expired", id="words-stay"),
+        pytest.param("api_key=abc&x=1", f"api_key={R}&x=1", id="pair"),
+        pytest.param('{"password": "a b", "x": 1', f'{{"password": {R}, "x": 1', id="cut-json"),
+        pytest.param("eyJhbGciOi.eyJzdWIi.sig", R, id="jwt"),
+        pytest.param("No such key sk_live_4eC39HqLyjWDarjtT1", f"No such key {R}", id="known-form"),
+        pytest.param("run 0123456789abcdef0123456789abcdef", f"run {R}", id="long-run"),
+        pytest.param(
+            "id 123e4567-e89b-12d3-a456-426614174000", "id 123e4567-e89b-12d3-a456-426614174000", id="uuids-stay"
+        ),
+        pytest.param("mail to ada@example.com", "mail to [email]", id="mail"),
+    ],
+)
+def test_takes_token_like_text_out(text: str, clean: str) -> None:
+    """What looks like a credential goes, what a person needs to understand the line stays."""
+    assert clean == redact_text(text)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [pytest.param("p/w d", id="plain"), pytest.param("p%2Fw%20d", id="percent"), pytest.param("p%2Fw+d", id="form")],
+)
+def test_takes_exact_secrets_out_in_every_spelling(form: str) -> None:
+    """A known secret goes wherever it stands, also percent-encoded."""
+    assert f"see {R}!" == redact_text(f"see {form}!", secrets=("p/w d", "p/w"))
+
+
+def test_takes_secret_query_values_out() -> None:
+    """Query and fragment keep their names, and harmless values."""
+    assert f"https://h/a?access_token={R}&q=1&sig={R}#id_token={R}" == redact_url(
+        "https://h/a?access_token=x&q=1&sig=y#id_token=z"
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "clean"),
+    [
+        pytest.param(
+            {"a": {"token": "x", "n": 1}, "b": ["Bearer abc12345."]},
+            "application/json",
+            {"a": {"token": R, "n": 1}, "b": [f"Bearer {R}"]},
+            id="nested",
+        ),
+        pytest.param(
+            {"secrets": {"deep": 1}, "key": None, "has_token": True},
+            "application/json",
+            {"secrets": R, "key": None, "has_token": True},
+            id="whole-subtree",
+        ),
+        pytest.param([4711, 1], None, [R, 1], id="exact-number"),
+    ],
+)
+def test_reads_json_by_its_structure(body: object, content_type: str | None, clean: object) -> None:
+    """Values under secret names go, at any depth, whole subtrees included."""
+    assert clean == json.loads(redact_body(json.dumps(body).encode(), content_type, secrets=("4711",)))
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "clean"),
+    [
+        pytest.param(
+            b"grant=a&refresh_token=b&c=",
+            "application/x-www-form-urlencoded",
+            f"grant=a&refresh_token={R}&c=",
+            id="form",
+        ),
+        pytest.param(b"\x00\x01", "image/png", "[2 bytes of image/png]", id="binary"),
+        pytest.param(b"\x00", None, "[1 bytes of binary data]", id="unknown-binary"),
+        pytest.param(b'{"token": "abc', "application/json", f'{{"token": {R}', id="broken-json"),
+        pytest.param(b"", None, "", id="empty"),
+    ],
+)
+def test_reads_other_bodies(body: bytes, content_type: str | None, clean: str) -> None:
+    """Forms by their pairs, broken JSON as text, binary data as its size."""
+    assert clean == redact_body(body, content_type)
+
+
+def test_cuts_after_redacting() -> None:
+    """A body is cut to the limit, and says how large it was."""
+    assert "aaaaa… [50 bytes]" == redact_body(b"a" * 50, None, limit=5)
+
+
+@given(st.integers(min_value=65_400, max_value=65_560), st.integers(min_value=0, max_value=40))
+def test_never_shows_half_a_secret(position: int, shift: int) -> None:
+    """A secret across the end of what is read does not show its first half."""
+    secret = "hunter-" + "z" * 30
+    body = (b"token=" + b"q" * 4_900 + b" ") * 13
+    body = body[: position + shift] + b" " * max(0, position - len(body)) + secret.encode() + b" tail" * 2_000
+
+    assert "hunter" not in redact_body(body, None, secrets=(secret,), limit=16_384)
+
+
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        max_leaves=20,
+    )
+)
+def test_never_lets_a_secret_through(value: object) -> None:
+    """Wherever a secret stands in a body, it is not in what comes out."""
+    body = json.dumps({"wrapped": value, "note": "pre S3cr3t-Value post", "password": "S3cr3t-Value"}).encode()
+
+    assert "S3cr3t-Value" not in redact_body(body, "application/json", secrets=("S3cr3t-Value",), limit=100_000)
