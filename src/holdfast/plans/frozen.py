@@ -1,0 +1,350 @@
+"""A plan as it runs: frozen with its definitions at the start, identified by its digest, and never changed by a file that changes.
+
+The document is JSON text (`plan`, `definitions`, `functions`, `catalog`), kept once per digest. `thaw` turns it into what the executor reads: one
+`FrozenAction` per action with its rules, references and needs worked out. Both are pure; a worker keeps thawed plans in a bounded cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from holdfast.catalog.rules import compile_entry
+from holdfast.contract import ActionDefinition, ApiCatalogEntry, ExecutionPlan
+from holdfast.decisions.facts import ActionRules
+from holdfast.faults.rules import compile_known_errors
+from holdfast.plans.advance import Needs
+from holdfast.plans.references import parse_reference
+from holdfast.plans.safety import safety_of
+from holdfast.policies.retry import Jitter, RetrySettings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from holdfast.contract import PlannedAction, RetryPolicy
+    from holdfast.faults.rules import ApiRules, KnownError
+    from holdfast.plans.references import Reference
+
+__all__ = [
+    "Frozen",
+    "FrozenAction",
+    "FrozenPlan",
+    "FunctionRules",
+    "credential_of",
+    "freeze",
+    "match_definition",
+    "thaw",
+]
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionRules:
+    """What is known of a registered Python function: its name, whether it may be repeated, its time limit and its attempts."""
+
+    name: str
+    repeatable: bool = False
+    timeout_s: float = 300.0
+    attempts_max: int = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frozen:
+    """A frozen document: its digest (SHA-256 of the text) and the text."""
+
+    digest: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrozenAction:
+    """One action with everything that its attempts and its failures need. Either `definition` (HTTP) or `function` (Python) is set.
+
+    `watched` are the references by which the plan's expected outcome looks at its output.
+    """
+
+    id: str
+    position: int
+    definition_id: str
+    definition: ActionDefinition | None
+    function: FunctionRules | None
+    inputs: Mapping[str, object]
+    references: Mapping[str, Reference]
+    needs: Needs
+    rules: ActionRules
+    idempotency_header: str | None = None
+    credential: str | None = None
+    api: ApiRules | None = None
+    entry: ApiCatalogEntry | None = None
+    known_errors: tuple[KnownError, ...] = ()
+    fallback: Mapping[str, str] | None = None
+    watched: tuple[Reference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrozenPlan:
+    """A plan that runs. `refreshers` maps a credential to the action that renews it; `probes` an action to the one that tells whether it happened."""
+
+    plan: ExecutionPlan
+    actions: Mapping[str, FrozenAction]
+    refreshers: Mapping[str, FrozenAction] = field(default_factory=dict)
+    probes: Mapping[str, FrozenAction] = field(default_factory=dict)
+
+    @property
+    def needs(self) -> Mapping[str, Needs]:
+        """What each action waits for."""
+        return {action.id: action.needs for action in self.actions.values()}
+
+
+def freeze(
+    plan: ExecutionPlan,
+    definitions: Mapping[str, ActionDefinition],
+    *,
+    functions: Mapping[str, FunctionRules],
+    entries: Mapping[str, ApiCatalogEntry],
+) -> Frozen:
+    """Return the document of a checked plan with those of `definitions`, `functions` and catalog `entries` that it uses.
+
+    `definitions` is keyed by what the plan writes (`id` or `id@version`); `entries` by the definition's key.
+    """
+    used_functions = {
+        name: rules for name, rules in functions.items() if any(a.action_definition_id == name for a in plan.actions)
+    }
+    document = {
+        "format": FORMAT,
+        "plan": plan.to_wire(),
+        "definitions": {key: definition.to_wire() for key, definition in definitions.items()},
+        "functions": {
+            name: {"repeatable": rules.repeatable, "timeout_s": rules.timeout_s, "attempts_max": rules.attempts_max}
+            for name, rules in used_functions.items()
+        },
+        "catalog": {key: entry.to_wire() for key, entry in entries.items()},
+    }
+    # ASCII only: a text may hold half a surrogate pair, which JSON can escape and no database stores.
+    body = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    return Frozen(digest=hashlib.sha256(body.encode("ascii")).hexdigest(), body=body)
+
+
+def thaw(body: str) -> FrozenPlan:
+    """Return the plan that a frozen document describes."""
+    document = json.loads(body)
+    plan = ExecutionPlan.from_wire(document["plan"], source="frozen plan")
+    definitions = {key: ActionDefinition.from_wire(value, source=key) for key, value in document["definitions"].items()}
+    functions = {name: FunctionRules(name=name, **rules) for name, rules in document["functions"].items()}
+    entries = {key: ApiCatalogEntry.from_wire(value, source=key) for key, value in document["catalog"].items()}
+    thawing = Thawing(plan=plan, definitions=definitions, functions=functions, entries=entries)
+    actions = {planned.id: thawing.action(planned, position) for position, planned in enumerate(plan.actions)}
+    probes = {action.id: probe for action in actions.values() if (probe := thawing.probe_of(action)) is not None}
+    return FrozenPlan(plan=plan, actions=actions, refreshers=thawing.refreshers(), probes=probes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thawing:
+    """The parts of a document while actions are made from them."""
+
+    plan: ExecutionPlan
+    definitions: Mapping[str, ActionDefinition]
+    functions: Mapping[str, FunctionRules]
+    entries: Mapping[str, ApiCatalogEntry]
+
+    def action(self, planned: PlannedAction, position: int) -> FrozenAction:
+        """Make one action of the plan."""
+        handling = planned.error_handling
+        primaries = tuple(a.id for a in self.plan.actions if a.error_handling.alternative_action_id == planned.id)
+        references = {
+            name: ref for name, value in planned.inputs.items() if (ref := parse_reference(value)) is not None
+        }
+        needs = Needs(
+            dependencies=tuple(planned.dependencies),
+            outputs=tuple(dict.fromkeys(ref.action for ref in references.values() if ref.part == "output")),
+            primaries=primaries,
+        )
+        made = self.make(planned.action_definition_id, action_id=planned.id, inputs=planned.inputs, position=position)
+        rules = ActionRules(
+            safety=made.rules.safety,
+            retry=made.rules.retry,
+            timeout_s=made.rules.timeout_s,
+            alternative=handling.alternative_action_id,
+            has_fallback=handling.fallback_value is not None,
+            continue_on_failure=handling.continue_on_failure,
+            credential=made.credential,
+            can_refresh=made.credential in self.refresher_keys(),
+            has_probe=made.rules.has_probe,
+            overrides=dict(planned.recovery or {}),
+            key_lifetime_s=made.rules.key_lifetime_s,
+            replays_errors=made.rules.replays_errors,
+        )
+        return FrozenAction(
+            id=planned.id,
+            position=position,
+            definition_id=made.definition_id,
+            definition=made.definition,
+            function=made.function,
+            inputs=planned.inputs,
+            references=references,
+            needs=needs,
+            rules=rules,
+            idempotency_header=made.idempotency_header,
+            credential=made.credential,
+            api=made.api,
+            entry=made.entry,
+            known_errors=made.known_errors,
+            fallback=handling.fallback_value,
+            watched=self.watched(planned.id, primaries),
+        )
+
+    def watched(self, action: str, primaries: tuple[str, ...]) -> tuple[Reference, ...]:
+        """Return what the expected outcome looks at in the output of an action, also under the names of those it stands in for."""
+        references = (parse_reference(validation.reference) for validation in self.plan.expected_outcome.validations)
+        return tuple(
+            ref for ref in references if ref is not None and ref.part == "output" and ref.action in (action, *primaries)
+        )
+
+    def make(self, key: str, *, action_id: str, inputs: Mapping[str, object], position: int = 0) -> FrozenAction:
+        """Make an action from its definition alone: what a refresh or a probe is, and the ground of a planned one."""
+        references = {name: ref for name, value in inputs.items() if (ref := parse_reference(value)) is not None}
+        function = self.functions.get(key)
+        if function is not None:
+            return FrozenAction(
+                id=action_id,
+                position=position,
+                definition_id=key,
+                definition=None,
+                function=function,
+                inputs=inputs,
+                references=references,
+                needs=Needs(),
+                rules=function_rules(function),
+            )
+        definition, entry = self.definitions[key], self.entries.get(key)
+        header = idempotency_header_of(definition, entry)
+        api = compile_entry(entry, source=entry.api_id) if entry else None
+        rules = ActionRules(
+            safety=safety_of(definition, has_key=header is not None),
+            retry=retry_settings(definition.retry_policy),
+            timeout_s=definition.endpoint.timeout / 1000,
+            has_probe=definition.probe is not None,
+            key_lifetime_s=key_lifetime_of(entry),
+            replays_errors=bool(entry and entry.idempotency and entry.idempotency.replays_errors),
+        )
+        return FrozenAction(
+            id=action_id,
+            position=position,
+            definition_id=key,
+            definition=definition,
+            function=None,
+            inputs=inputs,
+            references=references,
+            needs=Needs(),
+            rules=rules,
+            idempotency_header=header,
+            credential=credential_of(definition),
+            api=api,
+            entry=entry,
+            known_errors=compile_known_errors(
+                [(known.pattern, known.category, known.suggestion) for known in definition.known_errors], source=key
+            ),
+        )
+
+    def refresher_keys(self) -> Mapping[str, str]:
+        """Map each credential to the key of the definition that refreshes it; the first in the document's order wins."""
+        keys: dict[str, str] = {}
+        for key, definition in self.definitions.items():
+            if definition.refreshes is not None:
+                keys.setdefault(definition.refreshes, key)
+        return keys
+
+    def refreshers(self) -> Mapping[str, FrozenAction]:
+        """Make the refresh actions. One that stands in the plan as well lends its literal inputs."""
+        made: dict[str, FrozenAction] = {}
+        for credential, key in self.refresher_keys().items():
+            planned = next((a for a in self.plan.actions if a.action_definition_id == key), None)
+            inputs = (
+                {name: value for name, value in planned.inputs.items() if parse_reference(value) is None}
+                if planned
+                else {}
+            )
+            made[credential] = self.make(key, action_id=key, inputs=inputs)
+        return made
+
+    def probe_of(self, action: FrozenAction) -> FrozenAction | None:
+        """Make the probe of an action, if its definition has one."""
+        probe = action.definition.probe if action.definition else None
+        return (
+            None if probe is None else self.make(probe.action_definition_id, action_id=action.id, inputs=probe.inputs)
+        )
+
+
+def credential_of(definition: ActionDefinition) -> str | None:
+    """Return the name of the credential that a definition uses: the declared one, else the environment variable that holds it."""
+    authentication = definition.authentication
+    if authentication is None:
+        return None
+    if authentication.credential is not None:
+        return authentication.credential
+    if authentication.type == "bearer":
+        return authentication.token
+    return authentication.value if authentication.type == "api_key" else None
+
+
+def idempotency_header_of(definition: ActionDefinition, entry: ApiCatalogEntry | None) -> str | None:
+    """Return the header that carries the idempotency key, where the definition, the API's entry or a declared header says it is honoured."""
+    if definition.endpoint.method == "GET":
+        return None
+    if definition.idempotency is not None:
+        return definition.idempotency.header
+    declared = next((name for name in definition.endpoint.headers if name.lower() == "idempotency-key"), None)
+    if declared is not None:
+        return declared
+    return entry.idempotency.header if entry and entry.idempotency else None
+
+
+def key_lifetime_of(entry: ApiCatalogEntry | None) -> float | None:
+    """Return how long the API recognises an idempotency key, in seconds; None when its entry does not say."""
+    lifetime = entry.idempotency.key_lifetime if entry and entry.idempotency else None
+    return None if lifetime is None else lifetime / 1000
+
+
+def retry_settings(policy: RetryPolicy) -> RetrySettings:
+    """Map the wire's RetryPolicy onto ours without loss; wire `jitter: true` is full jitter."""
+    initial_s = policy.initial_delay / 1000
+    return RetrySettings(
+        attempts_max=policy.max_attempts,
+        initial_delay_s=initial_s,
+        max_delay_s=policy.max_delay / 1000,
+        multiplier=float(policy.backoff_multiplier),
+        categories=frozenset(policy.retryable_errors),
+        jitter=Jitter.FULL if policy.jitter else Jitter.NONE,
+    )
+
+
+def function_rules(function: FunctionRules) -> ActionRules:
+    """Return the rules of a Python function: our default attempts (1 s, doubling, at most 30 s, full jitter)."""
+    settings = RetrySettings(
+        attempts_max=function.attempts_max, initial_delay_s=1.0, max_delay_s=30.0, multiplier=2.0, jitter=Jitter.FULL
+    )
+    return ActionRules(
+        safety=safety_of(None, has_key=False, repeatable=function.repeatable),
+        retry=settings,
+        timeout_s=function.timeout_s,
+    )
+
+
+def match_definition(wanted: str, definitions: Mapping[tuple[str, str], ActionDefinition]) -> ActionDefinition | None:
+    """Return the definition that a plan names as `id` (the newest version) or `id@version`. `definitions` is keyed by (id, version)."""
+    name, at, version = wanted.rpartition("@")
+    if at and (name, version) in definitions:
+        return definitions[name, version]
+    versions = [key for key in definitions if key[0] == wanted]
+    if not versions:
+        return None
+    return definitions[max(versions, key=lambda key: version_order(key[1]))]
+
+
+def version_order(version: str) -> tuple[tuple[int, str], ...]:
+    """Return what versions are compared by: numbers part by part, however many digits they have."""
+    parts = (part.lstrip("0") for part in version.split("."))
+    return tuple((len(part), part) for part in parts)

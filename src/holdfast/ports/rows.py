@@ -1,0 +1,226 @@
+"""The rows that carry an execution: plain frozen data, written and read only under the protocol of `docs/ARCHITECTURE.md`.
+
+An execution runs a frozen plan; an action row is one unit of it; an attempt row is one try at a purpose (perform, probe, refresh), written
+*before* the wire sees a byte and settled exactly once.
+
+```
+action   pending → scheduled → running → completed
+            │          ↑          ├────→ scheduled        a retry: attempt n+1 is due at `due_at`
+            │          │          ├────→ probing  ──────→ completed | scheduled | asking
+            │          │          ├────→ asking   ──────→ completed | scheduled | failed      a person answers
+            │          └──────────┘
+            └→ skipped            └────→ failed           absorbed by an alternative, a fallback value, or not at all
+```
+`running` and `probing` mean a call may be in flight (`in_flight` counts attempts not yet settled); all else is a row that waits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+__all__ = [
+    "ActionRow",
+    "ActionState",
+    "AttemptRow",
+    "CredentialRow",
+    "DeadLetterRow",
+    "EventRow",
+    "ExecutionRow",
+    "Purpose",
+    "QuestionRow",
+    "RunState",
+]
+
+
+class RunState(StrEnum):
+    """Where an execution stands; the last three are final."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class ActionState(StrEnum):
+    """Where an action stands; the last three are final. The legal moves are drawn in the module docstring."""
+
+    PENDING = "pending"
+    SCHEDULED = "scheduled"
+    RUNNING = "running"
+    PROBING = "probing"
+    ASKING = "asking"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the action will never change again."""
+        return self in (ActionState.COMPLETED, ActionState.FAILED, ActionState.SKIPPED)
+
+
+class Purpose(StrEnum):
+    """What an attempt, and the step that carries it, is for."""
+
+    PERFORM = "perform"
+    PROBE = "probe"
+    REFRESH = "refresh"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionRow:
+    """One run of a frozen plan.
+
+    `closing` is set as soon as it is known how the execution will end (`failed`, `cancelled`) while attempts are still in flight; `document`
+    is the digest of the frozen plan and definitions; `recoveries` counts recovery attempts over all actions; `version` counts transactions.
+    """
+
+    id: str
+    plan_id: str
+    plan_name: str
+    state: RunState
+    closing: RunState | None
+    version: int
+    document: str
+    tenant: str
+    priority: int
+    recoveries: int
+    started_at: datetime
+    ended_at: datetime | None
+    error: str | None
+    failed_action: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionRow:
+    """One action of an execution.
+
+    `n` is the number of its newest attempt (0 before the first); `epoch` changes the idempotency key, under the protocol's rule only;
+    `timeout_s` overrides the definition's; `output` is JSON text, or None when it lies at `location` (JSON of a StorageLocation) or is absent;
+    `absorbed` says what made up for a failure (`alternative`, `fallback`, `continue`), `handed_to` names the alternative that took over;
+    `is_activated` says that an alternative has been called upon; `step_key` is the step that carries it on (the sweep asks for it);
+    `waits_for` names the credential whose refresh the scheduled attempt awaits,
+    `generation` the one that its last attempt used.
+    """
+
+    execution: str
+    action: str
+    position: int
+    state: ActionState = ActionState.PENDING
+    n: int = 0
+    epoch: int = 0
+    due_at: datetime | None = None
+    timeout_s: float | None = None
+    in_flight: int = 0
+    recoveries: int = 0
+    strategy: str | None = None
+    waits_for: str | None = None
+    generation: int | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    output: str | None = None
+    location: str | None = None
+    error: str | None = None
+    reason: str | None = None
+    absorbed: str | None = None
+    handed_to: str | None = None
+    is_activated: bool = False
+    step_key: str | None = None
+
+    @property
+    def has_output(self) -> bool:
+        """Whether something can be referenced: its own output or the fallback that stands in for it."""
+        return self.output is not None or self.location is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRow:
+    """One try, on the ledger before it is made. Settled exactly once: `outcome` is None until then.
+
+    `claims` counts how often a worker took it up (more than once: a performer died); `key` is the idempotency key; `result` is `success` or
+    `failure`; `verdict`, `decision` and `trace` are JSON text; `late_answer` keeps a true answer that came after the attempt was settled.
+    """
+
+    execution: str
+    action: str
+    purpose: Purpose
+    n: int
+    claims: int
+    key: str
+    started_at: datetime
+    worker: str
+    strategy: str | None = None
+    timeout_s: float | None = None
+    credential: str | None = None
+    generation: int | None = None
+    settled_at: datetime | None = None
+    result: str | None = None
+    outcome: str | None = None
+    category: str | None = None
+    verdict: str | None = None
+    decision: str | None = None
+    trace: str | None = None
+    late_answer: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialRow:
+    """A credential that a machine can renew: `generation` grows by one with each renewal, `sealed` holds the newest value encrypted.
+
+    `refreshing_until` is the lease of the one refresh that may be under way; `error` and `failed_at` describe the last refresh that failed
+    for good and are cleared by the next success.
+    """
+
+    name: str
+    generation: int
+    sealed: bytes | None
+    refreshing_until: datetime | None
+    error: str | None
+    failed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionRow:
+    """A wait for a person: what is asked, what may be answered, and what was."""
+
+    execution: str
+    action: str
+    n: int
+    kind: str
+    text: str
+    options: tuple[str, ...]
+    asked_at: datetime
+    answered_at: datetime | None = None
+    answer: str | None = None
+    answered_by: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetterRow:
+    """Work set aside after recovery gave up: `reason` is a slug, `detail` JSON with everything known."""
+
+    execution: str
+    action: str
+    reason: str
+    detail: str
+    added_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRow:
+    """Something that happened, in the order of `sequence`. `data` is the event's payload as it stands on the wire."""
+
+    sequence: int
+    id: str
+    execution: str
+    type: str
+    time: datetime
+    data: Mapping[str, object]
+    is_terminal: bool = False

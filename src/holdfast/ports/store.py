@@ -1,0 +1,184 @@
+"""The store: deciding transactions as plain functions, performed under the lock-first rule.
+
+`Store.transact` runs a *plain* function inside one transaction and commits it. The function must be pure + SQL: it may be run again when the
+database asks for it (40001, 40P01, SQLITE_BUSY), and it can await nothing. A function that decides about an execution calls `Tx.lock` first;
+reading before locking is the mistake that loses updates, and the suite contains the sabotage that proves it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from holdfast.ports.rows import (
+        ActionRow,
+        AttemptRow,
+        CredentialRow,
+        DeadLetterRow,
+        EventRow,
+        ExecutionRow,
+        Purpose,
+        QuestionRow,
+    )
+
+__all__ = ["Snapshot", "Store", "Tx"]
+
+T = TypeVar("T")
+
+
+class Snapshot(Protocol):
+    """Reading verbs. Outside a transaction they see one consistent moment."""
+
+    @property
+    def now(self) -> datetime:
+        """The store's time: the database's clock on PostgreSQL, the process's elsewhere."""
+        ...
+
+    def execution(self, execution_id: str) -> ExecutionRow | None:
+        """Return one execution."""
+        ...
+
+    def executions(self, *, state: str | None, limit: int) -> list[ExecutionRow]:
+        """Return executions, newest first; `state` filters by the stored state."""
+        ...
+
+    def actions(self, execution_id: str) -> list[ActionRow]:
+        """Return all actions of an execution in plan order."""
+        ...
+
+    def action(self, execution_id: str, action_id: str) -> ActionRow | None:
+        """Return one action."""
+        ...
+
+    def attempts(self, execution_id: str, action_id: str | None = None) -> list[AttemptRow]:
+        """Return the ledger of an execution, or of one of its actions, oldest first."""
+        ...
+
+    def attempt(self, execution_id: str, action_id: str, *, purpose: Purpose, n: int) -> AttemptRow | None:
+        """Return one entry of the ledger."""
+        ...
+
+    def document(self, digest: str) -> str:
+        """Return a frozen document (JSON text) by its digest; raises KeyError when there is none."""
+        ...
+
+    def events(self, execution_id: str, *, after: int = 0) -> list[EventRow]:
+        """Return an execution's events with a sequence above `after`, in order."""
+        ...
+
+    def questions(self, execution_id: str) -> list[QuestionRow]:
+        """Return the questions of an execution, oldest first, answered ones included."""
+        ...
+
+    def dead_letters(self, *, execution_id: str | None, limit: int) -> list[DeadLetterRow]:
+        """Return dead letters, newest first."""
+        ...
+
+    def credential(self, name: str) -> CredentialRow | None:
+        """Return one credential."""
+        ...
+
+    def resting(self, *, after: str, limit: int) -> list[ActionRow]:
+        """Return actions of live executions that rest on a step, of whole executions with an id above `after`, in its order, about `limit`."""
+        ...
+
+    def idle(self, *, limit: int) -> list[str]:
+        """Return live executions in which no action is scheduled, running, probing or asking: none should exist."""
+        ...
+
+
+class Tx(Snapshot, Protocol):
+    """Writing verbs, inside one transaction."""
+
+    def lock(self, execution_id: str) -> ExecutionRow | None:
+        """Take the execution's lock and return its row; None if there is no such execution. First statement of every decision."""
+        ...
+
+    def insert_document(self, digest: str, body: str) -> None:
+        """Keep a frozen document; the same digest twice is one document."""
+        ...
+
+    def insert_execution(self, row: ExecutionRow, actions: Sequence[ActionRow]) -> bool:
+        """Insert an execution with its actions; False (and nothing written) when the id exists."""
+        ...
+
+    def save_execution(self, row: ExecutionRow) -> None:
+        """Write the changing columns of a locked execution."""
+        ...
+
+    def save_actions(self, rows: Sequence[ActionRow]) -> None:
+        """Write the changing columns of actions of a locked execution."""
+        ...
+
+    def insert_attempt(self, row: AttemptRow) -> None:
+        """Put an attempt on the ledger."""
+        ...
+
+    def reclaim_attempt(self, row: AttemptRow) -> None:
+        """Count one more claim of an unsettled attempt, by `row.worker`."""
+        ...
+
+    def settle_attempt(self, row: AttemptRow) -> bool:
+        """Settle an attempt; False when it was settled before: the first settle wins."""
+        ...
+
+    def keep_late_answer(self, row: AttemptRow) -> None:
+        """Keep a true answer (`row.late_answer`) that came after the attempt was settled; changes nothing else."""
+        ...
+
+    def emit(
+        self, execution_id: str, event_type: str, *, data: Mapping[str, object], is_terminal: bool = False
+    ) -> None:
+        """Record an event, committed with everything else. At most one terminal event per execution."""
+        ...
+
+    def insert_question(self, row: QuestionRow) -> None:
+        """Ask a person."""
+        ...
+
+    def answer_question(self, row: QuestionRow) -> bool:
+        """Record an answer; False when it was answered before: the first answer wins."""
+        ...
+
+    def insert_dead_letter(self, row: DeadLetterRow) -> None:
+        """Set work aside; a second letter for the same action replaces the first."""
+        ...
+
+    def lock_credential(self, name: str) -> CredentialRow:
+        """Take a credential's lock, creating the row (generation 0) if need be. After the execution's lock, never before."""
+        ...
+
+    def save_credential(self, row: CredentialRow) -> None:
+        """Write a locked credential."""
+        ...
+
+    def waiting_for(self, credential: str, *, limit: int) -> list[tuple[ActionRow, ExecutionRow]]:
+        """Return scheduled actions, of any execution, that await this credential's refresh."""
+        ...
+
+
+class Store(Protocol):
+    """Runs functions inside transactions."""
+
+    async def transact(self, work: Callable[[Tx], T]) -> T:
+        """Run `work` in one transaction and commit; returns its result after the commit.
+
+        Raises:
+            StoreError: the database cannot be used; nothing of this transaction is kept.
+        """
+        ...
+
+    async def read(self, work: Callable[[Snapshot], T]) -> T:
+        """Run `work` against a consistent snapshot, without taking any lock.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Give back connections and threads. Safe to call twice."""
+        ...

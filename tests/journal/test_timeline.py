@@ -1,0 +1,81 @@
+"""The story of an execution in words."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import holdfast
+from holdfast.journal.events import EVENT_TYPES
+from holdfast.journal.timeline import explain, line_of
+from tests.recovery.bench import EXECUTION, EXPIRED, TIMEOUT, Bench, action, definition, frozen
+
+SCRIPT: dict[str, list[object]] = {"pay": [EXPIRED, TIMEOUT, TIMEOUT]}
+
+
+def story() -> Bench:
+    """An execution with a refresh, a question and its answer."""
+    bench = Bench({name: list(lines) for name, lines in SCRIPT.items()})
+    bench.start(
+        frozen(
+            [action("pay"), action("ship", "pay")],
+            [definition("pay", credential="TOKEN"), definition("renew", refreshes="TOKEN")],
+        )
+    )
+    bench.run()
+    bench.answer("again")
+    bench.run()
+    bench.answer("give-up")
+    return bench
+
+
+def test_every_event_is_in_the_table_with_its_fields() -> None:
+    """Nothing is recorded that is not documented."""
+    for event in story().events():
+        known = EVENT_TYPES[event.type]
+        assert set(event.data) <= set(known.fields) | {"purpose"}, event.type
+        assert known.is_terminal is event.is_terminal
+
+
+def test_every_recorded_type_is_known() -> None:
+    """Each name that recovery emits has a row in the table."""
+    texts = [path.read_text() for path in (Path(holdfast.__file__).parent / "recovery").glob("*.py")]
+    emitted = {name for text in texts for name in re.findall(r"\.emit\(\s*\"([a-z_.]+)\"", text)}
+
+    assert emitted <= set(EVENT_TYPES)
+    assert len(emitted) > 10
+
+
+def test_the_story_tells_what_failed_what_was_decided_and_why() -> None:
+    """A reader sees the fault, the decision, its rule, and the ways that were turned down, in order."""
+    lines = "\n".join(explain(story().events()))
+
+    words = [
+        "plan started",
+        "auth_expired",
+        "refresh-then-retry",
+        "was refreshed",
+        "network_timeout",
+        "a person is needed",
+        "answered by ada: again",
+        "plan failed",
+    ]
+    places = [lines.index(word) for word in words]
+    assert places == sorted(places)
+    assert "not retry-policy:" in lines
+
+
+def test_the_story_of_one_action_leaves_the_others_out() -> None:
+    """Only that action's lines, and those of the whole plan."""
+    lines = explain(story().events(), action="ship")
+
+    assert not any("attempt 1 of pay" in line for line in lines)
+    assert any("skipped" in line for line in lines)
+
+
+def test_nothing_recorded_is_no_story() -> None:
+    """No events, no lines; an event only machines need has none either."""
+    events = story().events("error.occurred")
+
+    assert ([], [None] * len(events)) == (explain([]), [line_of(one) for one in events])
+    assert EXECUTION == events[0].execution
