@@ -1,0 +1,250 @@
+"""The tables. One truth: whatever is not in here did not happen.
+
+Names and meanings of the columns are those of `holdfast.ports.rows`. Times are whole microseconds since 1970 UTC, so that they compare
+and index alike on both databases. The partial unique index on terminal events is the belt to the protocol's braces: even a protocol
+gone wrong cannot end an execution twice.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from sqlalchemy.types import TypeDecorator
+
+from holdfast.ports.rows import ActionState, Purpose, RunState
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Dialect
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "actions",
+    "attempts",
+    "credentials",
+    "dead_letters",
+    "documents",
+    "events",
+    "executions",
+    "metadata",
+    "questions",
+    "steps",
+    "workers",
+]
+
+SCHEMA_VERSION = "0001"
+"""The newest migration; a database that says otherwise is migrated, or refused when it is newer."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A timezone-aware UTC datetime, stored as whole microseconds since 1970."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Turn a datetime into microseconds."""
+        return None if value is None else (value - EPOCH) // MICROSECOND
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Turn microseconds into a datetime."""
+        return None if value is None else EPOCH + timedelta(microseconds=value)
+
+
+class State(TypeDecorator[StrEnum]):
+    """A persisted StrEnum; an unknown value in the database is an error, not a new state."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def __init__(self, members: type[StrEnum]) -> None:
+        super().__init__()
+        self.members = members
+
+    def process_bind_param(self, value: StrEnum | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Write the value."""
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Read the member."""
+        return None if value is None else self.members(value)
+
+
+metadata = sa.MetaData()
+Text = sa.Text
+
+executions = sa.Table(
+    "executions",
+    metadata,
+    sa.Column("id", Text, primary_key=True),
+    sa.Column("plan_id", Text, nullable=False),
+    sa.Column("plan_name", Text, nullable=False),
+    sa.Column("state", State(RunState), nullable=False),
+    sa.Column("closing", State(RunState)),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("document", Text, nullable=False),
+    sa.Column("tenant", Text, nullable=False),
+    sa.Column("priority", sa.Integer, nullable=False),
+    sa.Column("recoveries", sa.Integer, nullable=False),
+    sa.Column("started_at", UtcTime, nullable=False),
+    sa.Column("ended_at", UtcTime),
+    sa.Column("error", Text),
+    sa.Column("failed_action", Text),
+    sa.Index("executions_by_state", "state", "started_at"),
+    sa.Index(
+        "executions_in_sweep_order", "state", "id"
+    ),  # without it a sweep over 100,000 waiting ones sorts them for every page
+    sa.Index("executions_by_start", "started_at"),
+)
+
+actions = sa.Table(
+    "actions",
+    metadata,
+    sa.Column("execution", Text, primary_key=True),
+    sa.Column("action", Text, primary_key=True),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("state", State(ActionState), nullable=False),
+    sa.Column("n", sa.Integer, nullable=False),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Column("due_at", UtcTime),
+    sa.Column("timeout_s", sa.Float),
+    sa.Column("in_flight", sa.Integer, nullable=False),
+    sa.Column("recoveries", sa.Integer, nullable=False),
+    sa.Column("strategy", Text),
+    sa.Column("waits_for", Text),
+    sa.Column("generation", sa.Integer),
+    sa.Column("started_at", UtcTime),
+    sa.Column("ended_at", UtcTime),
+    sa.Column("output", Text),
+    sa.Column("location", Text),
+    sa.Column("error", Text),
+    sa.Column("reason", Text),
+    sa.Column("absorbed", Text),
+    sa.Column("handed_to", Text),
+    sa.Column("is_activated", sa.Boolean, nullable=False),
+    sa.Column("step_key", Text),
+)
+resting = actions.c.step_key.is_not(None)
+sa.Index("actions_resting_on_a_step", actions.c.execution, sqlite_where=resting, postgresql_where=resting)
+waiting = actions.c.waits_for.is_not(None)
+sa.Index("actions_waiting_for_a_credential", actions.c.waits_for, sqlite_where=waiting, postgresql_where=waiting)
+
+attempts = sa.Table(
+    "attempts",
+    metadata,
+    sa.Column("execution", Text, primary_key=True),
+    sa.Column("action", Text, primary_key=True),
+    sa.Column("purpose", State(Purpose), primary_key=True),
+    sa.Column("n", sa.Integer, primary_key=True),
+    sa.Column("claims", sa.Integer, nullable=False),
+    sa.Column("key", Text, nullable=False),
+    sa.Column("started_at", UtcTime, nullable=False),
+    sa.Column("worker", Text, nullable=False),
+    sa.Column("strategy", Text),
+    sa.Column("timeout_s", sa.Float),
+    sa.Column("credential", Text),
+    sa.Column("generation", sa.Integer),
+    sa.Column("settled_at", UtcTime),
+    sa.Column("result", Text),
+    sa.Column("outcome", Text),
+    sa.Column("category", Text),
+    sa.Column("verdict", Text),
+    sa.Column("decision", Text),
+    sa.Column("trace", Text),
+    sa.Column("late_answer", Text),
+)
+
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("sequence", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("id", Text, nullable=False, unique=True),
+    sa.Column("execution", Text, nullable=False),
+    sa.Column("type", Text, nullable=False),
+    sa.Column("time", UtcTime, nullable=False),
+    sa.Column("data", Text, nullable=False),
+    sa.Column("is_terminal", sa.Boolean, nullable=False),
+    sa.Index("events_by_execution", "execution", "sequence"),
+)
+terminal = events.c.is_terminal
+sa.Index("one_terminal_event", events.c.execution, unique=True, sqlite_where=terminal, postgresql_where=terminal)
+
+questions = sa.Table(
+    "questions",
+    metadata,
+    sa.Column("execution", Text, primary_key=True),
+    sa.Column("action", Text, primary_key=True),
+    sa.Column("n", sa.Integer, primary_key=True),
+    sa.Column("kind", Text, nullable=False),
+    sa.Column("text", Text, nullable=False),
+    sa.Column("options", Text, nullable=False),
+    sa.Column("asked_at", UtcTime, nullable=False),
+    sa.Column("answered_at", UtcTime),
+    sa.Column("answer", Text),
+    sa.Column("answered_by", Text),
+    sa.Column("reason", Text),
+)
+
+dead_letters = sa.Table(
+    "dead_letters",
+    metadata,
+    sa.Column("execution", Text, primary_key=True),
+    sa.Column("action", Text, primary_key=True),
+    sa.Column("reason", Text, nullable=False),
+    sa.Column("detail", Text, nullable=False),
+    sa.Column("added_at", UtcTime, nullable=False),
+    sa.Index("dead_letters_by_time", "added_at"),
+)
+
+credentials = sa.Table(
+    "credentials",
+    metadata,
+    sa.Column("name", Text, primary_key=True),
+    sa.Column("generation", sa.Integer, nullable=False),
+    sa.Column("sealed", sa.LargeBinary),
+    sa.Column("refreshing_until", UtcTime),
+    sa.Column("error", Text),
+    sa.Column("failed_at", UtcTime),
+)
+
+documents = sa.Table(
+    "documents",
+    metadata,
+    sa.Column("digest", Text, primary_key=True),
+    sa.Column("body", Text, nullable=False),
+)
+
+# The engine's own table. `at` is the due time of a waiting step; a leased one belongs to `owner` until it is finished or its owner's
+# heartbeat stops. Claiming reads only `ready` rows, so a hundred thousand waiting ones cost a poll nothing.
+steps = sa.Table(
+    "steps",
+    metadata,
+    sa.Column("key", Text, primary_key=True),
+    sa.Column("purpose", State(Purpose), nullable=False),
+    sa.Column("execution", Text, nullable=False),
+    sa.Column("action", Text, nullable=False),
+    sa.Column("n", sa.Integer, nullable=False),
+    sa.Column("tenant", Text, nullable=False),
+    sa.Column("priority", sa.Integer, nullable=False),
+    sa.Column("state", Text, nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("owner", Text),
+    sa.Column("claims", sa.Integer, nullable=False),
+    sa.Index("steps_by_due_time", "state", "at"),
+    sa.Index("steps_in_claim_order", "state", "tenant", "priority", "at"),
+)
+
+workers = sa.Table(
+    "workers",
+    metadata,
+    sa.Column("id", Text, primary_key=True),
+    sa.Column("host", Text, nullable=False),
+    sa.Column("process", sa.Integer, nullable=False),
+    sa.Column("started_at", UtcTime, nullable=False),
+    sa.Column("beat_at", UtcTime, nullable=False),
+)

@@ -1,0 +1,197 @@
+"""Every way to today's schema leads to the same schema: made new, or migrated from any version there ever was."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import sqlalchemy as sa
+from alembic.script import ScriptDirectory
+
+from holdfast.adapters.sql import database, migrations, schema
+from holdfast.errors import StoreCorrupt, StoreNewer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+VERSIONS = Path(migrations.__file__).parent / "versions"
+REVISIONS = sorted(revision.revision for revision in ScriptDirectory(str(VERSIONS.parent)).walk_revisions())
+
+NEXT = '''
+"""A revision that may come one day."""
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{version}"
+down_revision = "{before}"
+
+
+def upgrade():
+    op.add_column("steps", sa.Column("colour", sa.Text()))
+    {then}
+'''
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def new_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], sa.Engine]]:
+    """Makes engines on databases that are empty."""
+    engines: list[sa.Engine] = []
+
+    def make() -> sa.Engine:
+        text = (
+            f"sqlite:///{tmp_path / f'{len(engines)}.db'}"
+            if request.param == "sqlite"
+            else request.getfixturevalue("fresh_postgres_url")
+        )
+        engine = database.open_engine(database.parse_url(text), synchronous="off", busy_timeout_s=5, pool_size=2)
+        engines.append(engine)
+        if request.param == "postgres":
+            with engine.begin() as connection:
+                connection.execute(sa.text("DROP SCHEMA public CASCADE"))
+                connection.execute(sa.text("CREATE SCHEMA public"))
+        return engine
+
+    yield make
+    for engine in engines:
+        engine.dispose()
+
+
+def tables_of(engine: sa.Engine) -> list[tuple[object, ...]]:
+    """Return everything that the database itself says about our tables, in one order."""
+    if engine.dialect.name == "sqlite":
+        queries = ["SELECT type, name, sql FROM sqlite_master WHERE tbl_name <> 'alembic_version'"]
+    else:
+        queries = [
+            """SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns
+               WHERE table_schema = 'public' AND table_name <> 'alembic_version'""",
+            "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename <> 'alembic_version'",
+            """SELECT conname, conrelid::regclass::text, pg_get_constraintdef(oid) FROM pg_constraint
+               WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text <> 'alembic_version'""",
+        ]
+    with engine.connect() as connection:
+        return sorted((tuple(row) for query in queries for row in connection.execute(sa.text(query))), key=repr)
+
+
+def version_of(engine: sa.Engine) -> str | None:
+    """Return the version that the database says it has."""
+    return database.stored_version(engine)
+
+
+def migrate(engine: sa.Engine, *, to: str) -> None:
+    """Bring an engine's database to an older version."""
+    with engine.connect().execution_options(holdfast_writes=True) as connection, connection.begin():
+        migrations.upgrade(connection, to=to)
+
+
+def test_the_newest_revision_is_the_schemas_version() -> None:
+    """A changed schema without its revision, or the reverse, does not pass."""
+    assert schema.SCHEMA_VERSION == REVISIONS[-1]
+
+
+def test_all_revisions_together_make_todays_schema(new_engine: Callable[[], sa.Engine]) -> None:
+    """An empty database that is migrated gets exactly the tables, columns and indexes that a new one gets."""
+    migrated = new_engine()
+    migrate(migrated, to="head")
+    by_revisions, version = tables_of(migrated), version_of(migrated)
+
+    created = new_engine()
+    with created.begin() as connection:
+        schema.metadata.create_all(connection)
+
+    assert version == schema.SCHEMA_VERSION
+    assert tables_of(created) == by_revisions
+    assert len(by_revisions) > 20
+
+
+@pytest.mark.parametrize("version", REVISIONS)
+def test_opening_a_database_of_any_version_brings_it_up_to_date(
+    new_engine: Callable[[], sa.Engine], version: str
+) -> None:
+    """Whatever release wrote it, opening it makes it today's; opening it twice changes nothing."""
+    old = new_engine()
+    migrate(old, to=version)
+
+    database.prepare(old)
+    once = tables_of(old)
+    database.prepare(old)
+
+    assert version_of(old) == schema.SCHEMA_VERSION
+    assert tables_of(old) == once
+    new = new_engine()
+    database.prepare(new)
+    assert tables_of(new) == once
+
+
+@pytest.fixture
+def tomorrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Lets this process be the next release, which has one more revision."""
+
+    def become(then: str) -> None:
+        (tmp_path / "next").mkdir()
+        text = NEXT.format(version="9999", before=REVISIONS[-1], then=then)
+        (tmp_path / "next" / "v9999_colours.py").write_text(text)
+        monkeypatch.setattr(schema, "SCHEMA_VERSION", "9999")
+        monkeypatch.setattr(migrations, "upgrade", functools.partial(migrations.upgrade, versions=(tmp_path / "next",)))
+
+    return become
+
+
+def test_the_next_release_migrates_what_this_one_wrote(
+    new_engine: Callable[[], sa.Engine], tomorrow: Callable[[str], None]
+) -> None:
+    """A database of this release, with work in it, is migrated by the next one and keeps its rows."""
+    engine = new_engine()
+    database.prepare(engine)
+    with engine.begin() as connection:
+        connection.execute(sa.insert(schema.documents), {"digest": "d", "body": "{}"})
+
+    tomorrow("pass")
+    database.prepare(engine)
+
+    assert version_of(engine) == "9999"
+    with engine.connect() as connection:
+        assert connection.scalar(sa.select(schema.documents.c.body)) == "{}"
+        assert "colour" in {column["name"] for column in sa.inspect(connection).get_columns("steps")}
+
+
+def test_a_migration_that_fails_changes_nothing(
+    new_engine: Callable[[], sa.Engine], tomorrow: Callable[[str], None]
+) -> None:
+    """If a revision fails half-way, the database is as it was, and the old release can go on with it."""
+    engine = new_engine()
+    database.prepare(engine)
+    before = tables_of(engine)
+
+    tomorrow("raise ZeroDivisionError")
+    with pytest.raises(ZeroDivisionError):
+        database.prepare(engine)
+
+    assert tables_of(engine) == before
+    assert version_of(engine) == REVISIONS[-1]
+
+
+def test_this_release_refuses_what_the_next_one_wrote(new_engine: Callable[[], sa.Engine]) -> None:
+    """A newer database is refused with both versions named, and left as it is."""
+    engine = new_engine()
+    database.prepare(engine)
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+
+    with pytest.raises(StoreNewer, match=r"9999.*0001"):
+        database.prepare(engine)
+
+    assert version_of(engine) == "9999"
+
+
+def test_somebody_elses_tables_are_not_touched(new_engine: Callable[[], sa.Engine]) -> None:
+    """A database with a table of our names that we did not make is refused, not filled up."""
+    engine = new_engine()
+    with engine.begin() as connection:
+        connection.execute(sa.text("CREATE TABLE events (mine INTEGER)"))
+
+    with pytest.raises(StoreCorrupt, match="events"):
+        database.prepare(engine)
+
+    assert sa.inspect(engine).get_table_names() == ["events"]
