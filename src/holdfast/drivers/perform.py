@@ -1,0 +1,333 @@
+"""Perform one attempt: resolve its inputs, find its secret, make the call once, and report what came of it.
+
+Runs outside any transaction. It judges the answer (capture → classify) because the verdict belongs to the attempt, but decides nothing: whatever
+happens here comes back as an `Answer`, and a cancelled worker leaves the attempt unsettled for the next one to find.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from holdfast.contract.json_text import write_json
+from holdfast.drivers.trace import answered, refused_trace
+from holdfast.errors import SecretKeyMissing, StoreError
+from holdfast.faults.capture import capture_answer, capture_exception
+from holdfast.faults.classify import classify, examine
+from holdfast.faults.redact import REDACTED
+from holdfast.faults.taxonomy import ErrorCategory
+from holdfast.plans.output import as_output, output_text
+from holdfast.plans.references import LOCATION, MISSING, Reference, parse_reference, resolve
+from holdfast.plans.request import Extras, UnusableRequest, build_request
+from holdfast.ports.http import ResponseTooLarge
+from holdfast.ports.rows import Purpose
+from holdfast.recovery.answer import Answer
+from holdfast.recovery.detail import error_detail, refusal_verdict, unkept_verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from holdfast.contract import ActionDefinition
+    from holdfast.faults.fault import Fault
+    from holdfast.faults.verdict import Verdict
+    from holdfast.plans.frozen import FrozenAction
+    from holdfast.ports.clock import Clock
+    from holdfast.ports.http import HttpAnswer, HttpRequest, Transport
+    from holdfast.ports.outputs import Outputs, Sealer
+    from holdfast.recovery.claim import Assignment
+
+__all__ = ["Limits", "Performer"]
+
+ECHO_LENGTH_MIN = 8
+"""Shorter secrets are not looked for in outputs: replacing them would spoil data that only happens to look alike."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Sizes in bytes: of an answer that is read, of an output that is kept in its row, of a body that is kept in the trace."""
+
+    response_size_max_bytes: int = 10_485_760
+    inline_output_max_bytes: int = 65_536
+    trace_body_max_bytes: int = 4_096
+
+
+class Refused(Exception):
+    """The attempt cannot be made; the verdict says why."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        self.verdict = verdict
+        super().__init__(verdict.message)
+
+
+class Performer:
+    """Makes attempts. One per worker; safe to use for many attempts at once on one event loop."""
+
+    def __init__(
+        self,
+        *,
+        transport: Transport,
+        functions: Mapping[str, Callable[..., object]],
+        environ: Mapping[str, str],
+        outputs: Outputs,
+        sealer: Sealer,
+        clock: Clock,
+        limits: Limits,
+    ) -> None:
+        self._transport = transport
+        self._functions = functions
+        self._environ = environ
+        self._outputs = outputs
+        self._sealer = sealer
+        self._clock = clock
+        self._limits = limits
+
+    def can_perform(self, action: FrozenAction) -> bool:
+        """Whether this worker has what an action needs: its function, if it is a Python action."""
+        return action.function is None or action.definition_id in self._functions
+
+    async def perform(self, assignment: Assignment) -> Answer:
+        """Make the attempt and report. Never raises for anything the attempt did."""
+        try:
+            inputs = await self._inputs(assignment)
+            if assignment.action.function is not None:
+                return await self._call_function(assignment, inputs)
+            return await self._call_http(assignment, inputs)
+        except Refused as refused:
+            return Answer(verdict=refused.verdict, observed_at=self._clock.now())
+
+    async def _inputs(self, assignment: Assignment) -> dict[str, object]:
+        """Replace references by values; a large output is read from its file."""
+        values: dict[str, object] = {}
+        for name, value in assignment.action.inputs.items():
+            reference = parse_reference(value)
+            if reference is None:
+                values[name] = value
+                continue
+            parts = await self._with_large_output(reference, assignment.parts.get(reference.action, {}))
+            resolved = resolve(reference, parts)
+            if resolved is MISSING:
+                message = f"the input {name!r} references {reference.text}, which is not there. Look at what {reference.action!r} returned"
+                raise Refused(refusal_verdict(message, rule="reference-missing"))
+            values[name] = resolved
+        return values
+
+    async def _with_large_output(self, reference: Reference, parts: Mapping[str, object]) -> Mapping[str, object]:
+        location = parts.get(LOCATION)
+        if reference.part != "output" or not isinstance(location, dict):
+            return parts
+        try:
+            body = await self._outputs.get(str(location["path"]), checksum=str(location["checksum"]))
+        except StoreError as err:
+            raise Refused(
+                refusal_verdict(
+                    f"the output of {reference.action!r} is not where it was kept: {err}", rule="output-lost"
+                )
+            ) from err
+        return {**parts, "output": json.loads(body)}
+
+    async def _call_function(self, assignment: Assignment, inputs: Mapping[str, object]) -> Answer:
+        """Call a registered Python function; a plain one runs in a thread and cannot be interrupted."""
+        name = assignment.action.definition_id
+        function = self._functions.get(name)
+        if function is None:
+            message = f"no function is registered for the action {name!r} in this worker. Import its module: holdfast worker --import your.module"
+            raise Refused(refusal_verdict(message, rule="action-not-registered"))
+        arguments = dict(inputs)
+        if takes_key(function):
+            arguments["idempotency_key"] = assignment.attempt.key
+        try:
+            async with asyncio.timeout(assignment.timeout_s):
+                if inspect.iscoroutinefunction(function):
+                    value = await function(**arguments)
+                else:
+                    value = await asyncio.to_thread(function, **arguments)
+            text = output_text(value if isinstance(value, dict) else {} if value is None else {"value": value})
+        except (Exception, asyncio.CancelledError) as exc:
+            task = asyncio.current_task()
+            if isinstance(exc, asyncio.CancelledError) and task is not None and task.cancelling():
+                raise  # it is we who are cancelled, not something inside the function
+            fault = capture_exception(exc, operation=name, observed_at=self._clock.now())
+            return Answer(
+                verdict=classify(fault, known_errors=assignment.action.known_errors), observed_at=fault.observed_at
+            )
+        return await self._keep(text, assignment=assignment, trace=None)
+
+    async def _call_http(self, assignment: Assignment, inputs: Mapping[str, object]) -> Answer:
+        """Send one request and judge the answer."""
+        action, definition = assignment.action, assignment.action.definition
+        assert definition is not None, "an action is a function or has a definition"
+        request = self._request(assignment, definition, inputs)
+        is_secret = definition.refreshes is not None
+        began_at = self._clock.now()
+        try:
+            received = await self._transport.send(request)
+        except asyncio.CancelledError:
+            raise
+        except Exception as exc:  # noqa: BLE001 - whatever the library raises is a fault of the call
+            fault = self._captured(exc, action, request)
+            api = action.api
+            verdict = classify(fault, known_errors=action.known_errors, api=api, secrets=request.secrets)
+            detail = error_detail(verdict, observed_at=fault.observed_at)
+            trace = refused_trace(
+                request,
+                began_at=began_at,
+                error=detail,
+                body_max_bytes=self._limits.trace_body_max_bytes,
+                is_secret=is_secret,
+            )
+            return Answer(verdict=verdict, trace=trace, observed_at=fault.observed_at)
+        observed_at = self._clock.now()
+        trace = answered(
+            request, received, began_at=began_at, body_max_bytes=self._limits.trace_body_max_bytes, is_secret=is_secret
+        )
+        fault = capture_answer(
+            received.status,
+            received.headers,
+            body=received.body,
+            operation=action.definition_id,
+            observed_at=observed_at,
+            method=request.method,
+            url=request.url,
+            api_id=action.api.api_id if action.api else definition.api_id,
+            credential=action.credential,
+        )
+        found = examine(fault, known_errors=action.known_errors, api=action.api, secrets=request.secrets)
+        if found is not None:
+            return Answer(verdict=found, trace=trace, observed_at=observed_at)
+        if is_secret:
+            return self._token(definition, received, trace=trace)
+        text = without(output_text(as_output(received.body)), request.secrets)
+        return await self._keep(text, assignment=assignment, trace=trace)
+
+    def _request(
+        self, assignment: Assignment, definition: ActionDefinition, inputs: Mapping[str, object]
+    ) -> HttpRequest:
+        quirks = assignment.action.api.quirks if assignment.action.api else None
+        limit = self._limits.response_size_max_bytes
+        if quirks is not None and quirks.response_size_max_bytes is not None:
+            limit = min(limit, quirks.response_size_max_bytes)
+        extras = Extras(
+            secret=self._secret(definition, assignment),
+            key=assignment.attempt.key,
+            idempotency_header=assignment.action.idempotency_header,
+            timeout_s=assignment.timeout_s,
+            response_size_max_bytes=limit,
+            user_agent=quirks.user_agent if quirks else None,
+        )
+        try:
+            return build_request(definition, inputs, extras=extras)
+        except (UnusableRequest, ValueError) as err:
+            raise Refused(refusal_verdict(f"the request cannot be made: {err}", rule="unusable-request")) from None
+
+    def _secret(self, definition: ActionDefinition, assignment: Assignment) -> str | None:
+        """Return the credential's newest value: the sealed one once it was refreshed, else the environment's."""
+        authentication = definition.authentication
+        if authentication is None:
+            return None
+        if assignment.sealed is not None and assignment.step.purpose is not Purpose.REFRESH:
+            try:
+                return self._sealer.open(assignment.sealed)
+            except SecretKeyMissing as err:
+                raise Refused(
+                    refusal_verdict(str(err), rule="secret-sealed", category=ErrorCategory.AUTH_INVALID)
+                ) from err
+        name = (
+            authentication.token
+            if authentication.type == "bearer"
+            else authentication.value
+            if authentication.type == "api_key"
+            else ""
+        )
+        value = self._environ.get(name)
+        if not value:
+            message = f"the environment variable {name} is not set in this worker; it holds the credential of {definition.id!r}"
+            raise Refused(refusal_verdict(message, rule="secret-missing", category=ErrorCategory.AUTH_INVALID))
+        return value
+
+    def _captured(self, exc: Exception, action: FrozenAction, request: HttpRequest) -> Fault:
+        observed_at = self._clock.now()
+        if isinstance(exc, ResponseTooLarge):
+            return capture_answer(
+                exc.status,
+                (),
+                body=b"",
+                operation=action.definition_id,
+                observed_at=observed_at,
+                method=request.method,
+                url=request.url,
+                complete=False,
+            )
+        return capture_exception(
+            exc,
+            operation=action.definition_id,
+            observed_at=observed_at,
+            method=request.method,
+            url=request.url,
+            api_id=action.api.api_id if action.api else None,
+            credential=action.credential,
+        )
+
+    def _token(self, definition: ActionDefinition, received: HttpAnswer, *, trace: str) -> Answer:
+        """Take the new secret out of a refresh answer and seal it; the rest is forgotten."""
+        reference = parse_reference(f"${{refresh.output.{definition.token_path or 'access_token'}}}")
+        value = resolve(reference, {"output": as_output(received.body)}) if reference else MISSING
+        if not isinstance(value, str) or not value:
+            message = f"the answer of {definition.id!r} holds no token at {definition.token_path!r}"
+            verdict = refusal_verdict(message, rule="token-missing", category=ErrorCategory.API_RESPONSE_MALFORMED)
+            return Answer(verdict=verdict, trace=trace, observed_at=self._clock.now())
+        output = output_text({"refreshed": definition.refreshes})
+        return Answer(output=output, sealed_token=self._sealer.seal(value), trace=trace, observed_at=self._clock.now())
+
+    async def _keep(self, text: str, *, assignment: Assignment, trace: str | None) -> Answer:
+        """Report an output: in the row when it is small, in a file of its own when it is large."""
+        body = text.encode("utf-8", "surrogatepass")
+        if len(body) <= self._limits.inline_output_max_bytes or assignment.step.purpose is Purpose.PROBE:
+            return Answer(output=text, trace=trace, observed_at=self._clock.now())
+        try:
+            stored = await self._outputs.put(body, content_type="application/json")
+        except StoreError as err:
+            # It was done, and its result is lost here: a repeat that is safe may bring it back, else a person has to look.
+            verdict = unkept_verdict(f"The action was performed, but its output could not be kept: {err}")
+            return Answer(verdict=verdict, trace=trace, observed_at=self._clock.now())
+        location = {
+            "provider": "local",
+            "path": stored.path,
+            "size": stored.size,
+            "checksum": stored.checksum,
+            "contentType": stored.content_type,
+            "metadata": {
+                "execution": assignment.step.execution,
+                "action": assignment.step.action,
+                **watched_values(text, assignment.action),
+            },
+        }
+        return Answer(location=json.dumps(location), trace=trace, observed_at=self._clock.now())
+
+
+def watched_values(text: str, action: FrozenAction) -> dict[str, str]:
+    """Return what the plan's expected outcome looks at in a large output, as JSON text: its checks are made under a lock, where no file is read."""
+    if not action.watched:
+        return {}
+    parts = {"output": json.loads(text)}
+    found = {reference.text: resolve(reference, parts) for reference in action.watched}
+    return {name: json.dumps(value, ensure_ascii=False) for name, value in found.items() if value is not MISSING}
+
+
+def takes_key(function: Callable[..., object]) -> bool:
+    """Whether a function has a parameter for the idempotency key; some built-in ones do not tell their parameters."""
+    try:
+        return "idempotency_key" in inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return False
+
+
+def without(text: str, secrets: tuple[str, ...]) -> str:
+    """Return an output without the secrets that were sent for it: some servers answer with the request they got."""
+    for secret in secrets:
+        written = write_json(secret)[1:-1]
+        if len(written) >= ECHO_LENGTH_MIN:
+            text = text.replace(written, REDACTED)
+    return text

@@ -1,0 +1,44 @@
+"""What a performer reports about an attempt, and what a decision needs besides the rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from holdfast.decisions.facts import Bounds
+    from holdfast.faults.verdict import Verdict
+    from holdfast.plans.frozen import FrozenAction
+
+__all__ = ["Answer", "Deciding"]
+
+
+def anything(_: FrozenAction) -> bool:
+    """Whether this worker can perform an action: it can."""
+    return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deciding:
+    """What decisions need besides the rows: the bounds, a random draw in [0, 1) made for this step, how many deaths a step may cause,
+    and whether this worker has what an action needs (its Python function)."""
+
+    bounds: Bounds
+    draw: float
+    crashes_max: int = 3
+    can_perform: Callable[[FrozenAction], bool] = anything
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a performer reports: a verdict when it failed, else the output (text, or where it lies). `token` is a refreshed secret, sealed."""
+
+    verdict: Verdict | None = None
+    output: str | None = None
+    location: str | None = None
+    trace: str | None = None
+    sealed_token: bytes | None = None
+    observed_at: datetime

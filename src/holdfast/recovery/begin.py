@@ -1,0 +1,59 @@
+"""START: accept an execution. Idempotent: the id is the caller's; the same id again is the same execution."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from holdfast.errors import ExecutionConflict
+from holdfast.ports.rows import ActionRow, ExecutionRow, RunState
+from holdfast.recovery.turn import Turn
+
+if TYPE_CHECKING:
+    from holdfast.plans.frozen import Frozen
+    from holdfast.ports.steps import Steps
+    from holdfast.ports.store import Tx
+    from holdfast.recovery.turn import Plans
+
+__all__ = ["begin"]
+
+
+def begin(
+    tx: Tx, steps: Steps, *, plans: Plans, execution_id: str, frozen: Frozen, tenant: str = "", priority: int = 0
+) -> bool:
+    """Insert the execution with its actions and schedule what is ready; False when it exists already.
+
+    Raises:
+        ExecutionConflict: the id belongs to an execution of another plan or other definitions.
+    """
+    tx.insert_document(frozen.digest, frozen.body)
+    plan = plans.get(tx, frozen.digest)
+    row = ExecutionRow(
+        id=execution_id,
+        plan_id=plan.plan.id,
+        plan_name=plan.plan.name,
+        state=RunState.RUNNING,
+        closing=None,
+        version=0,
+        document=frozen.digest,
+        tenant=tenant,
+        priority=priority,
+        recoveries=0,
+        started_at=tx.now,
+        ended_at=None,
+        error=None,
+        failed_action=None,
+    )
+    actions = [
+        ActionRow(execution=execution_id, action=action.id, position=action.position)
+        for action in plan.actions.values()
+    ]
+    if not tx.insert_execution(row, actions):
+        existing = tx.execution(execution_id)
+        if existing is not None and existing.document != frozen.digest:
+            raise ExecutionConflict(execution_id)
+        return False
+    turn = Turn.open(tx, steps, plans=plans, execution_id=execution_id)
+    assert turn is not None, "it was inserted in this transaction"
+    turn.emit("plan.execute.started", planId=row.plan_id)
+    turn.finish()
+    return True

@@ -1,0 +1,327 @@
+"""CLAIM: a step was delivered; put its attempt on the ledger before the wire sees a byte, or find out that there is nothing to do.
+
+```
+attempt settled            → a duplicate: finish the step
+attempt there, unsettled   → its performer died or is slow: the same key again if that is safe, else the outcome is unknown
+no attempt                 → only if the action is scheduled with this number: insert it, mark the action running
+```
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import uuid
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from holdfast.plans.references import MISSING, resolve
+from holdfast.ports.rows import ActionState, AttemptRow, Purpose
+from holdfast.recovery.answer import Answer
+from holdfast.recovery.consequences import carry_out
+from holdfast.recovery.credentials import is_still_needed
+from holdfast.recovery.detail import error_detail, lost_worker_verdict
+from holdfast.recovery.doubt import is_in_doubt, last_word
+from holdfast.recovery.judging import decision_about, has_outlived_key
+from holdfast.recovery.refreshing import may_go_on
+from holdfast.recovery.settle import apply_answer, set_aside
+from holdfast.recovery.turn import Turn
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from holdfast.plans.frozen import FrozenAction
+    from holdfast.ports.rows import ActionRow
+    from holdfast.ports.steps import Step, Steps
+    from holdfast.ports.store import Tx
+    from holdfast.recovery.answer import Deciding
+    from holdfast.recovery.turn import Plans
+
+__all__ = ["Assignment", "claim", "idempotency_key"]
+
+log = logging.getLogger("holdfast.worker")
+
+UNABLE_PAUSE_S = 5.0
+"""A step that this worker cannot carry out is offered again after so long."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """What a worker is to do, outside any transaction: one attempt, with everything it needs.
+
+    `parts` holds what the inputs' references can read, by action; `sealed` is the newest value of a refreshed credential.
+    """
+
+    step: Step
+    attempt: AttemptRow
+    action: FrozenAction
+    timeout_s: float
+    parts: Mapping[str, Mapping[str, object]]
+    sealed: bytes | None
+
+
+def idempotency_key(execution: str, action: str, epoch: int) -> str:
+    """Return the key under which an API recognises a repeat: stable over all attempts of an epoch, in the form of a UUID."""
+    digest = hashlib.sha256(f"{execution}/{action}/{epoch}".encode("utf-8", "surrogatepass")).hexdigest()
+    return str(uuid.UUID(hex=digest[:32]))
+
+
+def claim(tx: Tx, steps: Steps, *, plans: Plans, step: Step, worker: str, deciding: Deciding) -> Assignment | None:
+    """Return what to do for `step`; None when it is stale or was settled right here."""
+    turn = Turn.open(tx, steps, plans=plans, execution_id=step.execution)
+    if turn is None or step.action not in turn.rows:
+        steps.finish(tx, step.key)
+        return None
+    attempt = tx.attempt(step.execution, step.action, purpose=step.purpose, n=step.n)
+    assignment: Assignment | None = None
+    if is_beyond(turn, step, attempt=attempt, deciding=deciding):
+        put_off(turn, step)
+    elif attempt is None:
+        assignment = first_claim(turn, step, worker=worker, deciding=deciding)
+    elif attempt.outcome is None and carries(turn.rows[step.action], step):
+        assignment = later_claim(turn, step, attempt=attempt, worker=worker, deciding=deciding)
+    if assignment is None:
+        steps.finish(tx, step.key)
+    turn.finish()
+    return assignment
+
+
+def is_beyond(turn: Turn, step: Step, *, attempt: AttemptRow | None, deciding: Deciding) -> bool:
+    """Whether the step is to be carried out and this worker lacks the Python function for it: another may have it, or this one after a restart."""
+    if step.purpose is not Purpose.PERFORM or deciding.can_perform(turn.plan.actions[step.action]) or not turn.is_live:
+        return False
+    row = turn.rows[step.action]
+    return is_expected(row, step) if attempt is None else attempt.outcome is None and carries(row, step)
+
+
+def put_off(turn: Turn, step: Step) -> None:
+    """Leave a step to somebody who can carry it out. Failing the action instead would lose a plan to a forgotten import."""
+    turn.schedule(turn.rows[step.action], purpose=step.purpose, n=step.n, wait_s=UNABLE_PAUSE_S)
+    name = turn.plan.actions[step.action].definition_id
+    log.warning(
+        "no function is registered for %s in this worker; action %s of execution %s waits for one that has it",
+        name,
+        step.action,
+        step.execution,
+    )
+
+
+def first_claim(turn: Turn, step: Step, *, worker: str, deciding: Deciding) -> Assignment | None:
+    """Insert the attempt if the action still waits for exactly this one."""
+    row = turn.rows[step.action]
+    if not turn.is_live or not is_expected(row, step):
+        return None
+    if step.purpose is Purpose.PERFORM and not may_go_on(turn, row, deciding=deciding):
+        return None
+    if step.purpose is Purpose.REFRESH and not is_still_needed(turn, row):
+        return None
+    row = turn.rows[step.action]
+    action = performed_by(turn, step)
+    if step.purpose is Purpose.PERFORM and is_too_late(turn, row, action=action, deciding=deciding):
+        return None
+    generation, sealed = credential_of(turn, action)
+    if step.purpose is Purpose.REFRESH:
+        generation = (
+            row.generation or 0
+        )  # the generation that is to be replaced; its own credential, if any, is another one
+    attempt = AttemptRow(
+        execution=step.execution,
+        action=step.action,
+        purpose=step.purpose,
+        n=step.n,
+        claims=1,
+        key=key_of(row, step),
+        started_at=turn.now,
+        worker=worker,
+        strategy=row.strategy,
+        timeout_s=row.timeout_s if step.purpose is Purpose.PERFORM else None,
+        credential=action.credential,
+        generation=generation,
+    )
+    turn.tx.insert_attempt(attempt)
+    row = replace(row, in_flight=row.in_flight + 1)
+    if step.purpose is Purpose.PERFORM:
+        started_at = row.started_at or turn.now
+        row = replace(
+            row,
+            state=ActionState.RUNNING,
+            started_at=started_at,
+            due_at=None,
+            waits_for=None,
+            generation=generation,
+            step_key=step.key,
+        )
+    turn.put(row)
+    assignment = assign(turn, step, attempt=attempt, action=action, sealed=sealed)
+    announce(turn, assignment)
+    return assignment
+
+
+def later_claim(turn: Turn, step: Step, *, attempt: AttemptRow, worker: str, deciding: Deciding) -> Assignment | None:
+    """Take up an attempt whose performer died or is slow, if that can do no harm; else its outcome is unknown."""
+    action = performed_by(turn, step)
+    turn.emit(
+        "attempt.reclaimed",
+        actionId=step.action,
+        attemptNumber=step.n,
+        purpose=step.purpose.value,
+        claims=attempt.claims + 1,
+        lostWorker=attempt.worker,
+    )
+    if attempt.claims >= deciding.crashes_max:
+        set_aside(turn, attempt)
+        return None
+    # A probe has no side effect by contract; a refresh is guarded by the credential's generation. Neither is repeated once the execution closes.
+    is_safe = may_be_taken_up(turn, step, action=action, attempt=attempt)
+    if not is_safe or not turn.is_live:
+        answer = Answer(verdict=lost_worker_verdict(claims=attempt.claims), observed_at=turn.now)
+        apply_answer(turn, attempt, answer=answer, deciding=deciding)
+        return None
+    turn.tx.reclaim_attempt(replace(attempt, worker=worker))
+    sealed = credential_of(turn, action)[1]
+    return assign(
+        turn, step, attempt=replace(attempt, claims=attempt.claims + 1, worker=worker), action=action, sealed=sealed
+    )
+
+
+def may_be_taken_up(turn: Turn, step: Step, *, action: FrozenAction, attempt: AttemptRow) -> bool:
+    """Whether an attempt that may have been made can be made again.
+
+    A refresh may not, once somebody else has renewed the credential: a provider could revoke both tokens.
+    """
+    match step.purpose:
+        case Purpose.PERFORM:
+            return action.rules.safety.is_repeatable and not has_outlived_key(turn, action, key=attempt.key)
+        case Purpose.PROBE:
+            return True
+        case Purpose.REFRESH:
+            return is_still_needed(turn, replace(turn.rows[step.action], generation=attempt.generation))
+
+
+def is_expected(row: ActionRow, step: Step) -> bool:
+    """Whether the action waits for exactly this step."""
+    match step.purpose:
+        case Purpose.PERFORM:
+            return row.state is ActionState.SCHEDULED and row.n == step.n
+        case Purpose.PROBE:
+            return row.state is ActionState.PROBING and not row.in_flight
+        case Purpose.REFRESH:
+            return True
+
+
+def carries(row: ActionRow, step: Step) -> bool:
+    """Whether this step is the one that an unsettled attempt rests on.
+
+    Another step of the same attempt (a wait for a credential that a wake-up has overtaken) says nothing about the performer.
+    """
+    return step.purpose is not Purpose.PERFORM or row.step_key == step.key
+
+
+def is_too_late(turn: Turn, row: ActionRow, *, action: FrozenAction, deciding: Deciding) -> bool:
+    """Whether the API has forgotten the key of an earlier attempt that may have taken effect; then it is decided about again.
+
+    A decision looks ahead to its due time, but a worker may come back much later than that.
+    """
+    if not has_outlived_key(turn, action, key=idempotency_key(row.execution, row.action, row.epoch)):
+        return False
+    attempts = turn.tx.attempts(row.execution, row.action)
+    last = next((a for a in attempts if a.purpose is Purpose.PERFORM and a.n == row.n - 1), None)
+    if last is None or last.verdict is None or not is_in_doubt(attempts):
+        return False
+    verdict = last_word(last)
+    decision = decision_about(turn, row, attempt=last, verdict=verdict, deciding=deciding)
+    row = turn.put(replace(row, n=last.n, waits_for=None))
+    carry_out(
+        turn,
+        row,
+        decision=decision,
+        detail=error_detail(verdict, observed_at=last.settled_at or turn.now),
+        attempt=last,
+    )
+    return True
+
+
+def key_of(row: ActionRow, step: Step) -> str:
+    """Return the key of an attempt. Probes and refreshes have keys of their own: they must not be answered with what the action was answered.
+
+    A refresh keeps its key while it replaces the same generation, so that an API which remembers keys gives one new token for one expiry.
+    """
+    match step.purpose:
+        case Purpose.PERFORM:
+            return idempotency_key(step.execution, step.action, row.epoch)
+        case Purpose.PROBE:
+            return idempotency_key(step.execution, f"{step.action}/probe", step.n)
+        case Purpose.REFRESH:
+            return idempotency_key(step.execution, f"{step.action}/refresh", row.generation or 0)
+
+
+def performed_by(turn: Turn, step: Step) -> FrozenAction:
+    """Return the action that an attempt performs: the planned one, its probe, or the refresh action of its credential."""
+    action = turn.plan.actions[step.action]
+    match step.purpose:
+        case Purpose.PERFORM:
+            return action
+        case Purpose.PROBE:
+            return turn.plan.probes[step.action]
+        case Purpose.REFRESH:
+            assert action.credential is not None, "a refresh step is enqueued for a credential"
+            return turn.plan.refreshers[action.credential]
+
+
+def credential_of(turn: Turn, action: FrozenAction) -> tuple[int | None, bytes | None]:
+    """Return the generation and the sealed value of the action's credential; generation 0 means: as the environment has it."""
+    if action.credential is None:
+        return None, None
+    row = turn.tx.credential(action.credential)
+    return (0, None) if row is None else (row.generation, row.sealed)
+
+
+def assign(turn: Turn, step: Step, *, attempt: AttemptRow, action: FrozenAction, sealed: bytes | None) -> Assignment:
+    """Gather what the performer needs."""
+    if step.purpose is Purpose.PROBE:
+        own = turn.plan.actions[step.action]
+        inputs = {name: resolve_now(turn, own, name) for name in own.inputs}
+        key = idempotency_key(step.execution, step.action, turn.rows[step.action].epoch)
+        parts: dict[str, Mapping[str, object]] = {"self": {"inputs": inputs, "key": key}}
+    else:
+        parts = {reference.action: turn.parts_of(reference.action) for reference in action.references.values()}
+    return Assignment(
+        step=step,
+        attempt=attempt,
+        action=action,
+        timeout_s=attempt.timeout_s or action.rules.timeout_s,
+        parts=parts,
+        sealed=sealed,
+    )
+
+
+def resolve_now(turn: Turn, action: FrozenAction, name: str) -> object:
+    """Return the value of one input of an action; None when its reference leads nowhere."""
+    reference = action.references.get(name)
+    if reference is None:
+        return action.inputs[name]
+    value = resolve(reference, turn.parts_of(reference.action))
+    return None if value is MISSING else value
+
+
+def announce(turn: Turn, assignment: Assignment) -> None:
+    """Record that an attempt is about to be made, and why, when recovery asked for it."""
+    step, attempt = assignment.step, assignment.attempt
+    row = turn.rows[step.action]
+    strategy = (
+        row.strategy
+        if step.purpose is Purpose.PERFORM
+        else {"probe": "probe", "refresh": "refresh-then-retry"}[step.purpose]
+    )
+    turn.emit(
+        "action.execute.requested",
+        actionId=step.action,
+        actionDefinitionId=assignment.action.definition_id,
+        inputs={name: resolve_now(turn, assignment.action, name) for name in assignment.action.inputs}
+        if step.purpose is Purpose.PERFORM
+        else {},
+        attemptNumber=step.n,
+        timeoutMs=round(assignment.timeout_s * 1000),
+        idempotencyKey=attempt.key,
+        recovery={"strategy": strategy, "forActionId": step.action} if strategy else None,
+    )

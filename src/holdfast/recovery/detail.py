@@ -1,0 +1,146 @@
+"""From verdicts to the wire: `ErrorDetail` of spec 000, and the JSON that the ledger keeps of verdicts and decisions."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from holdfast.contract import ErrorDetail
+from holdfast.faults.taxonomy import ErrorCategory
+from holdfast.faults.traits import family_of
+from holdfast.faults.verdict import Family, Health, Outcome, Verdict
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from holdfast.decisions.decision import Decision
+
+__all__ = [
+    "cancelled_detail",
+    "decision_json",
+    "error_detail",
+    "lost_worker_verdict",
+    "refusal_verdict",
+    "unkept_verdict",
+    "verdict_json",
+    "verdict_of",
+]
+
+
+BELIEVABLE_S = 3_155_760_000
+"""A hundred years: beyond that a delay cannot be told as a date; servers have been seen to send 10^12 s."""
+
+
+def error_detail(verdict: Verdict, *, observed_at: datetime) -> ErrorDetail:
+    """Return a verdict as the platform's error. `observed_at` is when the fault was seen: its delays count from there."""
+    wait_s = verdict.retry_after_s
+    retry_after = observed_at + timedelta(seconds=wait_s) if wait_s is not None and 0 <= wait_s < BELIEVABLE_S else None
+    context = {"rule": verdict.rule, "family": verdict.family.value, "labels": ", ".join(verdict.labels)}
+    return ErrorDetail(
+        category=verdict.category,
+        message=verdict.message,
+        code=verdict.code,
+        status_code=verdict.status,
+        retryable=verdict.retryable,
+        retry_after=retry_after,
+        context=context,
+        suggestion=verdict.suggestion,
+        outcome=verdict.outcome.value,
+        api_id=verdict.api_id,
+        credential=verdict.credential,
+        fingerprint=verdict.fingerprint,
+    )
+
+
+def verdict_json(verdict: Verdict) -> str:
+    """Return a verdict as JSON text."""
+    return json.dumps(asdict(verdict), ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def verdict_of(text: str) -> Verdict:
+    """Return the verdict that the ledger keeps as JSON text; what a backoff prescribed is not kept."""
+    kept = json.loads(text)
+    return Verdict(
+        category=ErrorCategory(kept["category"]),
+        family=Family(kept["family"]),
+        labels=tuple(kept["labels"]),
+        retryable=bool(kept["retryable"]),
+        health=Health(kept["health"]),
+        outcome=Outcome(kept["outcome"]),
+        message=kept["message"],
+        fingerprint=kept["fingerprint"],
+        rule=kept["rule"],
+        retry_after_s=kept["retry_after_s"],
+        code=kept["code"],
+        status=kept["status"],
+        suggestion=kept["suggestion"],
+        api_id=kept["api_id"],
+        credential=kept["credential"],
+    )
+
+
+def decision_json(decision: Decision, *, due_at: str | None) -> str:
+    """Return a decision as JSON text, for the ledger and for `why`."""
+    return json.dumps(
+        {
+            "move": decision.move,
+            "rule": decision.rule,
+            "reason": decision.reason,
+            "strategy": decision.strategy,
+            "waitS": round(decision.wait_s, 3),
+            "timeoutS": decision.timeout_s,
+            "dueAt": due_at,
+            "isRecovery": decision.is_recovery,
+            "rejected": [{"way": declined.way, "reason": declined.reason} for declined in decision.rejected],
+        },
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )
+
+
+def lost_worker_verdict(*, claims: int) -> Verdict:
+    """Return the verdict about an attempt whose worker died: the request may or may not have left."""
+    message = "The worker died while this attempt was in flight" + (f" ({claims} times)" if claims > 1 else "") + "."
+    return own_verdict(
+        ErrorCategory.NETWORK_TIMEOUT, message, rule="worker-lost", outcome=Outcome.UNKNOWN, retryable=True
+    )
+
+
+def refusal_verdict(message: str, *, rule: str, category: ErrorCategory = ErrorCategory.VALIDATION_FAILED) -> Verdict:
+    """Return the verdict about a call that was refused on our side: nothing was sent."""
+    return own_verdict(category, message, rule=rule, outcome=Outcome.NOT_EXECUTED, retryable=False)
+
+
+def unkept_verdict(message: str) -> Verdict:
+    """Return the verdict about an attempt that worked and whose output could not be kept on our side."""
+    return own_verdict(
+        ErrorCategory.API_RESPONSE_MALFORMED, message, rule="output-not-kept", outcome=Outcome.UNKNOWN, retryable=True
+    )
+
+
+def own_verdict(category: ErrorCategory, message: str, *, rule: str, outcome: Outcome, retryable: bool) -> Verdict:
+    """Return a verdict about something of our own side."""
+    return Verdict(
+        category=category,
+        family=family_of(category, retryable=retryable),
+        labels=(),
+        retryable=retryable,
+        health=Health.NEUTRAL,
+        outcome=outcome,
+        message=message,
+        fingerprint=f"holdfast:{rule}",
+        rule=rule,
+    )
+
+
+def cancelled_detail() -> ErrorDetail:
+    """Return the error of an execution or action that somebody cancelled."""
+    return ErrorDetail(
+        category=ErrorCategory.USER_CANCELLED,
+        message="The execution was cancelled.",
+        retryable=False,
+        context={"rule": "cancelled"},
+        outcome="unknown",
+    )

@@ -1,0 +1,93 @@
+"""From the ledger to a decision: the facts about a failed attempt are summed up for the pure `decide`.
+
+The ledger, not a counter, says what was tried and what is still in doubt; it is read under the execution's lock.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from holdfast.catalog.strategies import recovery_override
+from holdfast.decisions.decide import decide
+from holdfast.decisions.decision import Decision, Move
+from holdfast.decisions.facts import Case, Ledger, Override, Safety
+from holdfast.ports.rows import Purpose
+from holdfast.recovery.doubt import is_in_doubt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from holdfast.faults.verdict import Verdict
+    from holdfast.plans.frozen import FrozenAction
+    from holdfast.ports.rows import ActionRow, AttemptRow
+    from holdfast.recovery.answer import Deciding
+    from holdfast.recovery.turn import Turn
+
+__all__ = ["case_of", "decision_about", "has_outlived_key", "key_age_s", "ledger_of"]
+
+
+def decision_about(
+    turn: Turn, row: ActionRow, *, attempt: AttemptRow, verdict: Verdict, deciding: Deciding, can_refresh: bool = True
+) -> Decision:
+    """Ask the pure decision; while the execution closes nothing may start, so there is only one answer."""
+    if not turn.is_live:
+        return Decision(
+            move=Move.GIVE_UP, rule="closing", reason="the execution is ending: nothing is started any more"
+        )
+    return decide(case_of(turn, row, attempt=attempt, verdict=verdict, deciding=deciding, can_refresh=can_refresh))
+
+
+def case_of(
+    turn: Turn, row: ActionRow, *, attempt: AttemptRow, verdict: Verdict, deciding: Deciding, can_refresh: bool = True
+) -> Case:
+    """Gather everything a decision may look at. `can_refresh=False` takes away the hope for a refresh that has failed."""
+    action = turn.plan.actions[row.action]
+    advice = recovery_override(action.entry, verdict) if action.entry else None
+    return Case(
+        verdict=verdict,
+        rules=action.rules if can_refresh else replace(action.rules, can_refresh=False),
+        ledger=ledger_of(turn, row, attempt=attempt, verdict=verdict),
+        bounds=deciding.bounds,
+        draw=deciding.draw,
+        override=Override(strategy=advice.strategy, source=advice.rule, delay_s=advice.delay_s, reason=advice.reason)
+        if advice
+        else None,
+    )
+
+
+def ledger_of(turn: Turn, row: ActionRow, *, attempt: AttemptRow, verdict: Verdict) -> Ledger:
+    """Sum up what was tried for this action, the attempt at hand included."""
+    attempts = turn.tx.attempts(row.execution, row.action)
+    earlier = [a for a in attempts if a.purpose is Purpose.PERFORM and a.n < attempt.n]
+    decided = [(a.category, json.loads(a.decision)) for a in earlier if a.decision]
+    first = min((a.started_at for a in attempts), default=turn.now)
+    return Ledger(
+        attempts=attempt.n,
+        recoveries=sum(bool(decision["isRecovery"]) for _, decision in decided),
+        recoveries_in_execution=turn.execution.recoveries,
+        recoveries_in_category=sum(
+            bool(decision["isRecovery"]) and category == verdict.category for category, decision in decided
+        ),
+        refreshes=sum(decision["move"] == Move.REFRESH for _, decision in decided),
+        probes=sum(a.purpose is Purpose.PROBE for a in attempts),
+        elapsed_s=(turn.now - first).total_seconds(),
+        key_age_s=key_age_s(attempts, attempt.key, now=turn.now),
+        is_in_doubt=attempt.claims > 1 or is_in_doubt(earlier),
+        timeout_s=attempt.timeout_s,
+    )
+
+
+def key_age_s(attempts: Sequence[AttemptRow], key: str, *, now: datetime) -> float:
+    """Return how long ago a key was first sent, in seconds: from then on its lifetime at the API counts."""
+    return (now - min((a.started_at for a in attempts if a.key == key), default=now)).total_seconds()
+
+
+def has_outlived_key(turn: Turn, action: FrozenAction, *, key: str) -> bool:
+    """Whether the API has forgotten a key that may stand for work that was done: then the attempt may not be made (again)."""
+    lifetime_s = action.rules.key_lifetime_s
+    if action.rules.safety is not Safety.KEYED or lifetime_s is None:
+        return False
+    return key_age_s(turn.tx.attempts(turn.execution.id, action.id), key, now=turn.now) >= lifetime_s

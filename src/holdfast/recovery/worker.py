@@ -1,0 +1,128 @@
+"""The worker: what happens to a delivered step. Claim (transaction) → perform (the world) → settle (transaction); and the sweep, every minute."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from holdfast.errors import StoreError
+from holdfast.recovery.answer import Answer, Deciding, anything
+from holdfast.recovery.claim import claim
+from holdfast.recovery.settle import settle
+from holdfast.recovery.sweep import sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from holdfast.decisions.facts import Bounds
+    from holdfast.plans.frozen import FrozenAction
+    from holdfast.ports.clock import Clock
+    from holdfast.ports.steps import Step, Steps, StopSignal
+    from holdfast.ports.store import Store
+    from holdfast.recovery.claim import Assignment
+    from holdfast.recovery.turn import Plans
+
+__all__ = ["Performing", "Worker", "WorkerSettings"]
+
+log = logging.getLogger("holdfast.worker")
+
+SETTLE_TRIES_MAX = 60
+"""An answer in hand is worth waiting for a database that is away: about five minutes, then the step is delivered again."""
+SETTLE_PAUSE_MAX_S = 5.0
+
+
+class Performing(Protocol):
+    """Makes an attempt and reports; never raises for what the attempt did."""
+
+    async def perform(self, assignment: Assignment) -> Answer:
+        """Make the attempt."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSettings:
+    """A worker's name, the bounds of recovery, how many deaths a step may cause, and how often the sweep looks."""
+
+    name: str
+    bounds: Bounds
+    crashes_max: int = 3
+    sweep_interval_s: float = 60.0
+
+
+class Worker:
+    """Carries out steps. `draw` returns random numbers in [0, 1); it is called once per transaction that may decide."""
+
+    def __init__(
+        self,
+        store: Store,
+        steps: Steps,
+        *,
+        plans: Plans,
+        performer: Performing,
+        clock: Clock,
+        draw: Callable[[], float],
+        settings: WorkerSettings,
+        can_perform: Callable[[FrozenAction], bool] = anything,
+    ) -> None:
+        self._store = store
+        self._steps = steps
+        self._plans = plans
+        self._performer = performer
+        self._clock = clock
+        self._draw = draw
+        self._settings = settings
+        self._can_perform = can_perform
+
+    async def run(self, stop: StopSignal) -> None:
+        """Work until `stop` is set and what was begun has ended."""
+        sweeper = asyncio.ensure_future(self._sweep_until(stop))
+        try:
+            await self._steps.run(self.perform, stop)
+        finally:
+            sweeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await sweeper
+
+    async def perform(self, step: Step) -> None:
+        """Carry out one step. Whatever interrupts this leaves rows from which another worker goes on."""
+        deciding = Deciding(
+            bounds=self._settings.bounds,
+            draw=self._draw(),
+            crashes_max=self._settings.crashes_max,
+            can_perform=self._can_perform,
+        )
+        assignment = await self._store.transact(
+            lambda tx: claim(
+                tx, self._steps, plans=self._plans, step=step, worker=self._settings.name, deciding=deciding
+            )
+        )
+        if assignment is not None:
+            await self._settle(step, await self._performer.perform(assignment), deciding=deciding)
+
+    async def _settle(self, step: Step, answer: Answer, *, deciding: Deciding) -> None:
+        """Settle, waiting for a database that is away: settling twice is one settle, losing an answer may be a question to a person."""
+        for attempt in range(1, SETTLE_TRIES_MAX + 1):
+            try:
+                await self._store.transact(
+                    lambda tx: settle(tx, self._steps, plans=self._plans, step=step, answer=answer, deciding=deciding)
+                )
+            except StoreError as err:
+                if attempt == SETTLE_TRIES_MAX:
+                    raise
+                log.warning("an answer waits for the database (%s)", err.slug)
+                await self._clock.sleep(min(0.1 * 2**attempt, SETTLE_PAUSE_MAX_S))
+            else:
+                return
+
+    async def _sweep_until(self, stop: StopSignal) -> None:
+        while not stop.is_set():
+            await self._clock.sleep(self._settings.sweep_interval_s)
+            try:
+                await sweep(self._store, self._steps, plans=self._plans)
+            except StoreError as err:
+                log.warning("the sweep was put off: %s", err)
+            except Exception:  # a loop's top: a defect in one sweep must not end all later ones
+                log.exception("the sweep failed; the next one tries again")

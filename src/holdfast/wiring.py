@@ -1,0 +1,256 @@
+"""The composition root: the only place that knows adapters. Settings and an address go in, a `Hold` comes out."""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets as randomness
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from holdfast.adapters.files.outputs import FileOutputs
+from holdfast.adapters.http.transport import Httpx2Transport
+from holdfast.adapters.sealing.fernet import FernetSealer
+from holdfast.adapters.sql.database import open_engine, parse_url, prepare
+from holdfast.adapters.sql.steps import LeaseSettings, SqlSteps
+from holdfast.adapters.sql.store import open_store
+from holdfast.adapters.sql.worker_lock import WorkerLock
+from holdfast.adapters.system.clock import SystemClock
+from holdfast.catalog.directory import load_directory
+from holdfast.decisions.facts import Bounds
+from holdfast.drivers.perform import Limits, Performer
+from holdfast.hold import AsyncHold, Hold, Parts, Registry
+from holdfast.recovery.turn import Plans
+from holdfast.recovery.worker import Worker, WorkerSettings
+from holdfast.settings import load
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import sqlalchemy as sa
+
+    from holdfast.ports.clock import Clock
+    from holdfast.ports.steps import Steps
+    from holdfast.ports.store import Store
+    from holdfast.settings import Settings
+
+__all__ = ["open_async", "open_hold"]
+
+
+def open_hold(
+    url: str | None = None, *, worker: bool = True, catalog: str | None = None, settings: Settings | None = None
+) -> Hold:
+    """Open a database and return the door to it; see `holdfast.open`."""
+    return Hold(lambda: open_async(url, catalog=catalog, settings=settings), worker=worker)
+
+
+async def open_async(
+    url: str | None = None,
+    *,
+    catalog: str | None = None,
+    settings: Settings | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> AsyncHold:
+    """Open a database for an asyncio program.
+
+    `url` and `catalog` beat the settings; without `settings` they are loaded from `holdfast.toml` and the environment.
+
+    Raises:
+        BadInput: the address, the catalog or a setting is wrong.
+        MissingExtra: PostgreSQL without its driver.
+        StoreError: the database cannot be used.
+    """
+    settings = settings or load()
+    address = parse_url(url or settings.database.url)
+    directory = catalog or settings.catalog.directory
+    engine = make_engine(address, settings)
+    prepare(engine)
+    clock = SystemClock()
+    store = open_store(engine, clock=clock.now, pool_size=settings.postgres.pool_size)
+    place = Place.of(address, settings)
+    steps = make_steps(store, engine, name=place.worker, settings=settings)
+    transport = make_transport(settings)
+    registry = Registry()
+    environ = os.environ if environ is None else environ
+    performer = Performer(
+        transport=transport,
+        functions=registry.functions,
+        environ=environ,
+        outputs=FileOutputs(place.home.absolute() / "outputs"),
+        sealer=place.sealer,
+        clock=clock,
+        limits=limits_of(settings),
+    )
+    plans = Plans()
+    worker = make_worker(
+        store, steps, plans=plans, performer=performer, clock=clock, name=place.worker, settings=settings
+    )
+
+    async def close() -> None:
+        await transport.close()
+        await store.close()
+        place.leave()
+
+    return AsyncHold(
+        Parts(
+            store=store,
+            steps=steps,
+            plans=plans,
+            clock=clock,
+            worker=worker,
+            catalog=load_directory(directory) if directory else None,
+            environ=environ,
+            database=place.database,
+            actions_max=settings.plan.actions_max,
+            plan_size_max_bytes=settings.plan.size_max_bytes,
+            registry=registry,
+            claim_worker_place=place.claim,
+            leave_worker_place=place.leave,
+            require_secrets=place.sealer.check,
+            close=close,
+        )
+    )
+
+
+def make_engine(address: sa.URL, settings: Settings) -> sa.Engine:
+    """Return the way to the database."""
+    return open_engine(
+        address,
+        synchronous=settings.database.synchronous,
+        busy_timeout_s=settings.database.busy_timeout_s,
+        pool_size=settings.postgres.pool_size,
+    )
+
+
+def make_transport(settings: Settings) -> Httpx2Transport:
+    """Return what sends requests."""
+    return Httpx2Transport(
+        connect_timeout_s=settings.http.connect_timeout_s,
+        pool_connections_max=settings.http.pool_connections_max,
+        redirects_max=settings.http.redirects_max,
+    )
+
+
+def make_worker(
+    store: Store, steps: Steps, *, plans: Plans, performer: Performer, clock: Clock, name: str, settings: Settings
+) -> Worker:
+    """Return what carries out steps."""
+    return Worker(
+        store,
+        steps,
+        plans=plans,
+        performer=performer,
+        clock=clock,
+        draw=random.Random().random,  # noqa: S311 - spreads waits, keeps no secret
+        settings=worker_settings_of(settings, name=name),
+        can_perform=performer.can_perform,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a deployment lives: its directory, its database as it is shown, the worker's name, its secrets, and the lock of a SQLite file."""
+
+    home: Path
+    database: str
+    worker: str
+    sealer: FernetSealer
+    lock: WorkerLock | None
+
+    @classmethod
+    def of(cls, address: sa.URL, settings: Settings) -> Place:
+        """Return the place that an address and the settings make."""
+        host = socket.gethostname()
+        if address.get_backend_name() == "sqlite":
+            file = Path(str(address.database))
+            sealer = FernetSealer(key=settings.secret.key, key_file=file.parent / "secret.key")
+            return cls(
+                home=file.parent,
+                database=str(file),
+                worker=f"{host}-{os.getpid()}",
+                sealer=sealer,
+                lock=WorkerLock(file),
+            )
+        return cls(
+            home=Path(settings.data.directory),
+            database=address.render_as_string(hide_password=True),
+            worker=f"{host}-{os.getpid()}-{randomness.token_hex(4)}",
+            sealer=FernetSealer(key=settings.secret.key, key_file=None),
+            lock=None,
+        )
+
+    def claim(self) -> None:
+        """Become the worker of this place; raises WorkerAlreadyRunning where only one may be."""
+        if self.lock:
+            self.lock.acquire()
+
+    def leave(self) -> None:
+        """Let another worker in."""
+        if self.lock:
+            self.lock.release()
+
+
+def make_steps(store: Store, engine: sa.Engine, *, name: str, settings: Settings) -> Steps:
+    """Return the engine that the settings ask for; `auto` is the lease table on both databases (docs/decisions/0010)."""
+    worker = settings.worker
+    if settings.worker.engine == "dbos":
+        # Imported only here: DBOS costs 0.3 s to import, which users of a SQLite file should not pay.
+        from holdfast.adapters.dbos import steps as dbos_steps  # noqa: PLC0415
+
+        dbos_steps.prepare(engine)
+        how = dbos_steps.DbosSettings(
+            worker=name,
+            concurrency=worker.concurrency,
+            poll_interval_s=worker.poll_interval_s,
+            heartbeat_interval_s=worker.heartbeat_interval_s,
+            takeover_after_s=worker.takeover_after_s,
+        )
+        return dbos_steps.DbosSteps(store, engine=engine, settings=how)
+    lease = LeaseSettings(
+        worker=name,
+        concurrency=worker.concurrency,
+        poll_interval_s=worker.poll_interval_s,
+        heartbeat_interval_s=worker.heartbeat_interval_s,
+        takeover_after_s=worker.takeover_after_s,
+    )
+    return SqlSteps(store, engine=engine, lease=lease)
+
+
+def worker_settings_of(settings: Settings, *, name: str) -> WorkerSettings:
+    """Return how the worker works, as the settings have it."""
+    return WorkerSettings(
+        name=name,
+        bounds=bounds_of(settings),
+        crashes_max=settings.worker.crashes_max,
+        sweep_interval_s=settings.sweep.interval_s,
+    )
+
+
+def bounds_of(settings: Settings) -> Bounds:
+    """Return the bounds of recovery as the settings have them."""
+    recovery = settings.recovery
+    return Bounds(
+        attempts_per_action_max=recovery.attempts_per_action_max,
+        attempts_per_execution_max=recovery.attempts_per_execution_max,
+        attempts_per_category_max=recovery.attempts_per_category_max,
+        refreshes_per_action_max=recovery.refreshes_per_action_max,
+        probes_max=recovery.probes_per_action_max,
+        elapsed_max_s=recovery.elapsed_max_s,
+        retry_after_max_s=recovery.retry_after_max_s,
+        timeout_multiplier=recovery.timeout_multiplier,
+        timeout_max_s=recovery.timeout_max_s,
+        backoff_initial_s=recovery.backoff_initial_s,
+        backoff_multiplier=recovery.backoff_multiplier,
+        backoff_max_s=recovery.backoff_max_s,
+    )
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Return the size limits as the settings have them."""
+    return Limits(
+        response_size_max_bytes=settings.http.response_size_max_bytes,
+        inline_output_max_bytes=settings.http.inline_output_max_bytes,
+        trace_body_max_bytes=settings.http.trace_body_max_bytes,
+    )

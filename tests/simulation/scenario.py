@@ -1,0 +1,419 @@
+"""What one seed stands for: random plans, what their APIs will do, and what goes wrong around them. Pure; the same seed, the same scenario.
+
+First in the simulation's story (`scenario → world and fleet → invariants`). It knows nothing of how a scenario is played.
+"""
+
+from __future__ import annotations
+
+import random
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from holdfast.contract import ActionDefinition, ApiCatalogEntry, ExecutionPlan
+from holdfast.faults.taxonomy import ErrorCategory
+from holdfast.plans.frozen import Frozen, freeze
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["ActionScript", "Chaos", "CredentialScript", "ExecutionScript", "Kind", "Scenario", "draw_scenario"]
+
+HOST = "https://api.example.test"
+EPOCH = "2026-01-01T00:00:00.000Z"
+DAY_S = 86_400.0
+
+# What a call may meet, beside working. `_done` did its work before the answer went wrong, `_lost` did not. The number is a weight.
+TROUBLES: Mapping[str, int] = {
+    "forbidden": 1,
+    "burst": 5,
+    "burst_silent": 3,
+    "daily": 2,
+    "daily_silent": 1,
+    "daily_absurd": 1,
+    "timeout_done": 5,
+    "timeout_lost": 4,
+    "refused": 5,
+    "reset_done": 3,
+    "reset_lost": 3,
+    "broken_done": 2,
+    "page_done": 2,
+    "page_lost": 2,
+    "error_done": 3,
+    "error_lost": 4,
+    "busy": 2,
+    "busy_done": 2,
+    "busy_lost": 2,
+    "removed": 3,
+    "invalid": 2,
+    "conflict": 1,
+    "stopped_done": 1,
+    "stopped_lost": 1,
+}
+REFRESH_TROUBLES = ("unavailable", "timeout_done", "timeout_lost", "denied", "tokenless", "refused")
+PROBE_TROUBLES = ("error_lost", "timeout_lost", "refused", "burst")
+KINDS: Mapping[str, int] = {"get": 3, "put": 3, "keyed": 4, "short_keyed": 2, "replaying": 2, "probed": 4, "unsafe": 4}
+RETRIED = [
+    category.value
+    for category in ErrorCategory
+    if category not in (ErrorCategory.USER_CANCELLED, ErrorCategory.AUTH_INVALID)
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """What the world honours for an action. `key_lifetime_s` None: forever."""
+
+    name: str
+    has_key: bool = False
+    key_lifetime_s: float | None = None
+    replays_errors: bool = False
+    has_probe: bool = False
+    has_effect: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionScript:
+    """What the world does with one action: `troubles` in order, then it works; with `is_lasting` the last trouble stays."""
+
+    id: str
+    kind: Kind
+    troubles: tuple[str, ...]
+    is_lasting: bool
+    probe_troubles: tuple[str, ...]
+    wait_s: float
+    credential: str | None
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionScript:
+    """One execution: its frozen plan, what the world does with its actions, who cancels it and when."""
+
+    id: str
+    frozen: Frozen
+    actions: Mapping[str, ActionScript]
+    tenant: str
+    priority: int
+    start_s: float
+    cancel_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialScript:
+    """How a credential ages and how its refresh behaves: it expires before the world's call with one of these numbers."""
+
+    name: str
+    expires_before: frozenset[int]
+    troubles: tuple[str, ...]
+    is_lasting: bool
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chaos:
+    """Budgets of what goes wrong around the plans, and how likely each is at a turn of the scheduler."""
+
+    kills: int = 0
+    crashes_of_all: int = 0
+    false_deaths: int = 0
+    duplicates: int = 0
+    losses: int = 0
+    store_failures: int = 0
+    likelihood: float = 0.03
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether nothing goes wrong but the APIs."""
+        return not (self.kills or self.crashes_of_all or self.false_deaths or self.duplicates or self.losses)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """Everything that is drawn before the first step."""
+
+    seed: int
+    executions: tuple[ExecutionScript, ...]
+    credentials: tuple[CredentialScript, ...]
+    chaos: Chaos
+    workers: int
+    concurrency: int
+    silence: float
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+
+def draw_scenario(seed: int) -> Scenario:
+    """Draw the scenario of a seed."""
+    dice = random.Random(seed)
+    credentials = tuple(draw_credential(dice, f"CRED_{index}") for index in range(dice.choice((0, 1, 1, 2))))
+    count = dice.choice((1, 2, 2, 3, 4))
+    executions = tuple(draw_execution(dice, index, credentials=credentials) for index in range(count))
+    return Scenario(
+        seed=seed,
+        executions=executions,
+        credentials=credentials,
+        chaos=draw_chaos(dice),
+        workers=dice.choice((1, 2, 2, 3)),
+        concurrency=dice.choice((1, 2, 4, 8)),
+        silence=dice.choice((0.0, 0.0, 0.15, 1.0)),
+        environ={credential.name: f"SECRET-{credential.name}-0" for credential in credentials},
+    )
+
+
+def draw_chaos(dice: random.Random) -> Chaos:
+    """A third of the seeds are calm, a third only crash, a third know everything."""
+    mood = dice.random()
+    if mood < 0.3:
+        return Chaos()
+    if mood < 0.6:
+        return Chaos(
+            kills=dice.randint(1, 4), crashes_of_all=dice.randint(0, 2), likelihood=dice.choice((0.02, 0.08, 0.2))
+        )
+    return Chaos(
+        kills=dice.randint(0, 3),
+        crashes_of_all=dice.randint(0, 1),
+        false_deaths=dice.randint(0, 3),
+        duplicates=dice.randint(0, 4),
+        losses=dice.randint(0, 3),
+        store_failures=dice.choice((0, 0, 2)),
+        likelihood=dice.choice((0.02, 0.08, 0.2)),
+    )
+
+
+def draw_credential(dice: random.Random, name: str) -> CredentialScript:
+    """Draw how a credential ages."""
+    trouble = dice.random()
+    troubles = tuple(dice.choice(REFRESH_TROUBLES) for _ in range(0 if trouble < 0.5 else dice.randint(1, 3)))
+    expiries = frozenset(dice.randint(0, 25) for _ in range(dice.randint(0, 3)))
+    return CredentialScript(
+        name=name,
+        expires_before=expiries,
+        troubles=troubles,
+        is_lasting=bool(troubles) and dice.random() < 0.25,
+        timeout_s=dice.choice((5.0, 20.0)),
+    )
+
+
+def draw_execution(dice: random.Random, index: int, *, credentials: tuple[CredentialScript, ...]) -> ExecutionScript:
+    """Draw a plan and what becomes of it."""
+    execution_id = str(uuid.UUID(int=dice.getrandbits(128), version=4))
+    names = [f"a{number}" for number in range(dice.choice((1, 2, 3, 4, 4, 5, 6, 8, 12)))]
+    trouble = dice.choice((0.1, 0.4, 0.8))
+    scripts = {name: draw_action(dice, name, credentials=credentials, trouble=trouble) for name in names}
+    alternatives = draw_alternatives(dice, names)
+    planned = [draw_planned(dice, name, names=names, tag=index, alternatives=alternatives) for name in names]
+    definitions: dict[str, ActionDefinition] = {}
+    entries: dict[str, ApiCatalogEntry] = {}
+    for script in scripts.values():
+        define(dice, script, tag=index, definitions=definitions, entries=entries)
+    for credential in credentials:
+        definitions[f"refresh_{credential.name}"] = refresher(credential)
+    plan = ExecutionPlan.from_wire(plan_wire(execution_id, planned, dice), source="simulation")
+    return ExecutionScript(
+        id=execution_id,
+        frozen=freeze(plan, definitions, functions={}, entries=entries),
+        actions=scripts,
+        tenant=dice.choice(("", "one", "two")),
+        priority=dice.randint(0, 2),
+        start_s=dice.choice((0.0, 0.0, dice.random() * 20)),
+        cancel_s=dice.random() * 60 if dice.random() < 0.12 else None,
+    )
+
+
+def draw_action(
+    dice: random.Random, name: str, *, credentials: tuple[CredentialScript, ...], trouble: float
+) -> ActionScript:
+    """Draw what an action is and what its API does."""
+    kind = draw_kind(dice)
+    count = dice.choice((1, 1, 2, 3, 6)) if dice.random() < trouble else 0
+    troubles = tuple(dice.choices(tuple(TROUBLES), weights=tuple(TROUBLES.values()), k=count))
+    return ActionScript(
+        id=name,
+        kind=kind,
+        troubles=troubles,
+        is_lasting=bool(troubles) and dice.random() < 0.25,
+        probe_troubles=tuple(dice.choice(PROBE_TROUBLES) for _ in range(dice.choice((0, 0, 0, 1, 2, 6)))),
+        wait_s=dice.choice((1.0, 7.5, 30.0, 300.0)),
+        credential=dice.choice(credentials).name if credentials and dice.random() < 0.6 else None,
+        timeout_s=dice.choice((2.0, 10.0, 90.0)),
+    )
+
+
+def draw_kind(dice: random.Random) -> Kind:
+    """Draw what makes a repeat of an action safe, if anything does."""
+    name = dice.choices(tuple(KINDS), weights=tuple(KINDS.values()))[0]
+    match name:
+        case "get":
+            return Kind(name=name, has_effect=False)
+        case "keyed":
+            return Kind(name=name, has_key=True)
+        case "short_keyed":
+            return Kind(
+                name=name, has_key=True, key_lifetime_s=dice.choice((20.0, 120.0)), has_probe=dice.random() < 0.5
+            )
+        case "replaying":
+            return Kind(name=name, has_key=True, replays_errors=True)
+        case "probed":
+            return Kind(name=name, has_probe=True)
+        case _:
+            return Kind(name=name)
+
+
+def draw_alternatives(dice: random.Random, names: list[str]) -> dict[str, str]:
+    """Draw who stands in for whom: later actions for earlier ones, chains included, no action for two."""
+    free = list(names[1:])
+    chosen: dict[str, str] = {}
+    for position, name in enumerate(names[:-1]):
+        behind = [other for other in free if names.index(other) > position]
+        if behind and dice.random() < 0.2:
+            chosen[name] = dice.choice(behind)
+            free.remove(chosen[name])
+    return chosen
+
+
+def draw_planned(
+    dice: random.Random, name: str, *, names: list[str], tag: int, alternatives: Mapping[str, str]
+) -> dict[str, object]:
+    """Draw an action of the plan: what it depends on, what it references, what happens when it fails."""
+    position = names.index(name)
+    stand_ins = set(alternatives.values())
+    # An alternative depends on nothing its primary does not: it may have to run at any time.
+    earlier = [] if name in stand_ins else [other for other in names[:position] if other not in stand_ins]
+    dependencies = sorted(dice.sample(earlier, dice.randint(0, min(3, len(earlier)))))
+    inputs: dict[str, object] = {"place": f"e{tag}-{name}"}
+    for other in dependencies:
+        if dice.random() < 0.4:
+            inputs[f"from_{other}"] = f"${{{other}.output.id}}"
+    handling: dict[str, object] = {"continueOnFailure": dice.random() < 0.15}
+    if dice.random() < 0.15:
+        handling["fallbackValue"] = {"id": "fallback"}
+    if name in alternatives:
+        handling["alternativeActionId"] = alternatives[name]
+    planned: dict[str, object] = {
+        "id": name,
+        "actionDefinitionId": f"d{tag}_{name}",
+        "inputs": inputs,
+        "dependencies": dependencies,
+        "errorHandling": handling,
+    }
+    if dice.random() < 0.15:
+        category = dice.choice(list(ErrorCategory)).value
+        planned["recovery"] = {
+            category: dice.choice(
+                ("back-off", "give-up", "alternative", "ask-person", "wait-until", "probe", "retry-larger-timeout")
+            )
+        }
+    return planned
+
+
+def define(
+    dice: random.Random,
+    script: ActionScript,
+    *,
+    tag: int,
+    definitions: dict[str, ActionDefinition],
+    entries: dict[str, ApiCatalogEntry],
+) -> None:
+    """Write the definition of an action, that of its probe, and the catalog entry of its API."""
+    kind, key, place = script.kind, f"d{tag}_{script.id}", f"e{tag}/{script.id}"
+    method = {"get": "GET", "put": "PUT"}.get(kind.name, "POST")
+    wire = definition_wire(
+        key, f"{HOST}/do/{place}", method=method, timeout_s=script.timeout_s, policy=draw_policy(dice)
+    )
+    if script.credential:
+        wire["authentication"] = {"type": "bearer", "token": script.credential, "tokenFrom": "env"}
+    if kind.has_key and kind.key_lifetime_s is None and not kind.replays_errors:
+        wire["idempotency"] = {"header": "Idempotency-Key"}
+    if kind.key_lifetime_s is not None or kind.replays_errors:
+        entries[key] = entry_of(kind)
+    if kind.has_probe:
+        probe_key = f"p{tag}_{script.id}"
+        wire["probe"] = {
+            "actionDefinitionId": probe_key,
+            "inputs": {"place": place},
+            "happenedIf": {"reference": "${probe.output.happened}", "operator": "equals", "value": "true"},
+        }
+        probe = definition_wire(probe_key, f"{HOST}/probe/{place}", method="GET", timeout_s=5.0, policy=policy_wire(1))
+        definitions[probe_key] = ActionDefinition.from_wire(probe, source="simulation")
+    definitions[key] = ActionDefinition.from_wire(wire, source="simulation")
+
+
+def entry_of(kind: Kind) -> ApiCatalogEntry:
+    """Write what the catalog knows of an API that honours keys in its own way."""
+    idempotency: dict[str, object] = {"header": "Idempotency-Key", "replaysErrors": kind.replays_errors}
+    if kind.key_lifetime_s is not None:
+        idempotency["keyLifetime"] = round(kind.key_lifetime_s * 1000)
+    wire = {
+        "apiId": "simulated",
+        "name": "Simulated",
+        "version": "1.0.0",
+        "baseUrl": HOST,
+        "errorMappings": [],
+        "quirks": {},
+        "idempotency": idempotency,
+    }
+    return ApiCatalogEntry.from_wire(wire, source="simulation")
+
+
+def refresher(credential: CredentialScript) -> ActionDefinition:
+    """Write the action that renews a credential."""
+    url = f"{HOST}/refresh/{credential.name}"
+    wire = definition_wire(
+        f"refresh_{credential.name}", url, method="POST", timeout_s=credential.timeout_s, policy=policy_wire(2)
+    )
+    return ActionDefinition.from_wire(
+        {**wire, "refreshes": credential.name, "tokenPath": "access_token"}, source="simulation"
+    )
+
+
+def draw_policy(dice: random.Random) -> dict[str, object]:
+    """Draw a retry policy."""
+    listed = dice.choice((RETRIED, [], dice.sample(RETRIED, 4)))
+    return {**policy_wire(dice.choice((1, 2, 3, 5))), "retryableErrors": listed, "jitter": dice.random() < 0.5}
+
+
+def policy_wire(attempts_max: int) -> dict[str, object]:
+    """Write a retry policy."""
+    return {
+        "maxAttempts": attempts_max,
+        "initialDelay": 500,
+        "maxDelay": 8000,
+        "backoffMultiplier": 2,
+        "retryableErrors": RETRIED,
+        "jitter": False,
+    }
+
+
+def definition_wire(
+    key: str, url: str, *, method: str, timeout_s: float, policy: dict[str, object]
+) -> dict[str, object]:
+    """Write an action definition."""
+    return {
+        "id": key,
+        "name": key,
+        "description": "simulated",
+        "version": "1.0.0",
+        "endpoint": {"url": url, "method": method, "headers": {}, "timeout": round(timeout_s * 1000)},
+        "inputSchema": {},
+        "outputSchema": {},
+        "retryPolicy": policy,
+        "knownErrors": [],
+        "examples": [],
+    }
+
+
+def plan_wire(execution_id: str, planned: list[dict[str, object]], dice: random.Random) -> dict[str, object]:
+    """Write a plan; now and then with an expected outcome."""
+    validations = []
+    if dice.random() < 0.15:
+        wanted = dice.choice(planned)["id"]
+        validations.append({"name": "has an id", "reference": f"${{{wanted}.output.id}}", "operator": "exists"})
+    return {
+        "id": execution_id,
+        "name": "simulated",
+        "description": "simulated",
+        "intent": {"original": "-", "interpreted": "-", "confidence": 1},
+        "actions": planned,
+        "expectedOutcome": {"description": "-", "validations": validations},
+        "metadata": {"createdAt": EPOCH, "estimatedDuration": 1000, "tags": []},
+    }
