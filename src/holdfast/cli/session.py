@@ -1,0 +1,214 @@
+"""What most commands begin with: settings from the command line, an open database, users' functions, and the words of further commands.
+
+Imported by a command when it runs, never for `--help`: everything heavy is behind this door.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from holdfast.errors import BadInput, Problem, UnknownExecution
+from holdfast.hold import AsyncHold, Hold
+from holdfast.settings import load, table
+from holdfast.settings.loading import CONFIG_FILE
+from holdfast.wiring import open_async
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+    from types import ModuleType
+
+    from holdfast.plans.frozen import FunctionRules
+    from holdfast.ports.store import Snapshot
+    from holdfast.settings import Settings
+
+__all__ = [
+    "adopt_functions",
+    "further",
+    "import_all",
+    "opened",
+    "program",
+    "read",
+    "resolve_id",
+    "rules_of",
+    "run_async",
+    "settings_of",
+]
+
+T = TypeVar("T")
+PREFIX_MIN = 4
+RECENT_MAX = 1000
+"""So many of the newest executions are looked through for an abbreviated id."""
+
+
+def settings_of(
+    *, db: str | None = None, config: Path | None = None, catalog: Path | None = None, wait_max_s: float | None = None
+) -> Settings:
+    """Load the settings with what the command line says about them.
+
+    Raises:
+        BadSettings: naming everything that is wrong in any place.
+    """
+    arguments = {"database.url": db, "catalog.directory": catalog, "run.wait_max_s": wait_max_s}
+    return load(arguments=arguments, config_path=config)
+
+
+@contextlib.asynccontextmanager
+async def opened(settings: Settings, *, imports: Iterable[str] = ()) -> AsyncIterator[AsyncHold]:
+    """Open the database, with the functions of the modules `imports` registered; closed at the end, however that comes.
+
+    Raises:
+        BadInput: a module cannot be imported, or two functions have one name.
+        StoreError: the database cannot be used.
+    """
+    modules = import_all(imports)
+    hold = await open_async(settings=settings)
+    try:
+        adopt_functions(hold, modules)
+        yield hold
+    finally:
+        await hold.close()
+
+
+def run_async(work: Coroutine[object, object, T]) -> T:
+    """Run a command's coroutine."""
+    with asyncio.Runner() as runner:
+        return runner.run(work)
+
+
+async def read(hold: AsyncHold, look: Callable[[Snapshot], T]) -> T:
+    """Look at the rows of one moment: the command line shows what the Python API has no word for."""
+    return await hold.read(look)
+
+
+def import_all(names: Iterable[str]) -> dict[str, ModuleType]:
+    """Import users' modules, from the working directory too, as `python -m` would.
+
+    Raises:
+        BadInput: naming each module that cannot be imported, and why.
+    """
+    modules: dict[str, ModuleType] = {}
+    problems: list[Problem] = []
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    for name in dict.fromkeys(names):
+        try:
+            modules[name] = importlib.import_module(name)
+        except Exception as err:  # noqa: BLE001 - a user's module may fail in any way while it is imported
+            problems.append(
+                Problem(source="--import", path=name, message=f"cannot be imported: {type(err).__name__}: {err}")
+            )
+    if problems:
+        raise BadInput(problems)
+    return modules
+
+
+def adopt_functions(hold: AsyncHold, modules: Mapping[str, ModuleType]) -> None:
+    """Register with `hold` every function that users' modules registered with holds of their own.
+
+    Raises:
+        BadInput: a module registers nothing, or two functions have one name.
+    """
+    rules = rules_of(modules)
+    mine = hold.registry
+    for module in modules.values():
+        for other in holds_of(module):
+            mine.functions.update(other.registry.functions)
+    mine.rules.update(rules)
+
+
+def rules_of(modules: Mapping[str, ModuleType]) -> dict[str, FunctionRules]:
+    """Return the rules of all functions that users' modules registered, by name.
+
+    Raises:
+        BadInput: a module registers nothing, or two functions have one name.
+    """
+    functions: dict[str, object] = {}
+    rules: dict[str, FunctionRules] = {}
+    problems: list[Problem] = []
+    for source, module in modules.items():
+        holds = holds_of(module)
+        if not holds:
+            message = "has no hold at its top level: write `hold = holdfast.open(...)` there, and `@hold.action(...)` on its functions"
+            problems.append(Problem(source="--import", path=source, message=message))
+        for other in holds:
+            for name, function in other.registry.functions.items():
+                if functions.setdefault(name, function) is not function:
+                    problems.append(
+                        Problem(
+                            source="--import", path=source, message=f"registers {name!r}, which is registered already"
+                        )
+                    )
+                rules[name] = other.registry.rules[name]
+    if problems:
+        raise BadInput(problems)
+    return rules
+
+
+def holds_of(module: ModuleType) -> list[AsyncHold]:
+    """Return the holds at the top level of a module."""
+    found = [
+        value.inner if isinstance(value, Hold) else value
+        for value in vars(module).values()
+        if isinstance(value, Hold | AsyncHold)
+    ]
+    return list({id(one): one for one in found}.values())
+
+
+async def resolve_id(hold: AsyncHold, text: str) -> str:
+    """Return the execution that an id, or at least the first four letters of one, stands for.
+
+    Raises:
+        UnknownExecution: no execution has such an id.
+        BadInput: several have; they are listed.
+    """
+    wanted = text.strip().lower()
+    if await read(hold, lambda snapshot: snapshot.execution(wanted)) is not None:
+        return wanted
+    recent = await hold.executions(limit=RECENT_MAX)
+    found = [row for row in recent if len(wanted) >= PREFIX_MIN and row.id.startswith(wanted)]
+    if not found:
+        raise UnknownExecution(text)
+    if len(found) > 1:
+        raise BadInput(
+            [
+                Problem(
+                    source=text,
+                    path="",
+                    message=f"stands for several executions: {row.id} ({row.plan_name}, {row.state})",
+                )
+                for row in found
+            ]
+        )
+    return found[0].id
+
+
+def program() -> str:
+    """Return how this program was called, in a form that works from here again."""
+    if shutil.which("holdfast"):
+        return "holdfast"
+    called = Path(sys.argv[0])
+    if called.name == "holdfast":
+        with contextlib.suppress(ValueError):
+            return shlex.quote(str(called.absolute().relative_to(Path.cwd())))
+        return shlex.quote(str(called))
+    return f"{shlex.quote(sys.executable)} -m holdfast"
+
+
+def further(settings: Settings, *words: str) -> str:
+    """Return a command for a person to type next, on the same database. A password is left for them to fill in."""
+    origin = settings.origin("database.url")
+    variable = next(line.variable for line in table() if line.name == "database.url")
+    where: list[str] = []
+    if origin == "argument":
+        where = ["--db", settings.shown("database.url")]
+    elif origin not in ("default", variable, CONFIG_FILE):
+        where = ["--config", origin]
+    return " ".join([program(), *(shlex.quote(word) for word in [*words, *where])])

@@ -1,0 +1,126 @@
+"""The tokens of the fake API: which are valid, how long, and what a refresh gives.
+
+Called by `holdfast.testing.fault_api.world` under its lock; knows no route and no clock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from holdfast.testing.fault_api.scenario import Credential
+
+__all__ = ["Denial", "Refreshed", "TokenBook"]
+
+REFRESH_HEADER = "x-refresh-token"
+REFRESHES_MAX = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Denial:
+    """Why a call was not let in (RFC 6750, section 3)."""
+
+    headers: tuple[tuple[str, str], ...]
+    body: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refreshed:
+    """What a token request came to: `body` is None for a refusal; `reused` when the refresh token had been replaced before."""
+
+    credential: str | None = None
+    body: Mapping[str, object] | None = None
+    reused: bool = False
+
+
+@dataclass(slots=True)
+class _TokenState:
+    access_token: str
+    refresh_token: str | None
+    issued_s: float
+    is_expired: bool
+    uses: int = 0
+    old_access_tokens: set[str] = field(default_factory=set)
+    old_refresh_tokens: set[str] = field(default_factory=set)
+
+
+class TokenBook:
+    """The current tokens of every credential of a scenario."""
+
+    def __init__(self, credentials: tuple[Credential, ...], *, now_s: float) -> None:
+        self._credentials = {one.name: one for one in credentials}
+        self._states = {
+            one.name: _TokenState(
+                access_token=one.access_token,
+                refresh_token=one.refresh_token,
+                issued_s=now_s,
+                is_expired=one.expired_at_start,
+            )
+            for one in credentials
+        }
+
+    def digest(self, headers: Mapping[str, str], *, credential: str | None) -> str | None:
+        """A short name for the credential that a request carries; never the secret itself."""
+        header = self._credentials[credential].header if credential else "Authorization"
+        value = headers.get(header.lower())
+        return None if value is None else hashlib.sha256(value.encode()).hexdigest()[:12]
+
+    def check(self, headers: Mapping[str, str], *, credential: str, now_s: float) -> Denial | None:
+        """Let a call in, which uses the token once, or say why not."""
+        wanted, state = self._credentials[credential], self._states[credential]
+        value = headers.get(wanted.header.lower())
+        if value is None or not value.startswith(wanted.prefix):
+            return _deny(wanted, code="missing_token", description=None)
+        token = value.removeprefix(wanted.prefix)
+        if token in state.old_access_tokens:
+            return _deny(wanted, code="invalid_token", description="The access token expired")
+        if not secrets.compare_digest(token.encode(), state.access_token.encode()):
+            return _deny(wanted, code="invalid_token", description="The access token is not known")
+        if state.is_expired or _has_ended(wanted, state, now_s=now_s):
+            return _deny(wanted, code="invalid_token", description="The access token expired")
+        state.uses += 1
+        return None
+
+    def refresh(self, headers: Mapping[str, str], *, body: object, now_s: float) -> Refreshed:
+        """A new access token for a refresh token, which stands in the header `X-Refresh-Token` or the body's `refresh_token`."""
+        token = headers.get(REFRESH_HEADER)
+        if token is None and isinstance(body, dict) and isinstance(body.get("refresh_token"), str):
+            token = body["refresh_token"]
+        for name, state in self._states.items():
+            if token is not None and token in state.old_refresh_tokens:
+                return Refreshed(credential=name, reused=True)
+            if token is not None and token == state.refresh_token and len(state.old_access_tokens) < REFRESHES_MAX:
+                return Refreshed(credential=name, body=self._renew(name, state, now_s=now_s))
+        return Refreshed()
+
+    def _renew(self, name: str, state: _TokenState, *, now_s: float) -> Mapping[str, object]:
+        credential = self._credentials[name]
+        state.old_access_tokens.add(state.access_token)
+        state.access_token = secrets.token_urlsafe(24)
+        state.issued_s, state.is_expired, state.uses = now_s, False, 0
+        body: dict[str, object] = {"access_token": state.access_token, "token_type": "Bearer"}
+        if credential.expires_after_s is not None:
+            body["expires_in"] = int(credential.expires_after_s)
+        if credential.rotates and state.refresh_token is not None:
+            state.old_refresh_tokens.add(state.refresh_token)
+            state.refresh_token = secrets.token_urlsafe(24)
+            body["refresh_token"] = state.refresh_token
+        return body
+
+
+def _has_ended(credential: Credential, state: _TokenState, *, now_s: float) -> bool:
+    is_used_up = credential.expires_after_uses is not None and state.uses >= credential.expires_after_uses
+    is_too_old = credential.expires_after_s is not None and now_s - state.issued_s >= credential.expires_after_s
+    return is_used_up or is_too_old
+
+
+def _deny(credential: Credential, *, code: str, description: str | None) -> Denial:
+    """A 401; RFC 6750 gives no error code to a request without any token."""
+    challenge = "Bearer" if description is None else f'Bearer error="{code}", error_description="{description}"'
+    headers = (("WWW-Authenticate", challenge),) if credential.prefix == "Bearer " else ()
+    return Denial(headers=headers, body={"error": code, "error_description": description or "A token is needed"})
