@@ -42,7 +42,7 @@ CHECKS: list[tuple[Check, Source, Source]] = [
     (
         checks.machine_paths,
         Source(path="docs/a.md", text="see /op" + "t/wheels/notes"),
-        Source(path="docs/a.md", text="see framework/notes and https://example.org/work/1"),
+        Source(path="docs/a.md", text="see framework/notes and https://example.org/wo" + "rk/1"),
     ),
     (
         checks.index_addresses,
