@@ -32,6 +32,7 @@ __all__ = ["execution_state", "status_of"]
 
 STATUS = {
     ActionState.PENDING: ActionStatus.PENDING,
+    ActionState.CONFIRMING: ActionStatus.PENDING,
     ActionState.SCHEDULED: ActionStatus.RUNNING,
     ActionState.RUNNING: ActionStatus.RUNNING,
     ActionState.PROBING: ActionStatus.RUNNING,

@@ -4,7 +4,8 @@ An execution runs a frozen plan; an action row is one unit of it; an attempt row
 *before* the wire sees a byte and settled exactly once.
 
 ```
-action   pending → scheduled → running → completed
+action   pending → confirming → scheduled                  a person says yes first; a no, or no answer in time, fails it
+         pending → scheduled → running → completed
             │          ↑          ├────→ scheduled        a retry: attempt n+1 is due at `due_at`
             │          │          ├────→ probing  ──────→ completed | scheduled | asking
             │          │          ├────→ asking   ──────→ completed | scheduled | failed      a person answers
@@ -28,6 +29,7 @@ __all__ = [
     "ActionRow",
     "ActionState",
     "AttemptRow",
+    "BucketRow",
     "CredentialRow",
     "DeadLetterRow",
     "EventRow",
@@ -51,6 +53,7 @@ class ActionState(StrEnum):
     """Where an action stands; the last three are final. The legal moves are drawn in the module docstring."""
 
     PENDING = "pending"
+    CONFIRMING = "confirming"
     SCHEDULED = "scheduled"
     RUNNING = "running"
     PROBING = "probing"
@@ -79,6 +82,8 @@ class ExecutionRow:
 
     `closing` is set as soon as it is known how the execution will end (`failed`, `cancelled`) while attempts are still in flight; `document`
     is the digest of the frozen plan and definitions; `recoveries` counts recovery attempts over all actions; `version` counts transactions.
+    `external` names the executor outside Holdfast that performs its actions (None: our own workers do); `contract` is the least contract a worker
+    must know to carry it on: an older worker leaves it to newer ones.
     """
 
     id: str
@@ -95,6 +100,8 @@ class ExecutionRow:
     ended_at: datetime | None
     error: str | None
     failed_action: str | None
+    external: str | None = None
+    contract: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +181,8 @@ class CredentialRow:
     """A credential that a machine can renew: `generation` grows by one with each renewal, `sealed` holds the newest value encrypted.
 
     `refreshing_until` is the lease of the one refresh that may be under way; `error` and `failed_at` describe the last refresh that failed
-    for good and are cleared by the next success.
+    for good and are cleared by the next success. `expires_at` is when the newest value runs out, where that is known. While `question` is set
+    a person is asked for it, since `asked_at`: once, for all executions that wait.
     """
 
     name: str
@@ -183,11 +191,31 @@ class CredentialRow:
     refreshing_until: datetime | None
     error: str | None
     failed_at: datetime | None
+    expires_at: datetime | None = None
+    question: str | None = None
+    asked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketRow:
+    """A rate limit that all workers share, kept exactly: a ring of the moments at which the last calls began.
+
+    `position` counts calls; the slot `position % requests` of the ring holds the oldest of the last `requests` ones. `next_at` is when the next
+    of those who had to wait should ask again, so that they do not all come at once. `now` is the store's time once the bucket's lock was there.
+    """
+
+    name: str
+    position: int
+    next_at: datetime | None
+    now: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuestionRow:
-    """A wait for a person: what is asked, what may be answered, and what was."""
+    """A wait for a person: what is asked, what may be answered, and what was. `n` is 0 for a confirmation before the first attempt.
+
+    Nobody having answered by `deadline`, `default_answer` counts as the answer.
+    """
 
     execution: str
     action: str
@@ -200,22 +228,32 @@ class QuestionRow:
     answer: str | None = None
     answered_by: str | None = None
     reason: str | None = None
+    deadline: datetime | None = None
+    default_answer: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetterRow:
-    """Work set aside after recovery gave up: `reason` is a slug, `detail` JSON with everything known."""
+    """Work set aside after recovery gave up: `reason` is a slug, `detail` JSON with everything known.
+
+    `kind` is `action`, or `event` for an event from outside that fits nothing here; then `action` is the event's id.
+    """
 
     execution: str
     action: str
     reason: str
     detail: str
     added_at: datetime
+    kind: str = "action"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventRow:
-    """Something that happened, in the order of `sequence`. `data` is the event's payload as it stands on the wire."""
+    """Something that happened. `data` is the event's payload as it stands on the wire.
+
+    Events of one execution are in the order of `sequence`; those of all executions in the order of (`xid`, `sequence`), where `xid` is the number
+    of the transaction on PostgreSQL (0 on SQLite, which has one writer): only so does a reader with a cursor miss nobody who commits later.
+    """
 
     sequence: int
     id: str
@@ -224,3 +262,4 @@ class EventRow:
     time: datetime
     data: Mapping[str, object]
     is_terminal: bool = False
+    xid: int = 0

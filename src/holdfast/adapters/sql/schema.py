@@ -28,13 +28,17 @@ __all__ = [
     "documents",
     "events",
     "executions",
+    "facts",
+    "inbox",
     "metadata",
     "questions",
+    "rate_limits",
+    "rate_starts",
     "steps",
     "workers",
 ]
 
-SCHEMA_VERSION = "0001"
+SCHEMA_VERSION = "0002"
 """The newest migration; a database that says otherwise is migrated, or refused when it is newer."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -95,11 +99,14 @@ executions = sa.Table(
     sa.Column("ended_at", UtcTime),
     sa.Column("error", Text),
     sa.Column("failed_action", Text),
+    sa.Column("external", Text),
+    sa.Column("contract", sa.Integer, nullable=False, server_default="1"),
     sa.Index("executions_by_state", "state", "started_at"),
     sa.Index(
         "executions_in_sweep_order", "state", "id"
     ),  # without it a sweep over 100,000 waiting ones sorts them for every page
     sa.Index("executions_by_start", "started_at"),
+    sa.Index("executions_by_end", "ended_at"),
 )
 
 actions = sa.Table(
@@ -169,8 +176,15 @@ events = sa.Table(
     sa.Column("time", UtcTime, nullable=False),
     sa.Column("data", Text, nullable=False),
     sa.Column("is_terminal", sa.Boolean, nullable=False),
+    sa.Column("xid", sa.BigInteger, nullable=False, server_default="0"),
     sa.Index("events_by_execution", "execution", "sequence"),
+    sa.Index("events_in_commit_order", "xid", "sequence"),
 )
+# On PostgreSQL sequence numbers are drawn in one order and committed in another; the transaction's number tells what a reader may have missed.
+XID_DEFAULT = sa.DDL(  # type: ignore[no-untyped-call]  # SQLAlchemy has no annotation there
+    "ALTER TABLE events ALTER COLUMN xid SET DEFAULT pg_current_xact_id()::text::bigint"
+)
+sa.event.listen(events, "after_create", XID_DEFAULT.execute_if(dialect="postgresql"))
 terminal = events.c.is_terminal
 sa.Index("one_terminal_event", events.c.execution, unique=True, sqlite_where=terminal, postgresql_where=terminal)
 
@@ -188,6 +202,8 @@ questions = sa.Table(
     sa.Column("answer", Text),
     sa.Column("answered_by", Text),
     sa.Column("reason", Text),
+    sa.Column("deadline", UtcTime),
+    sa.Column("default_answer", Text),
 )
 
 dead_letters = sa.Table(
@@ -198,6 +214,7 @@ dead_letters = sa.Table(
     sa.Column("reason", Text, nullable=False),
     sa.Column("detail", Text, nullable=False),
     sa.Column("added_at", UtcTime, nullable=False),
+    sa.Column("kind", Text, nullable=False, server_default="action"),
     sa.Index("dead_letters_by_time", "added_at"),
 )
 
@@ -210,6 +227,45 @@ credentials = sa.Table(
     sa.Column("refreshing_until", UtcTime),
     sa.Column("error", Text),
     sa.Column("failed_at", UtcTime),
+    sa.Column("expires_at", UtcTime),
+    sa.Column("question", Text),
+    sa.Column("asked_at", UtcTime),
+)
+
+# Events from outside, by their id: what arrives twice takes effect once. `outcome` says what came of it.
+inbox = sa.Table(
+    "inbox",
+    metadata,
+    sa.Column("event_id", Text, primary_key=True),
+    sa.Column("execution", Text, nullable=False),
+    sa.Column("type", Text, nullable=False),
+    sa.Column("received_at", UtcTime, nullable=False),
+    sa.Column("outcome", Text),
+    sa.Index("inbox_by_execution", "execution"),
+)
+
+rate_limits = sa.Table(
+    "rate_limits",
+    metadata,
+    sa.Column("bucket", Text, primary_key=True),
+    sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Column("next_at", UtcTime),
+)
+
+rate_starts = sa.Table(
+    "rate_starts",
+    metadata,
+    sa.Column("bucket", Text, primary_key=True),
+    sa.Column("slot", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("at", UtcTime, nullable=False),
+)
+
+# What this database is: how often it was restored from a copy, say. A few rows in all.
+facts = sa.Table(
+    "facts",
+    metadata,
+    sa.Column("name", Text, primary_key=True),
+    sa.Column("value", Text, nullable=False),
 )
 
 documents = sa.Table(

@@ -69,7 +69,7 @@ def insert_of(table: sa.Table, *, without: tuple[str, ...] = ()) -> sa.Insert:
     )
 
 
-EXECUTION_CHANGING = ("state", "closing", "recoveries", "ended_at", "error", "failed_action")
+EXECUTION_CHANGING = ("state", "closing", "document", "recoveries", "ended_at", "error", "failed_action", "contract")
 ACTION_KEYS = ("execution", "action")
 ACTION_CHANGING = tuple(name for name in columns_of(ActionRow, A) if name not in (*ACTION_KEYS, "position"))
 ATTEMPT_KEYS = ("execution", "action", "purpose", "n")
@@ -81,7 +81,7 @@ LOCK_POSTGRES: Prepared[dict[str, Any]] = Prepared(TOUCH.returning(*E.c, POSTGRE
 SAVE_EXECUTION: Prepared[dict[str, Any]] = Prepared(update_of(E, ("id",), EXECUTION_CHANGING), dict)
 SAVE_ACTION: Prepared[dict[str, Any]] = Prepared(update_of(A, ACTION_KEYS, ACTION_CHANGING), dict)
 INSERT_ATTEMPT: Prepared[dict[str, Any]] = Prepared(insert_of(T), dict)
-INSERT_EVENTS: Prepared[dict[str, Any]] = Prepared(insert_of(V, without=("sequence",)), dict)
+INSERT_EVENTS: Prepared[dict[str, Any]] = Prepared(insert_of(V, without=("sequence", "xid")), dict)
 THIS_ATTEMPT = [T.c[name] == bindparam(f"k_{name}", type_=T.c[name].type) for name in ATTEMPT_KEYS]
 RECLAIM = (
     sa.update(T).where(*THIS_ATTEMPT, T.c.outcome.is_(None)).values(claims=T.c.claims + 1, worker=bindparam("v_worker"))
@@ -147,7 +147,7 @@ RESTING = (
     )
     .order_by(A.c.execution, A.c.position)
 )
-LIVE = (ActionState.SCHEDULED, ActionState.RUNNING, ActionState.PROBING, ActionState.ASKING)
+LIVE = (ActionState.CONFIRMING, ActionState.SCHEDULED, ActionState.RUNNING, ActionState.PROBING, ActionState.ASKING)
 IDLE = (
     sa.select(E.c.id)
     .where(E.c.state == RunState.RUNNING)

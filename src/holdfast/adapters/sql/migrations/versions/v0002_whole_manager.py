@@ -1,0 +1,74 @@
+"""The whole recovery manager: answers with deadlines, events from outside, shared rate limits, expiring credentials, an outbox in commit order.
+
+It only adds, and what it adds has defaults: workers of the release before go on beside newer ones on the same database.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+__all__ = ["branch_labels", "depends_on", "down_revision", "revision", "upgrade"]
+
+revision = "0002"
+down_revision: str | None = "0001"
+branch_labels: str | None = None
+depends_on: str | None = None
+
+
+def upgrade() -> None:
+    """Add what is missing."""
+    op.add_column("executions", sa.Column("external", sa.Text()))
+    op.add_column("executions", sa.Column("contract", sa.Integer(), nullable=False, server_default="1"))
+    op.create_index("executions_by_end", "executions", ["ended_at"])
+    op.add_column("questions", sa.Column("deadline", sa.BigInteger()))
+    op.add_column("questions", sa.Column("default_answer", sa.Text()))
+    op.add_column("dead_letters", sa.Column("kind", sa.Text(), nullable=False, server_default="action"))
+    op.add_column("credentials", sa.Column("expires_at", sa.BigInteger()))
+    op.add_column("credentials", sa.Column("question", sa.Text()))
+    op.add_column("credentials", sa.Column("asked_at", sa.BigInteger()))
+    order_events()
+    create_inbox()
+    create_limits()
+
+
+def order_events() -> None:
+    """Note the transaction of each event; a constant first, so that no table is rewritten."""
+    op.add_column("events", sa.Column("xid", sa.BigInteger(), nullable=False, server_default="0"))
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("ALTER TABLE events ALTER COLUMN xid SET DEFAULT pg_current_xact_id()::text::bigint")
+    op.create_index("events_in_commit_order", "events", ["xid", "sequence"])
+
+
+def create_inbox() -> None:
+    """Events from outside."""
+    op.create_table(
+        "inbox",
+        sa.Column("event_id", sa.Text(), primary_key=True),
+        sa.Column("execution", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.Column("outcome", sa.Text()),
+    )
+    op.create_index("inbox_by_execution", "inbox", ["execution"])
+
+
+def create_limits() -> None:
+    """Rate limits that all workers share, and what this database is."""
+    op.create_table(
+        "rate_limits",
+        sa.Column("bucket", sa.Text(), primary_key=True),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("next_at", sa.BigInteger()),
+    )
+    op.create_table(
+        "rate_starts",
+        sa.Column("bucket", sa.Text(), primary_key=True),
+        sa.Column("slot", sa.Integer(), primary_key=True, autoincrement=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+    )
+    op.create_table(
+        "facts",
+        sa.Column("name", sa.Text(), primary_key=True),
+        sa.Column("value", sa.Text(), nullable=False),
+    )

@@ -1,0 +1,56 @@
+"""What a hold is made of: the ports and settings that wiring puts together, and the Python functions that users register."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from holdfast.catalog.entries import Catalog
+    from holdfast.plans.frozen import FunctionRules
+    from holdfast.ports.clock import Clock
+    from holdfast.ports.steps import Steps
+    from holdfast.ports.store import Store
+    from holdfast.recovery.turn import Plans
+    from holdfast.recovery.worker import Worker
+
+__all__ = ["HasParts", "Parts", "Registry"]
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """The Python functions that plans can name, and what their authors said of them."""
+
+    functions: dict[str, Callable[..., object]] = field(default_factory=dict)
+    rules: dict[str, FunctionRules] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What wiring puts together for an `AsyncHold`. `claim_worker_place` raises WorkerAlreadyRunning where only one worker may be."""
+
+    store: Store
+    steps: Steps
+    plans: Plans
+    clock: Clock
+    worker: Worker
+    catalog: Catalog | None
+    environ: Mapping[str, str]
+    database: str
+    actions_max: int
+    plan_size_max_bytes: int
+    registry: Registry
+    claim_worker_place: Callable[[], None]
+    leave_worker_place: Callable[[], None]
+    require_secrets: Callable[[], None]
+    close: Callable[[], Awaitable[None]]
+
+
+class HasParts:
+    """Something asynchronous made of parts; what an `AsyncHold` can do is written in several classes on this ground."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
