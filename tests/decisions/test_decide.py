@@ -417,25 +417,25 @@ def test_an_absurd_wait_is_not_believed_however_long_recovery_may_last(category:
 
 
 @pytest.mark.parametrize(
-    ("verdict", "override", "least", "most", "words"),
+    ("verdict", "override", "between", "words"),
     [
         pytest.param(
-            {"retry_after_s": 7200.0}, None, 7200.0, 7201.0, "the server says to come back in 7200 s", id="told"
+            {"retry_after_s": 7200.0}, None, (7200.0, 7201.0), "the server says to come back in 7200 s", id="told"
         ),
-        pytest.param({}, None, 5000.0, 5300.0, "assuming that the quota opens at the next midnight UTC", id="midnight"),
+        pytest.param(
+            {}, None, (5000.0, 5300.0), "assuming that the quota opens at the next midnight UTC", id="midnight"
+        ),
         pytest.param(
             {},
             Override(strategy=RecoveryStrategy.WAIT_DAILY, source="catalog:x", delay_s=60.0),
-            60.0,
-            61.0,
+            (60.0, 61.0),
             "assuming 60 s as catalog:x has it",
             id="advised",
         ),
         pytest.param(
             {"retry_after_s": 90.0},
             Override(strategy=RecoveryStrategy.WAIT_DAILY, source="catalog:x", delay_s=60.0),
-            90.0,
-            91.0,
+            (90.0, 91.0),
             "the server says",
             id="told and advised",
         ),
@@ -443,7 +443,7 @@ def test_an_absurd_wait_is_not_believed_however_long_recovery_may_last(category:
 )
 @pytest.mark.parametrize("draw", [0.0, 0.999])
 def test_a_used_up_quota_is_waited_out(
-    verdict: dict[str, object], override: Override | None, least: float, most: float, words: str, draw: float
+    verdict: dict[str, object], override: Override | None, between: tuple[float, float], words: str, draw: float
 ) -> None:
     """The server's word counts, else the catalog's, else the next midnight UTC, and an assumption is called one."""
     one = replace(case("rate_limit_daily", verdict=verdict, override=override, draw=draw), quota_reset_s=5000.0)
@@ -451,7 +451,7 @@ def test_a_used_up_quota_is_waited_out(
     decision = decide(one)
 
     assert RecoveryStrategy.WAIT_DAILY is decision.strategy
-    assert least <= decision.wait_s <= most
+    assert between[0] <= decision.wait_s <= between[1]
     assert words in decision.reason
 
 

@@ -9,7 +9,7 @@ from holdfast.adapters.memory.steps import MemorySteps
 from holdfast.adapters.sql.store import InlineStore
 from holdfast.contract import ActionDefinition, ApiCatalogEntry, ExecutionPlan, ExecutionState
 from holdfast.decisions.facts import Bounds
-from holdfast.faults.taxonomy import ErrorCategory
+from holdfast.faults.taxonomy import ErrorCategory, RecoveryStrategy
 from holdfast.faults.traits import family_of, traits_of
 from holdfast.faults.verdict import Outcome, Verdict
 from holdfast.plans.frozen import FunctionRules, freeze
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from holdfast.plans.frozen import Frozen
+    from holdfast.ports.rollback import Rollback
     from holdfast.ports.rows import ActionRow, AttemptRow, EventRow, ExecutionRow
     from holdfast.ports.steps import Step
     from holdfast.recovery.claim import Assignment
@@ -271,15 +272,24 @@ class Bench:
     """One deployment in a box."""
 
     def __init__(
-        self, script: dict[str, list[object]] | None = None, *, bounds: Bounds | None = None, crashes_max: int = 3
+        self,
+        script: dict[str, list[object]] | None = None,
+        *,
+        bounds: Bounds | None = None,
+        crashes_max: int = 3,
+        routes: dict[str, str] | None = None,
+        rollback: Rollback | None = None,
     ) -> None:
         self.clock = VirtualClock()
         self.store = InlineStore(self.clock.now)
         self.steps = MemorySteps(self.clock)
         self.plans = Plans()
         self.performer = Performer(self.clock, script or {})
-        self.deciding = Deciding(bounds=bounds or Bounds(), draw=DRAW, crashes_max=crashes_max)
-        settings = WorkerSettings(name="w", bounds=self.deciding.bounds, crashes_max=crashes_max)
+        own = {ErrorCategory(category): RecoveryStrategy(strategy) for category, strategy in (routes or {}).items()}
+        self.deciding = Deciding(
+            bounds=bounds or Bounds(), draw=DRAW, crashes_max=crashes_max, routes=own, rollback=rollback
+        )
+        settings = WorkerSettings(name="w", bounds=self.deciding.bounds, crashes_max=crashes_max, routes=own)
         self.worker = Worker(
             self.store,
             self.steps,
@@ -288,6 +298,7 @@ class Bench:
             clock=self.clock,
             draw=lambda: DRAW,
             settings=settings,
+            rollback=rollback,
         )
 
     def transact(self, work: Callable[..., T]) -> T:

@@ -41,7 +41,9 @@ def decide(case: Case) -> Decision:
                 answer, rejected=tuple(rejected), outcome=case.outcome, is_new_epoch=needs_new_key(case, answer)
             )
         rejected.append(answer)
-    reason = "; ".join(declined.reason for declined in rejected[:2]) or "nothing can be done about it"
+    # The first two ways are the action's own policy and its route; while the outcome is open, what counts is why nobody is asked any more.
+    telling = rejected[-1:] if case.outcome is not Outcome.NOT_EXECUTED and not case.may_repeat else rejected[:2]
+    reason = "; ".join(declined.reason for declined in telling)
     return Decision(move=Move.GIVE_UP, rule="give-up", reason=reason, rejected=tuple(rejected), outcome=case.outcome)
 
 
