@@ -16,6 +16,7 @@ PAGES = [
     "docs/how-to/answer-a-question.md",
     "docs/how-to/refresh-a-token.md",
     "docs/how-to/python-actions.md",
+    "docs/how-to/change-a-route.md",
 ]
 
 
