@@ -6,7 +6,6 @@ import pytest
 
 from holdfast.catalog import Catalog
 from holdfast.contract import ApiCatalogEntry
-from holdfast.faults.taxonomy import ErrorCategory, RecoveryStrategy
 from holdfast.plans.check import Checked
 from holdfast.plans.frozen import FunctionRules, freeze, thaw
 from tests.plans.samples import (
@@ -529,48 +528,6 @@ def test_a_name_is_a_function_or_a_definition() -> None:
             "actions.json: [0].endpoint.headers['Authorization']",
             id="secret",
         ),
-        pytest.param(
-            plan(action("a", recovery={"network_timeout": "fallback"})),
-            (),
-            "plan.json: actions[0].recovery.network_timeout",
-            id="no-fallback-value",
-        ),
-        pytest.param(
-            plan(action("a", recovery={"network_timeout": "alternative"})),
-            (),
-            "plan.json: actions[0].recovery.network_timeout",
-            id="no-alternative",
-        ),
-        pytest.param(
-            plan(action("a", recovery={"network_timeout": "probe"})),
-            (),
-            "plan.json: actions[0].recovery.network_timeout",
-            id="no-probe",
-        ),
-        pytest.param(
-            plan(action("a", recovery={"auth_expired": "refresh-then-retry"})),
-            (),
-            "plan.json: actions[0].recovery.auth_expired",
-            id="no-credential",
-        ),
-        pytest.param(
-            plan(action("a", recovery={"auth_expired": "refresh-then-retry"})),
-            (define(authentication=GET),),
-            "plan.json: actions[0].recovery.auth_expired",
-            id="no-refresh",
-        ),
-        pytest.param(
-            plan(action("a", critical=True, recovery={"network_timeout": "skip"})),
-            (),
-            "plan.json: actions[0].recovery.network_timeout",
-            id="critical-skip",
-        ),
-        pytest.param(
-            plan(action("a", critical=True, errorHandling={"continueOnFailure": True})),
-            (),
-            "plan.json: actions[0].errorHandling.continueOnFailure",
-            id="critical-goes-on",
-        ),
     ],
 )
 def test_warns_of_what_has_no_effect(the_plan: object, definitions: tuple[dict[str, object], ...], place: str) -> None:
@@ -578,18 +535,6 @@ def test_warns_of_what_has_no_effect(the_plan: object, definitions: tuple[dict[s
     warnings = passed(the_plan, *definitions).warnings
 
     assert [True] == [str(warning).startswith(f"{place}: ") for warning in warnings], warnings
-
-
-def test_every_strategy_can_be_prescribed() -> None:
-    """A plan may name every strategy; with its means at hand there is nothing to say about it."""
-    has_means = {"continueOnFailure": False, "alternativeActionId": "b", "fallbackValue": {"id": "0"}}
-    free = [one for one in RecoveryStrategy if one not in ("probe", "refresh-then-retry")]
-    recovery = dict(zip([str(one) for one in ErrorCategory], [str(one) for one in free], strict=False))
-
-    made = passed(plan(action("a", recovery=recovery, errorHandling=has_means), action("b")))
-
-    assert () == made.warnings
-    assert len(free) == len(recovery)
 
 
 def test_finds_catalog_entries_by_name_and_by_address() -> None:
