@@ -539,3 +539,25 @@ def test_a_refresh_keeps_to_the_time_the_server_named() -> None:
 
     assert (Move.REFRESH, 30.0) == (soon.move, soon.wait_s)
     assert Move.GIVE_UP is absurd.move
+
+
+def test_a_refresh_ends_at_the_bound_on_time() -> None:
+    """A refusal that asks for more time than is left is not waited out."""
+    late = Ledger(attempts=1, elapsed_s=604_790.0)
+
+    decision = decide(
+        case("auth_expired", verdict={"retry_after_s": 30.0}, ledger=late, credential="c", can_refresh=True)
+    )
+
+    assert Move.GIVE_UP is decision.move
+    assert "since the first attempt" in str(decision.rejected)
+
+
+def test_midnight_does_not_undercut_a_prescribed_backoff() -> None:
+    """An API that asks for a longer pause than the rest of the day gets it."""
+    one = case("rate_limit_daily")
+    slow = replace(one.verdict, backoff=Backoff(kind=BackoffKind.LINEAR, initial_delay_s=9000.0))
+
+    decision = decide(replace(one, verdict=slow, quota_reset_s=60.0))
+
+    assert 9000.0 == decision.wait_s

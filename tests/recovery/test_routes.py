@@ -170,6 +170,20 @@ def test_a_rollback_is_requested_and_the_plan_fails(goes_on: bool) -> None:
     assert "action.roll-back" == bench.events("plan.execute.failed")[0].data["error"]["context"]["lastRule"]
 
 
+def test_a_rollback_of_a_stand_in_is_not_made_up_for() -> None:
+    """An alternative that is rolled back fails the plan, although the action it stands in for has a fallback value."""
+    bench = Bench({"a": [INVALID], "b": [INVALID]}, rollback=Checkpoints())
+    plan = [
+        action("a", alternative="b", fallback={"id": "0"}),
+        action("b", recovery={"validation_failed": "roll-back"}),
+    ]
+
+    began(bench, plan)
+
+    assert RunState.FAILED is bench.ended()
+    assert bench.row("a").output is None
+
+
 @pytest.mark.parametrize(
     ("checkpoints", "words"),
     [
