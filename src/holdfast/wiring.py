@@ -29,11 +29,12 @@ from holdfast.recovery.worker import Worker, WorkerSettings
 from holdfast.settings import load
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Mapping
 
     import sqlalchemy as sa
 
     from holdfast.ports.clock import Clock
+    from holdfast.ports.outputs import Outputs
     from holdfast.ports.steps import Steps
     from holdfast.ports.store import Store
     from holdfast.settings import Settings
@@ -76,7 +77,7 @@ async def open_async(
     transport = make_transport(settings)
     registry = Registry()
     environ = os.environ if environ is None else environ
-    outputs = FileOutputs(place.home.absolute() / "outputs" / (place.shelf or database_id(engine)))
+    outputs = make_outputs(place, engine)
     performer = Performer(
         transport=transport,
         functions=registry.functions,
@@ -87,16 +88,8 @@ async def open_async(
         limits=limits_of(settings),
     )
     plans = Plans()
-    keeper = Keeper(store, outputs, clock=clock, retention=retention_of(settings))
     worker = make_worker(
-        store,
-        steps,
-        plans=plans,
-        performer=performer,
-        clock=clock,
-        name=place.worker,
-        settings=settings,
-        after_sweep=keeper.look,
+        store, steps, plans=plans, performer=performer, clock=clock, place=place, outputs=outputs, settings=settings
     )
 
     async def close() -> None:
@@ -145,6 +138,11 @@ def make_transport(settings: Settings) -> Httpx2Transport:
     )
 
 
+def make_outputs(place: Place, engine: sa.Engine) -> FileOutputs:
+    """Return where large outputs are kept: in a directory that belongs to this database alone."""
+    return FileOutputs(place.home.absolute() / "outputs" / (place.shelf or database_id(engine)))
+
+
 def make_worker(
     store: Store,
     steps: Steps,
@@ -152,11 +150,12 @@ def make_worker(
     plans: Plans,
     performer: Performer,
     clock: Clock,
-    name: str,
+    place: Place,
+    outputs: Outputs,
     settings: Settings,
-    after_sweep: Callable[[], Awaitable[object]] | None = None,
 ) -> Worker:
-    """Return what carries out steps."""
+    """Return what carries out steps, and sees to it after each sweep that nothing is kept for too long."""
+    keeper = Keeper(store, outputs, clock=clock, retention=retention_of(settings))
     return Worker(
         store,
         steps,
@@ -164,9 +163,9 @@ def make_worker(
         performer=performer,
         clock=clock,
         draw=random.Random().random,  # noqa: S311 - spreads waits, keeps no secret
-        settings=worker_settings_of(settings, name=name),
+        settings=worker_settings_of(settings, name=place.worker),
         can_perform=performer.can_perform,
-        after_sweep=after_sweep,
+        after_sweep=keeper.look,
     )
 
 

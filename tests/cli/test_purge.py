@@ -34,7 +34,7 @@ def test_it_says_in_words_what_went(call: Call, open_shop: OpenShop) -> None:
     ended = call("purge", ID, "--yes")
 
     assert 0 == ended.code
-    assert f"{ID} is erased: 1 actions" in ended.out
+    assert f"{ID} is erased: actions 1, attempts 1," in ended.out
 
 
 @pytest.mark.parametrize("arguments", [[], ["--personal"]], ids=["all", "personal"])

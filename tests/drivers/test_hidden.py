@@ -80,7 +80,7 @@ async def test_a_trace_has_no_personal_values(tmp_path: Path, method: str) -> No
 
 async def test_an_error_that_quotes_is_told_without_the_quotation(tmp_path: Path) -> None:
     """An API that repeats what it got in its message and headers: category and status are told, the person is not."""
-    body = {"error": {"message": f"{NAME} has no letter box", "name": NAME}}
+    body = {"error": {"message": f"{NAME} has no letter box"}}
     with FaultApi(api({}, kind="status", status=422, headers={"X-Debug": NAME}, body=body)) as fake:
         made = marked(at(fake), "name")
 

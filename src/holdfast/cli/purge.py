@@ -97,7 +97,7 @@ def tell(done: Purged, *, only_personal: bool) -> None:
     if only_personal:
         terminal.say(f"{done.execution_id}: {done.changed} texts and values without what was personal{files}.", "good")
     else:
-        rows = ", ".join(f"{count} {table.replace('_', ' ')}" for table, count in sorted(done.rows.items()))
+        rows = ", ".join(f"{table.replace('_', ' ')} {count}" for table, count in sorted(done.rows.items()))
         terminal.say(f"{done.execution_id} is erased: {rows}{files}.", "good")
     for path in done.files_left:
         terminal.say(
