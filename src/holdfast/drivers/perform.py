@@ -19,7 +19,7 @@ from holdfast.drivers.trace import answered, refused_trace
 from holdfast.errors import SecretKeyMissing, StoreError
 from holdfast.faults.capture import capture_answer, capture_exception
 from holdfast.faults.classify import classify, examine
-from holdfast.faults.redact import REDACTED
+from holdfast.faults.redact import REDACTED, spellings
 from holdfast.faults.taxonomy import ErrorCategory
 from holdfast.plans.output import as_output, output_text
 from holdfast.plans.references import LOCATION, MISSING, Reference, parse_reference, resolve
@@ -333,7 +333,7 @@ def takes_key(function: Callable[..., object]) -> bool:
 def without(text: str, secrets: tuple[str, ...]) -> str:
     """Return an output without the secrets that were sent for it: some servers answer with the request they got."""
     for secret in secrets:
-        written = write_json(secret)[1:-1]
-        if len(written) >= ECHO_LENGTH_MIN:
-            text = text.replace(written, REDACTED)
+        if len(write_json(secret)[1:-1]) >= ECHO_LENGTH_MIN:
+            for written in sorted(spellings(secret), key=len, reverse=True):
+                text = text.replace(write_json(written)[1:-1], REDACTED)
     return text
