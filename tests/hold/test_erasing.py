@@ -169,3 +169,23 @@ def test_two_databases_in_one_directory_keep_their_own_files(tmp_path: Path) -> 
     left = [one for one in (tmp_path / "outputs").rglob("*") if one.is_file()]
     assert 1 == purged.files
     assert ["b.db"] == [one.parent.parent.name for one in left]
+
+
+def test_erasing_on_a_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh_postgres_url: str) -> None:
+    """On PostgreSQL personal values and whole executions go from every table and from the directory of outputs."""
+    monkeypatch.chdir(tmp_path)
+    with holdfast.open(fresh_postgres_url) as hold:
+        register(hold, size=200_000)
+        execution = hold.start(letter())
+        execution.wait(timeout_s=20)
+
+        personal = hold.purge(execution.id, only_personal=True)
+        after = execution.state.to_json()
+        purged = hold.purge(execution.id)
+    with holdfast.open(fresh_postgres_url, worker=False) as again:
+        left = again.executions()
+
+    assert (1, ()) == (personal.files, personal.files_left)
+    assert [] == [value for value in (NAME, MAIL, PLACE) if value in after]
+    assert {} == found_in(tmp_path, NAME, MAIL)
+    assert (3, []) == (purged.rows["actions"], left)
