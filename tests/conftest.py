@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 
+from tests import leaks
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -96,17 +98,28 @@ def _drop_database(server: str, name: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(postgres_server: str) -> str:
+def postgres_url(request: pytest.FixtureRequest, postgres_server: str) -> Iterator[str]:
     """The address of a database that belongs to this test process; tests in it share it and must use ids of their own."""
-    return _create_database(postgres_server, f"worker_{uuid.uuid4().hex[:12]}")
+    url = _create_database(postgres_server, f"worker_{uuid.uuid4().hex[:12]}")
+    yield url
+    _note_leaks(request.config, url)
 
 
 @pytest.fixture
-def fresh_postgres_url(postgres_server: str) -> Iterator[str]:
+def fresh_postgres_url(request: pytest.FixtureRequest, postgres_server: str) -> Iterator[str]:
     """The address of an empty database that belongs to one test and is dropped after it."""
     name = f"test_{uuid.uuid4().hex[:12]}"
-    yield _create_database(postgres_server, name)
+    url = _create_database(postgres_server, name)
+    yield url
+    _note_leaks(request.config, url)
     _drop_database(postgres_server, name)
+
+
+def _note_leaks(config: pytest.Config, url: str) -> None:
+    """Look for planted secrets in a database before it goes."""
+    scan = config.pluginmanager.get_plugin("leak-scan")
+    if isinstance(scan, leaks.LeakScan):
+        scan.note(leaks.leaks_in_postgres(url))
 
 
 class _TimePerDirectory:
@@ -136,6 +149,7 @@ class _TimePerDirectory:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Times the run on the controller, which hears of every worker's tests."""
+    """Times the run on the controller, which hears of every worker's tests; looks for planted secrets in all of them."""
+    leaks.install(config)
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(_TimePerDirectory(), "time-per-directory")

@@ -20,6 +20,7 @@ SAMPLES: dict[str, Callable[[], HoldfastError]] = {
     "missing-extra": lambda: MissingExtra("The command line", "durable"),
     "unknown-execution": lambda: errors.UnknownExecution("e1"),
     "execution-conflict": lambda: errors.ExecutionConflict("e1"),
+    "execution-live": lambda: errors.ExecutionLive("e1"),
     "question-closed": lambda: errors.QuestionClosed("e1", "a1"),
     "action-not-registered": lambda: errors.ActionNotRegistered("crm.create"),
     "secret-key-missing": lambda: errors.SecretKeyMissing("there is no key"),

@@ -7,6 +7,7 @@ HoldfastError
 ├── MissingExtra                an optional part of the distribution is not installed
 ├── UnknownExecution            no execution has that id
 ├── ExecutionConflict           the id is taken by an execution of something else
+├── ExecutionLive               what is asked for can only be done to an execution that has ended
 ├── QuestionClosed              nobody is waiting for that answer (any more)
 ├── ActionNotRegistered         a plan names a Python action that this process does not have
 ├── SecretKeyMissing            secrets cannot be sealed or opened here
@@ -35,6 +36,7 @@ __all__ = [
     "BadInput",
     "BadSettings",
     "ExecutionConflict",
+    "ExecutionLive",
     "HoldfastError",
     "MissingExtra",
     "Problem",
@@ -133,6 +135,19 @@ class ExecutionConflict(HoldfastError):
         super().__init__(
             f"Execution {execution_id} exists and was started from a different plan or different definitions; a running plan never changes."
             " Use another id, or leave the id out to start a new execution."
+        )
+
+
+class ExecutionLive(HoldfastError):
+    """The execution `execution_id` has not ended, and what was asked for would take from under it what it needs."""
+
+    slug = "execution-live"
+
+    def __init__(self, execution_id: str) -> None:
+        self.execution_id = execution_id
+        super().__init__(
+            f"Execution {execution_id} has not ended, and only what has ended can be erased."
+            f" Wait for its end, or cancel it first: holdfast executions cancel {execution_id}"
         )
 
 

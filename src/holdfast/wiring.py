@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from holdfast.adapters.files.outputs import FileOutputs
 from holdfast.adapters.http.transport import Httpx2Transport
 from holdfast.adapters.sealing.fernet import FernetSealer
-from holdfast.adapters.sql.database import open_engine, parse_url, prepare
+from holdfast.adapters.sql.database import database_id, open_engine, parse_url, prepare
 from holdfast.adapters.sql.steps import LeaseSettings, SqlSteps
 from holdfast.adapters.sql.store import open_store
 from holdfast.adapters.sql.worker_lock import WorkerLock
@@ -23,6 +23,7 @@ from holdfast.decisions.facts import Bounds
 from holdfast.drivers.perform import Limits, Performer
 from holdfast.faults.taxonomy import ErrorCategory, RecoveryStrategy
 from holdfast.hold import AsyncHold, Hold, Parts, Registry
+from holdfast.recovery.retention import Keeper, Retention
 from holdfast.recovery.turn import Plans
 from holdfast.recovery.worker import Worker, WorkerSettings
 from holdfast.settings import load
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from holdfast.ports.clock import Clock
+    from holdfast.ports.outputs import Outputs
     from holdfast.ports.steps import Steps
     from holdfast.ports.store import Store
     from holdfast.settings import Settings
@@ -75,18 +77,19 @@ async def open_async(
     transport = make_transport(settings)
     registry = Registry()
     environ = os.environ if environ is None else environ
+    outputs = make_outputs(place, engine)
     performer = Performer(
         transport=transport,
         functions=registry.functions,
         environ=environ,
-        outputs=FileOutputs(place.home.absolute() / "outputs"),
+        outputs=outputs,
         sealer=place.sealer,
         clock=clock,
         limits=limits_of(settings),
     )
     plans = Plans()
     worker = make_worker(
-        store, steps, plans=plans, performer=performer, clock=clock, name=place.worker, settings=settings
+        store, steps, plans=plans, performer=performer, clock=clock, place=place, outputs=outputs, settings=settings
     )
 
     async def close() -> None:
@@ -100,6 +103,7 @@ async def open_async(
             steps=steps,
             plans=plans,
             clock=clock,
+            outputs=outputs,
             worker=worker,
             catalog=load_directory(directory) if directory else None,
             environ=environ,
@@ -134,10 +138,24 @@ def make_transport(settings: Settings) -> Httpx2Transport:
     )
 
 
+def make_outputs(place: Place, engine: sa.Engine) -> FileOutputs:
+    """Return where large outputs are kept: in a directory that belongs to this database alone."""
+    return FileOutputs(place.home.absolute() / "outputs" / (place.shelf or database_id(engine)))
+
+
 def make_worker(
-    store: Store, steps: Steps, *, plans: Plans, performer: Performer, clock: Clock, name: str, settings: Settings
+    store: Store,
+    steps: Steps,
+    *,
+    plans: Plans,
+    performer: Performer,
+    clock: Clock,
+    place: Place,
+    outputs: Outputs,
+    settings: Settings,
 ) -> Worker:
-    """Return what carries out steps."""
+    """Return what carries out steps, and sees to it after each sweep that nothing is kept for too long."""
+    keeper = Keeper(store, outputs, clock=clock, retention=retention_of(settings))
     return Worker(
         store,
         steps,
@@ -145,20 +163,26 @@ def make_worker(
         performer=performer,
         clock=clock,
         draw=random.Random().random,  # noqa: S311 - spreads waits, keeps no secret
-        settings=worker_settings_of(settings, name=name),
+        settings=worker_settings_of(settings, name=place.worker),
         can_perform=performer.can_perform,
+        after_sweep=keeper.look,
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a deployment lives: its directory, its database as it is shown, the worker's name, its secrets, and the lock of a SQLite file."""
+    """Where a deployment lives: its directory, its database as it is shown, the worker's name, its secrets, and the lock of a SQLite file.
+
+    `shelf` is the directory under `outputs` that belongs to this database alone: two databases may share a `home`, and neither may take the
+    other's files for orphans. A SQLite file's is its own name; None where the database has to be asked.
+    """
 
     home: Path
     database: str
     worker: str
     sealer: FernetSealer
     lock: WorkerLock | None
+    shelf: str | None
 
     @classmethod
     def of(cls, address: sa.URL, settings: Settings) -> Place:
@@ -173,6 +197,7 @@ class Place:
                 worker=f"{host}-{os.getpid()}",
                 sealer=sealer,
                 lock=WorkerLock(file),
+                shelf=file.name,
             )
         return cls(
             home=Path(settings.data.directory),
@@ -180,6 +205,7 @@ class Place:
             worker=f"{host}-{os.getpid()}-{randomness.token_hex(4)}",
             sealer=FernetSealer(key=settings.secret.key, key_file=None),
             lock=None,
+            shelf=None,
         )
 
     def claim(self) -> None:
@@ -234,6 +260,14 @@ def routes_of(settings: Settings) -> dict[ErrorCategory, RecoveryStrategy]:
     """Return the routes that the deployment prescribes, by category."""
     prescribed = {category: getattr(settings.routes, category.value) for category in ErrorCategory}
     return {category: RecoveryStrategy(word) for category, word in prescribed.items() if word is not None}
+
+
+def retention_of(settings: Settings) -> Retention:
+    """Return how long things are kept, as the settings have it; 0 is for ever."""
+    retention = settings.retention
+    return Retention(
+        executions_s=retention.executions_s or None, letters_s=retention.dead_letters_s or None, batch=retention.batch
+    )
 
 
 def bounds_of(settings: Settings) -> Bounds:

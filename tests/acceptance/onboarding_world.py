@@ -20,6 +20,7 @@ from holdfast.testing import (
 )
 from holdfast.wiring import open_async
 from tests.acceptance.fleet import WorkerConfig
+from tests.planted import planted
 
 if TYPE_CHECKING:
     from holdfast.hold import AsyncHold
@@ -75,7 +76,7 @@ class OnboardingWorld:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.secrets = make_onboarding_secrets()
+        self.secrets = {name: planted(name) for name in make_onboarding_secrets()}
         self.database = f"sqlite:///{directory / 'holdfast.db'}"
         self.execution = ""
         self._api = FaultApiProcess(shortened_scenario(directory), environment=self.secrets, lifetime_max_s=600)

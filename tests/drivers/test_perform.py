@@ -21,6 +21,7 @@ from holdfast.recovery.claim import Assignment
 from holdfast.recovery.detail import verdict_json, verdict_of
 from holdfast.recovery.turn import LOCATION
 from holdfast.testing import FaultApi, VirtualClock
+from tests.planted import ACCESS_TOKEN
 from tests.recovery.bench import EXECUTION, action, definition, frozen
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from holdfast.recovery.answer import Answer
 
 pytestmark = pytest.mark.anyio
-TOKEN = "hf-secret-0123456789"
+TOKEN = ACCESS_TOKEN
 KEY = "k" * 16
 OPENED: list[Httpx2Transport] = []
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
 from hypothesis import given, strategies as st
 
-from holdfast.faults.redact import redact_body, redact_headers, redact_text, redact_url
+from holdfast.faults.redact import REDACTED, redact_body, redact_headers, redact_text, redact_url
 
 R = "[redacted]"
 
@@ -138,3 +139,25 @@ def test_never_lets_a_secret_through(value: object) -> None:
     body = json.dumps({"wrapped": value, "note": "pre S3cr3t-Value post", "password": "S3cr3t-Value"}).encode()
 
     assert "S3cr3t-Value" not in redact_body(body, "application/json", secrets=("S3cr3t-Value",), limit=100_000)
+
+
+@pytest.mark.parametrize(
+    "quoted",
+    [
+        pytest.param("se<ret/Of+Nine&", id="raw"),
+        pytest.param("se%3cret%2fOf%2bNine%26", id="percent-encoded in lower case"),
+        pytest.param("se<ret\\/Of+Nine&", id="JSON with escaped slashes"),
+        pytest.param("se&lt;ret/Of+Nine&amp;", id="HTML"),
+        *(
+            pytest.param(base64.b64encode(b"u" * n + b"se<ret/Of+Nine&").decode(), id=f"base64 at {n}")
+            for n in range(4)
+        ),
+        pytest.param(base64.urlsafe_b64encode(b"se<ret/Of+Nine&").decode(), id="base64 for addresses"),
+    ],
+)
+def test_a_known_secret_goes_in_every_spelling(quoted: str) -> None:
+    """However a server quotes a secret back, in an error page, in JSON or in base64, enough of it goes to make it useless."""
+    told = redact_text(f"got <{quoted}> from you", secrets=["se<ret/Of+Nine&"])
+
+    assert REDACTED in told
+    assert len(told) < len("got <> from you") + len(REDACTED) + 8

@@ -13,15 +13,14 @@ from holdfast.contract import ActionDefinition
 from holdfast.drivers.perform import Limits, Performer
 from holdfast.ports.rows import RunState
 from holdfast.testing import FaultApi
+from tests.planted import ACCESS_TOKEN, MARK, REFRESH_TOKEN
 from tests.recovery.bench import Bench, action, definition, frozen
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 SCENARIO = {
-    "credentials": {
-        "c": {"access_token": "hf-old-access-0001", "refresh_token": "hf-refresh-0002", "expired_at_start": True}
-    },
+    "credentials": {"c": {"access_token": ACCESS_TOKEN, "refresh_token": REFRESH_TOKEN, "expired_at_start": True}},
     "routes": [
         {
             "name": "pay",
@@ -54,7 +53,7 @@ async def test_planted_tokens_are_nowhere_in_the_database_the_events_and_the_fil
         bench.worker._performer = Performer(
             transport=transport,
             functions={},
-            environ={"CRM": "hf-old-access-0001", "CRM_REFRESH": "hf-refresh-0002"},
+            environ={"CRM": ACCESS_TOKEN, "CRM_REFRESH": REFRESH_TOKEN},
             outputs=FileOutputs(tmp_path),
             sealer=sealer,
             clock=bench.clock,
@@ -73,4 +72,5 @@ async def test_planted_tokens_are_nowhere_in_the_database_the_events_and_the_fil
         if one.is_file()
     )
     assert RunState.COMPLETED is bench.ended()
-    assert [] == [secret for secret in ("hf-old-access-0001", "hf-refresh-0002", fresh) if secret in dump]
+    assert fresh.startswith(MARK)
+    assert [] == [secret for secret in (ACCESS_TOKEN, REFRESH_TOKEN, fresh) if secret in dump]

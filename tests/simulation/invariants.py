@@ -19,6 +19,7 @@ from holdfast.decisions.facts import Safety
 from holdfast.plans.advance import resolution
 from holdfast.plans.outcome import unmet
 from holdfast.ports.rows import ActionState, Purpose, RunState
+from tests.planted import MARK
 from tests.simulation.fleet import BOUNDS, Fleet
 
 if TYPE_CHECKING:
@@ -496,7 +497,7 @@ def no_secret_at_rest(fleet: Fleet) -> Iterator[str]:
     """No table holds a token in clear."""
     for table in schema.metadata.sorted_tables:
         for row in fleet.store._connection.execute(sa.select(table)).all():
-            if "SECRET-" in repr(tuple(row)):
+            if MARK in repr(tuple(row)):
                 yield f"{table.name}: {str(tuple(row))[:200]}"
     fleet.store._connection.rollback()
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from holdfast.contract import ActionDefinition, ApiCatalogEntry, ExecutionPlan
 from holdfast.faults.taxonomy import ErrorCategory
 from holdfast.plans.frozen import Frozen, freeze
+from tests.planted import planted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -156,7 +157,7 @@ def draw_scenario(seed: int) -> Scenario:
         workers=dice.choice((1, 2, 2, 3)),
         concurrency=dice.choice((1, 2, 4, 8)),
         silence=dice.choice((0.0, 0.0, 0.15, 1.0)),
-        environ={credential.name: f"SECRET-{credential.name}-0" for credential in credentials},
+        environ={credential.name: planted(f"{credential.name}-0") for credential in credentials},
     )
 
 

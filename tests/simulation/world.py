@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from holdfast.ports.http import HttpAnswer
 from holdfast.ports.rows import Purpose
+from tests.planted import planted
 from tests.simulation.virtual_time import suspend
 
 if TYPE_CHECKING:
@@ -240,7 +241,7 @@ class World:
         call.end = trouble or "ok"
         if trouble in (None, "timeout_done"):
             office.issued += 1
-            office.valid, office.is_expired = f"SECRET-{office.script.name}-{office.issued}", False
+            office.valid, office.is_expired = planted(f"{office.script.name}-{office.issued}"), False
         if trouble == "denied":
             return reply(400, {"error": "invalid_grant"})
         if trouble == "tokenless":

@@ -54,11 +54,12 @@ def list_dead_letters(
             (row.execution, "title"),
             (row.action, "title"),
             (f"{row.added_at:%Y-%m-%d %H:%M:%S}", "plain"),
+            (row.kind, "plain"),
             (row.reason, "bad"),
         ]
         for row in rows
     ]
-    terminal.table(["execution", "action", "added (UTC)", "reason"], lines)
+    terminal.table(["execution", "action or event", "added (UTC)", "kind", "reason"], lines)
 
 
 @group.command("show")
@@ -105,6 +106,7 @@ def letter_json(row: DeadLetterRow) -> dict[str, object]:
     return {
         "executionId": row.execution,
         "actionId": row.action,
+        "kind": row.kind,
         "reason": row.reason,
         "addedAt": row.added_at.isoformat().replace("+00:00", "Z"),
         "detail": json.loads(row.detail),

@@ -88,7 +88,16 @@ def row_json(row: ExecutionRow) -> dict[str, object]:
 
 
 @group.command("show")
-def show(execution: ExecutionId, *, db: Database = None, config: Config = None, is_json: Json = False) -> None:
+def show(
+    execution: ExecutionId,
+    *,
+    with_personal: Annotated[
+        bool, typer.Option("--with-personal", help="Show the values of fields that are marked as personal, too.")
+    ] = False,
+    db: Database = None,
+    config: Config = None,
+    is_json: Json = False,
+) -> None:
     """Show the state of an execution, action by action. With --json: the platform's ExecutionState."""
     from holdfast.cli.following import Follower  # noqa: PLC0415 - as above
     from holdfast.cli.session import opened, resolve_id, run_async, settings_of  # noqa: PLC0415 - as above
@@ -100,7 +109,7 @@ def show(execution: ExecutionId, *, db: Database = None, config: Config = None, 
         """Read and show the state."""
         async with opened(settings) as hold:
             found = await resolve_id(hold, execution)
-            state = await hold.state(found)
+            state = await hold.state(found, hides_personal=not with_personal)
             if is_json:
                 print(state.to_json())
                 return

@@ -191,3 +191,7 @@ class ActionDefinition(WireModel):
     repeatable: Maybe[Flag] = Field(
         default=None, description="Ours. Whether repeating it is harmless; overrides the method's meaning."
     )
+    personal: Maybe[tuple[Text, ...]] = Field(
+        default=None,
+        description="Ours. Names of personal inputs and outputs, at any depth; or dotted paths such as customer.email.",
+    )

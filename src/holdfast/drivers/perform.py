@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 from holdfast.catalog.strategies import with_advice
 from holdfast.contract.json_text import write_json
+from holdfast.drivers.hidden import Hidden
 from holdfast.drivers.trace import answered, refused_trace
 from holdfast.errors import SecretKeyMissing, StoreError
 from holdfast.faults.capture import capture_answer, capture_exception
 from holdfast.faults.classify import classify, examine
-from holdfast.faults.redact import REDACTED
+from holdfast.faults.redact import REDACTED, spellings
 from holdfast.faults.taxonomy import ErrorCategory
 from holdfast.plans.output import as_output, output_text
 from holdfast.plans.references import LOCATION, MISSING, Reference, parse_reference, resolve
@@ -151,9 +152,9 @@ class Performer:
             if isinstance(exc, asyncio.CancelledError) and task is not None and task.cancelling():
                 raise  # it is we who are cancelled, not something inside the function
             fault = capture_exception(exc, operation=name, observed_at=self._clock.now())
-            return Answer(
-                verdict=classify(fault, known_errors=assignment.action.known_errors), observed_at=fault.observed_at
-            )
+            hidden = Hidden.of(assignment.action.personal, inputs)
+            verdict = classify(fault, known_errors=assignment.action.known_errors, secrets=hidden.values)
+            return Answer(verdict=hidden.spoken(verdict), observed_at=fault.observed_at)
         return await self._keep(text, assignment=assignment, trace=None)
 
     async def _call_http(self, assignment: Assignment, inputs: Mapping[str, object]) -> Answer:
@@ -161,6 +162,8 @@ class Performer:
         action, definition = assignment.action, assignment.action.definition
         assert definition is not None, "an action is a function or has a definition"
         request = self._request(assignment, definition, inputs)
+        hidden = Hidden.of(action.personal, inputs)
+        told = hidden.told(request, lambda masked: self._request(assignment, definition, masked))
         is_secret = definition.refreshes is not None
         began_at = self._clock.now()
         try:
@@ -168,12 +171,12 @@ class Performer:
         except asyncio.CancelledError:
             raise
         except Exception as exc:  # noqa: BLE001 - whatever the library raises is a fault of the call
-            fault = self._captured(exc, action, request)
+            fault = self._captured(exc, action, told)
             api = action.api
-            verdict = classify(fault, known_errors=action.known_errors, api=api, secrets=request.secrets)
+            verdict = hidden.spoken(classify(fault, known_errors=action.known_errors, api=api, secrets=told.secrets))
             detail = error_detail(verdict, observed_at=fault.observed_at)
             trace = refused_trace(
-                request,
+                told,
                 began_at=began_at,
                 error=detail,
                 body_max_bytes=self._limits.trace_body_max_bytes,
@@ -181,8 +184,9 @@ class Performer:
             )
             return Answer(verdict=verdict, trace=trace, observed_at=fault.observed_at)
         observed_at = self._clock.now()
+        told, shown = hidden.heard(told, received)
         trace = answered(
-            request, received, began_at=began_at, body_max_bytes=self._limits.trace_body_max_bytes, is_secret=is_secret
+            told, shown, began_at=began_at, body_max_bytes=self._limits.trace_body_max_bytes, is_secret=is_secret
         )
         fault = capture_answer(
             received.status,
@@ -191,14 +195,14 @@ class Performer:
             operation=action.definition_id,
             observed_at=observed_at,
             method=request.method,
-            url=request.url,
+            url=told.url,
             api_id=action.api.api_id if action.api else definition.api_id,
             credential=action.credential,
         )
-        found = examine(fault, known_errors=action.known_errors, api=action.api, secrets=request.secrets)
+        found = examine(fault, known_errors=action.known_errors, api=action.api, secrets=told.secrets)
         if found is not None:
             found = with_advice(action.entry, found, fault=fault)
-            return Answer(verdict=found, trace=trace, observed_at=observed_at)
+            return Answer(verdict=hidden.spoken(found, told), trace=trace, observed_at=observed_at)
         if is_secret:
             return self._token(definition, received, trace=trace)
         text = without(output_text(as_output(received.body)), request.secrets)
@@ -329,7 +333,7 @@ def takes_key(function: Callable[..., object]) -> bool:
 def without(text: str, secrets: tuple[str, ...]) -> str:
     """Return an output without the secrets that were sent for it: some servers answer with the request they got."""
     for secret in secrets:
-        written = write_json(secret)[1:-1]
-        if len(written) >= ECHO_LENGTH_MIN:
-            text = text.replace(written, REDACTED)
+        if len(write_json(secret)[1:-1]) >= ECHO_LENGTH_MIN:
+            for written in sorted(spellings(secret), key=len, reverse=True):
+                text = text.replace(write_json(written)[1:-1], REDACTED)
     return text

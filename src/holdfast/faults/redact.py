@@ -8,6 +8,8 @@ much is accepted; letting one through is not. It does not seal anything: see the
 
 from __future__ import annotations
 
+import base64
+import html
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -41,6 +43,8 @@ _KNOWN_FORM = re.compile(
 )
 _LONG_RUN = re.compile(r"[A-Za-z0-9_\-+/=]{28,}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\Z")
+_HEX = re.compile(r"%[0-9A-F]{2}")
+_BASE64_MIN_BYTES = 9  # twelve characters: shorter ones also occur by chance
 _EMAIL = re.compile(r"[\w.+\-]{1,64}@(?:[\w\-]{1,63}\.){1,8}[A-Za-z]{2,24}")
 
 
@@ -94,6 +98,25 @@ def redact_body(body: bytes, content_type: str | None, *, secrets: Sequence[str]
     return text if len(text) <= limit else text[:limit] + f"… [{len(body)} bytes]"
 
 
+def spellings(secret: str) -> set[str]:
+    """The forms in which a secret may be quoted: as it is, escaped for JSON or HTML, percent-encoded, in base64 at any offset.
+
+    Base64 is what `Basic` credentials and opaque bodies come in; at another offset than its own, its first and last characters depend on the
+    neighbours and are left standing. Short secrets have no base64 worth looking for.
+    """
+    encoded = quote(secret, safe="")
+    written = json.dumps(secret)[1:-1]
+    found = {secret, encoded, _HEX.sub(lambda pair: pair[0].lower(), encoded), quote_plus(secret)}
+    found |= {written, json.dumps(secret, ensure_ascii=False)[1:-1], written.replace("/", "\\/"), html.escape(secret)}
+    raw = secret.encode("utf-8", "surrogatepass")
+    if len(raw) >= _BASE64_MIN_BYTES:
+        for offset in range(3):
+            coded = base64.b64encode(b"\x00" * offset + raw).decode("ascii")
+            inner = coded[(0, 2, 3)[offset] : len(coded) - (4 if (offset + len(raw)) % 3 else 0)]
+            found |= {inner, inner.replace("+", "-").replace("/", "_")}
+    return found
+
+
 def _redact_by_form(text: str, content_type: str, secrets: Sequence[str]) -> str:
     if "x-www-form-urlencoded" in content_type.lower():
         return _redact_query(_replace_exact(text, secrets))
@@ -141,12 +164,7 @@ def _redact_query(query: str) -> str:
 
 
 def _replace_exact(text: str, secrets: Sequence[str]) -> str:
-    forms = {
-        form
-        for secret in secrets
-        if secret
-        for form in (secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1])
-    }
+    forms = {form for secret in secrets if secret for form in spellings(secret)}
     for form in sorted(forms, key=len, reverse=True):  # the longest first: one secret may be part of another
         text = text.replace(form, REDACTED)
     return text

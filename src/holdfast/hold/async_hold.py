@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 from holdfast.contract import ExecutionStatus
-from holdfast.errors import BadInput, UnknownExecution
+from holdfast.errors import BadInput, Problem, UnknownExecution
+from holdfast.hold.erasing import CanErase
 from holdfast.hold.functions import problems_of
-from holdfast.hold.parts import HasParts
 from holdfast.hold.sources import as_definitions, as_plan
 from holdfast.journal.timeline import explain
 from holdfast.plans.check import check
 from holdfast.plans.frozen import FunctionRules, freeze
+from holdfast.plans.personal import flaws_of_names, without_personal
 from holdfast.plans.state import execution_state
 from holdfast.recovery.answering import answer
 from holdfast.recovery.begin import begin
@@ -42,7 +43,7 @@ WATCH_INTERVAL_S = 0.1
 """How often somebody who waits for an execution looks at it."""
 
 
-class AsyncHold(HasParts):
+class AsyncHold(CanErase):
     """Durable recovery for asyncio programs. Every method may be called from any task of one event loop."""
 
     @property
@@ -105,8 +106,8 @@ class AsyncHold(HasParts):
         )
         return execution_id
 
-    async def state(self, execution_id: str) -> ExecutionState:
-        """Return the state of an execution, as the platform's schema has it.
+    async def state(self, execution_id: str, *, hides_personal: bool = False) -> ExecutionState:
+        """Return the state of an execution, as the platform's schema has it; with `hides_personal`, without personal values in outputs.
 
         Raises:
             UnknownExecution: no such execution.
@@ -116,9 +117,13 @@ class AsyncHold(HasParts):
             row = snapshot.execution(execution_id)
             if row is None:
                 raise UnknownExecution(execution_id)
+            actions = snapshot.actions(execution_id)
+            if hides_personal:
+                plan = self._parts.plans.get(snapshot, row.document)
+                actions = [without_personal(action, plan.actions[action.action].personal) for action in actions]
             return execution_state(
                 row,
-                snapshot.actions(execution_id),
+                actions,
                 attempts=snapshot.attempts(execution_id),
                 questions=snapshot.questions(execution_id),
                 database=self._parts.database,
@@ -222,24 +227,32 @@ class AsyncHold(HasParts):
         return await sweep(self._parts.store, self._parts.steps, plans=self._parts.plans)
 
     def action(
-        self, name: str, *, repeatable: bool = False, timeout_s: float = 300.0, attempts_max: int = 3
+        self,
+        name: str,
+        *,
+        repeatable: bool = False,
+        timeout_s: float = 300.0,
+        attempts_max: int = 3,
+        personal: Iterable[str] = (),
     ) -> Callable[[F], F]:
         """Register a function, plain or async, as an action that plans name. Its arguments are the action's inputs, by keyword.
 
         `repeatable` is your statement that doing it twice is doing it once; without it an attempt of unknown outcome is never repeated. A parameter
-        named `idempotency_key` receives the key that is stable over all attempts.
+        named `idempotency_key` receives the key that is stable over all attempts. `personal` names inputs and outputs that are personal.
 
         Raises:
-            BadInput: the name is taken, or a parameter cannot be given by keyword.
+            BadInput: the name is taken, a parameter cannot be given by keyword, or a personal field has no name.
         """
+        fields = tuple(personal)
 
         def register(function: F) -> F:
             problems = problems_of(function, name, taken=name in self._parts.registry.functions)
+            problems += [Problem(source=name, path="personal", message=flaw) for flaw in flaws_of_names(fields)]
             if problems:
                 raise BadInput(problems)
             self._parts.registry.functions[name] = function
             self._parts.registry.rules[name] = FunctionRules(
-                name=name, repeatable=repeatable, timeout_s=timeout_s, attempts_max=attempts_max
+                name=name, repeatable=repeatable, timeout_s=timeout_s, attempts_max=attempts_max, personal=fields
             )
             return function
 

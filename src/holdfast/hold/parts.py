@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from holdfast.catalog.entries import Catalog
     from holdfast.plans.frozen import FunctionRules
     from holdfast.ports.clock import Clock
+    from holdfast.ports.outputs import Outputs
     from holdfast.ports.steps import Steps
     from holdfast.ports.store import Store
     from holdfast.recovery.turn import Plans
@@ -36,6 +37,7 @@ class Parts:
     steps: Steps
     plans: Plans
     clock: Clock
+    outputs: Outputs
     worker: Worker
     catalog: Catalog | None
     environ: Mapping[str, str]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from holdfast.hold.async_hold import AsyncHold
     from holdfast.hold.sources import ActionSource, PlanSource
     from holdfast.ports.rows import DeadLetterRow, ExecutionRow
+    from holdfast.recovery.purge import Purged
 
 __all__ = ["Execution", "Hold"]
 
@@ -68,10 +69,18 @@ class Hold:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     def action(
-        self, name: str, *, repeatable: bool = False, timeout_s: float = 300.0, attempts_max: int = 3
+        self,
+        name: str,
+        *,
+        repeatable: bool = False,
+        timeout_s: float = 300.0,
+        attempts_max: int = 3,
+        personal: Iterable[str] = (),
     ) -> Callable[[F], F]:
         """Register a function as an action; see `AsyncHold.action`."""
-        return self.inner.action(name, repeatable=repeatable, timeout_s=timeout_s, attempts_max=attempts_max)
+        return self.inner.action(
+            name, repeatable=repeatable, timeout_s=timeout_s, attempts_max=attempts_max, personal=personal
+        )
 
     def start(
         self,
@@ -112,6 +121,10 @@ class Hold:
     def cancel(self, execution_id: str) -> bool:
         """Cancel an execution; see `AsyncHold.cancel`."""
         return self.call(self.inner.cancel(execution_id))
+
+    def purge(self, execution_id: str, *, only_personal: bool = False) -> Purged:
+        """Erase an ended execution, or only what is personal in it; see `AsyncHold.purge`."""
+        return self.call(self.inner.purge(execution_id, only_personal=only_personal))
 
     def answer(
         self,

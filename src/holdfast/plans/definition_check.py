@@ -16,6 +16,7 @@ from holdfast.faults.rules import compile_known_errors
 from holdfast.plans.findings import Findings
 from holdfast.plans.frozen import credential_of, retry_settings
 from holdfast.plans.outcome import flaw_of_comparison
+from holdfast.plans.personal import flaws_of_names
 from holdfast.plans.references import parse_reference, path_of
 from holdfast.plans.request import HEADER_NAME, PARAMETER, header_flaw
 from holdfast.plans.safety import safety_of
@@ -39,6 +40,8 @@ def check_definition(definition: ActionDefinition, findings: Findings) -> None:
     check_limits(definition, findings)
     check_refresh(definition, findings)
     check_probe(definition, findings)
+    for flaw in flaws_of_names(definition.personal or ()):
+        findings.refuse("personal", flaw)
     try:
         compile_known_errors([(known.pattern, known.category, None) for known in definition.known_errors], source="")
     except BadInput as err:

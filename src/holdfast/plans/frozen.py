@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from holdfast.catalog.rules import compile_entry
@@ -16,6 +16,7 @@ from holdfast.contract import ActionDefinition, ApiCatalogEntry, ExecutionPlan
 from holdfast.decisions.facts import ActionRules
 from holdfast.faults.rules import compile_known_errors
 from holdfast.plans.advance import Needs
+from holdfast.plans.personal import NOTHING, Personal, personal_of
 from holdfast.plans.references import parse_reference
 from holdfast.plans.safety import safety_of
 from holdfast.policies.retry import Jitter, RetrySettings
@@ -43,12 +44,13 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionRules:
-    """What is known of a registered Python function: its name, whether it may be repeated, its time limit and its attempts."""
+    """What is known of a registered Python function: its name, whether it may be repeated, its time limit, its attempts, its personal fields."""
 
     name: str
     repeatable: bool = False
     timeout_s: float = 300.0
     attempts_max: int = 3
+    personal: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,8 @@ class Frozen:
 class FrozenAction:
     """One action with everything that its attempts and its failures need. Either `definition` (HTTP) or `function` (Python) is set.
 
-    `watched` are the references by which the plan's expected outcome looks at its output.
+    `watched` are the references by which the plan's expected outcome looks at its output. `personal` is what is personal in its inputs and
+    outputs, by its own definition and by those of the actions that its inputs come from.
     """
 
     id: str
@@ -82,6 +85,7 @@ class FrozenAction:
     known_errors: tuple[KnownError, ...] = ()
     fallback: Mapping[str, str] | None = None
     watched: tuple[Reference, ...] = ()
+    personal: Personal = NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +122,13 @@ def freeze(
         "plan": plan.to_wire(),
         "definitions": {key: definition.to_wire() for key, definition in definitions.items()},
         "functions": {
-            name: {"repeatable": rules.repeatable, "timeout_s": rules.timeout_s, "attempts_max": rules.attempts_max}
+            name: {
+                "repeatable": rules.repeatable,
+                "timeout_s": rules.timeout_s,
+                "attempts_max": rules.attempts_max,
+                # Only where it says something: a release that does not know it can go on with every other plan.
+                **({"personal": list(rules.personal)} if rules.personal else {}),
+            }
             for name, rules in used_functions.items()
         },
         "catalog": {key: entry.to_wire() for key, entry in entries.items()},
@@ -133,7 +143,10 @@ def thaw(body: str) -> FrozenPlan:
     document = json.loads(body)
     plan = ExecutionPlan.from_wire(document["plan"], source="frozen plan")
     definitions = {key: ActionDefinition.from_wire(value, source=key) for key, value in document["definitions"].items()}
-    functions = {name: FunctionRules(name=name, **rules) for name, rules in document["functions"].items()}
+    functions = {
+        name: FunctionRules(name=name, **{**rules, "personal": tuple(rules.get("personal", ()))})
+        for name, rules in document["functions"].items()
+    }
     entries = {key: ApiCatalogEntry.from_wire(value, source=key) for key, value in document["catalog"].items()}
     thawing = Thawing(plan=plan, definitions=definitions, functions=functions, entries=entries)
     actions = {planned.id: thawing.action(planned, position) for position, planned in enumerate(plan.actions)}
@@ -196,7 +209,28 @@ class Thawing:
             known_errors=made.known_errors,
             fallback=handling.fallback_value,
             watched=self.watched(planned.id, primaries),
+            personal=self.personal(made.personal, references),
         )
+
+    def personal(self, own: Personal, references: Mapping[str, Reference]) -> Personal:
+        """Return what is personal in an action: what its definition says, and what it is given of others, under whatever name."""
+        keys = {planned.id: planned.action_definition_id for planned in self.plan.actions}
+        found = own
+        for name, reference in references.items():
+            key = keys.get(reference.action)
+            if key is None:
+                continue
+            theirs = self.personal_names(key)
+            found = found.also(theirs.names)
+            if theirs.covers(reference.path):
+                found = found.also((name,))
+        return found
+
+    def personal_names(self, key: str) -> Personal:
+        """Return what a definition or a function says is personal."""
+        function, definition = self.functions.get(key), self.definitions.get(key)
+        names = function.personal if function else (definition.personal or ()) if definition else ()
+        return personal_of(names)
 
     def watched(self, action: str, primaries: tuple[str, ...]) -> tuple[Reference, ...]:
         """Return what the expected outcome looks at in the output of an action, also under the names of those it stands in for."""
@@ -220,6 +254,7 @@ class Thawing:
                 references=references,
                 needs=Needs(),
                 rules=function_rules(function),
+                personal=self.personal_names(key),
             )
         definition, entry = self.definitions[key], self.entries.get(key)
         header = idempotency_header_of(definition, entry)
@@ -249,6 +284,7 @@ class Thawing:
             known_errors=compile_known_errors(
                 [(known.pattern, known.category, known.suggestion) for known in definition.known_errors], source=key
             ),
+            personal=self.personal_names(key),
         )
 
     def refresher_keys(self) -> Mapping[str, str]:
@@ -275,9 +311,16 @@ class Thawing:
     def probe_of(self, action: FrozenAction) -> FrozenAction | None:
         """Make the probe of an action, if its definition has one."""
         probe = action.definition.probe if action.definition else None
-        return (
-            None if probe is None else self.make(probe.action_definition_id, action_id=action.id, inputs=probe.inputs)
-        )
+        if probe is None:
+            return None
+        made = self.make(probe.action_definition_id, action_id=action.id, inputs=probe.inputs)
+        return replace(made, personal=self.probed(action.personal, made))
+
+    def probed(self, personal: Personal, probe: FrozenAction) -> Personal:
+        """Return what is personal in a probe: what is so in the action that it asks about, under the names the probe uses."""
+        found = personal.also(probe.personal.names)
+        given = [name for name, reference in probe.references.items() if personal.covers(reference.path)]
+        return found.also(given)
 
 
 def credential_of(definition: ActionDefinition) -> str | None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 __all__ = ["Outputs", "Sealer", "StoredOutput"]
 
@@ -22,7 +25,7 @@ class Outputs(Protocol):
     """Keeps large outputs by their digest."""
 
     async def put(self, body: bytes, *, content_type: str) -> StoredOutput:
-        """Keep `body` durably; the same body twice is one file."""
+        """Keep `body` durably; the same body twice is one file, put at the later time."""
         ...
 
     async def get(self, path: str, *, checksum: str) -> bytes:
@@ -31,6 +34,18 @@ class Outputs(Protocol):
         Raises:
             StoreCorrupt: it is gone, or is not what was kept.
         """
+        ...
+
+    async def remove(self, path: str, *, put_before: datetime) -> bool:
+        """Remove a kept body that nobody refers to; True when it is gone.
+
+        False, and it stays, when it was put (again) since `put_before`: the attempt that put it is about to refer to it. False also for a
+        path that is not of this keeping.
+        """
+        ...
+
+    async def old(self, *, put_before: datetime, after: str, limit: int) -> list[str]:
+        """Return the paths of what was last put before `put_before`, in order, those above `after`: what was begun and never finished, too."""
         ...
 
 

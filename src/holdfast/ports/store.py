@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from holdfast.ports.keeping import Erases, Keeps
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
@@ -29,7 +31,7 @@ __all__ = ["Snapshot", "Store", "Tx"]
 T = TypeVar("T")
 
 
-class Snapshot(Protocol):
+class Snapshot(Keeps, Protocol):
     """Reading verbs. Outside a transaction they see one consistent moment."""
 
     @property
@@ -90,7 +92,7 @@ class Snapshot(Protocol):
         ...
 
 
-class Tx(Snapshot, Protocol):
+class Tx(Snapshot, Erases, Protocol):
     """Writing verbs, inside one transaction."""
 
     def lock(self, execution_id: str) -> ExecutionRow | None:
@@ -173,6 +175,16 @@ class Store(Protocol):
 
     async def read(self, work: Callable[[Snapshot], T]) -> T:
         """Run `work` against a consistent snapshot, without taking any lock.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        ...
+
+    async def scrub(self) -> bool:
+        """See to it that what was deleted stands in no file of the database, as far as that can be done from here.
+
+        False when somebody who still reads kept a SQLite file from it; calling again later is safe. A server keeps its files itself: True.
 
         Raises:
             StoreError: the database cannot be used.

@@ -314,6 +314,12 @@ def assign(turn: Turn, step: Step, *, attempt: AttemptRow, action: FrozenAction,
     )
 
 
+def told_inputs(turn: Turn, action: FrozenAction) -> object:
+    """Return the inputs as the event tells them. What is personal is in it only where somebody outside performs the action and needs it."""
+    inputs = {name: resolve_now(turn, action, name) for name in action.inputs}
+    return inputs if turn.execution.external is not None else action.personal.masked(inputs)
+
+
 def resolve_now(turn: Turn, action: FrozenAction, name: str) -> object:
     """Return the value of one input of an action; None when its reference leads nowhere."""
     reference = action.references.get(name)
@@ -336,9 +342,7 @@ def announce(turn: Turn, assignment: Assignment) -> None:
         "action.execute.requested",
         actionId=step.action,
         actionDefinitionId=assignment.action.definition_id,
-        inputs={name: resolve_now(turn, assignment.action, name) for name in assignment.action.inputs}
-        if step.purpose is Purpose.PERFORM
-        else {},
+        inputs=told_inputs(turn, assignment.action) if step.purpose is Purpose.PERFORM else {},
         attemptNumber=step.n,
         timeoutMs=round(assignment.timeout_s * 1000),
         idempotencyKey=attempt.key,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from holdfast.contract import ActionSuccess
 from holdfast.decisions.decision import Decision, Move
 from holdfast.plans.output import output_on_the_wire
+from holdfast.plans.personal import without_personal
 from holdfast.ports.rows import ActionState, Purpose, RunState
 from holdfast.recovery import credentials, probing, questions
 from holdfast.recovery.absorbing import absorb, by_fallback, ended, is_lost
@@ -43,7 +44,9 @@ def complete(turn: Turn, row: ActionRow, *, answer: Answer, attempt: AttemptRow)
     )
     if answer.sealed_token is not None:
         credentials.renewed_by_plan(turn, row, sealed=answer.sealed_token)
-    output, location = output_on_the_wire(row, database="database")
+    # An event goes to whoever subscribes: what is personal in an output stays where outputs are.
+    told = without_personal(row, turn.plan.actions[row.action].personal)
+    output, location = output_on_the_wire(told, database="database")
     result = ActionSuccess(status="success", output=output, output_location=location)
     turn.emit("action.execute.completed", actionId=row.action, attemptNumber=attempt.n, result=result.to_wire())
     if has_recovered:

@@ -32,8 +32,11 @@ __all__ = ["apply_answer", "set_aside", "settle"]
 def settle(tx: Tx, steps: Steps, *, plans: Plans, step: Step, answer: Answer, deciding: Deciding) -> None:
     """Settle the attempt that `step` made."""
     turn = Turn.open(tx, steps, plans=plans, execution_id=step.execution)
+    if turn is None:
+        # It ended without this attempt, and was erased since: a late answer must not bring anything of it back.
+        steps.finish(tx, step.key)
+        return
     attempt = tx.attempt(step.execution, step.action, purpose=step.purpose, n=step.n)
-    assert turn is not None, "an attempt belongs to an execution"
     assert attempt is not None, "what is settled was claimed"
     if attempt.outcome is None:
         apply_answer(turn, attempt, answer=answer, deciding=deciding)

@@ -15,7 +15,7 @@ from holdfast.recovery.settle import settle
 from holdfast.recovery.sweep import sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from holdfast.decisions.facts import Bounds
     from holdfast.faults.taxonomy import ErrorCategory, RecoveryStrategy
@@ -56,7 +56,10 @@ class WorkerSettings:
 
 
 class Worker:
-    """Carries out steps. `draw` returns random numbers in [0, 1); it is called once per transaction that may decide."""
+    """Carries out steps. `draw` returns random numbers in [0, 1); it is called once per transaction that may decide.
+
+    `after_sweep` is what else is done each time the sweep was.
+    """
 
     def __init__(
         self,
@@ -70,6 +73,7 @@ class Worker:
         settings: WorkerSettings,
         can_perform: Callable[[FrozenAction], bool] = anything,
         rollback: Rollback | None = None,
+        after_sweep: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
         self._store = store
         self._steps = steps
@@ -80,6 +84,7 @@ class Worker:
         self._settings = settings
         self._can_perform = can_perform
         self._rollback = rollback
+        self._after_sweep = after_sweep
 
     async def run(self, stop: StopSignal) -> None:
         """Work until `stop` is set and what was begun has ended."""
@@ -129,6 +134,8 @@ class Worker:
             await self._clock.sleep(self._settings.sweep_interval_s)
             try:
                 await sweep(self._store, self._steps, plans=self._plans)
+                if self._after_sweep is not None:
+                    await self._after_sweep()
             except StoreError as err:
                 log.warning("the sweep was put off: %s", err)
             except Exception:  # a loop's top: a defect in one sweep must not end all later ones

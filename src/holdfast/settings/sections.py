@@ -100,6 +100,30 @@ class Sweep(Section):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Retention(Section):
+    """How long executions are kept after their end. Live ones are never touched."""
+
+    executions_s: float = declare(
+        0.0,
+        "How long an execution is kept after its end, with all that belongs to it; 0: for ever.",
+        unit="s",
+        between=(0, 3_155_760_000),
+    )
+    dead_letters_s: float = declare(
+        0.0,
+        "The same for executions with a dead letter, if that is longer; 0: for ever.",
+        unit="s",
+        between=(0, 3_155_760_000),
+    )
+    batch: int = declare(
+        100,
+        "Executions that one look for old ones takes; each is erased in a transaction of its own.",
+        unit="executions",
+        between=(1, 10_000),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recovery(Section):
     """The bounds of recovery. Attempts count the first one."""
 
@@ -274,6 +298,7 @@ class Settings:
     secret: Secret = field(default_factory=Secret)
     worker: Worker = field(default_factory=Worker)
     sweep: Sweep = field(default_factory=Sweep)
+    retention: Retention = field(default_factory=Retention)
     recovery: Recovery = field(default_factory=Recovery)
     routes: Routes = field(default_factory=Routes)
     http: Http = field(default_factory=Http)

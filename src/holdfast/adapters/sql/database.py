@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,10 +33,12 @@ if TYPE_CHECKING:
     import psycopg
     from sqlalchemy.engine import Connection, Engine
 
-__all__ = ["is_worth_repeating", "open_engine", "parse_url", "prepare", "store_error"]
+__all__ = ["database_id", "is_worth_repeating", "open_engine", "parse_url", "prepare", "store_error"]
 
 log = logging.getLogger("holdfast.store")
 
+DATABASE_ID = "database-id"
+"""The fact that tells databases apart."""
 MIGRATIONS_LOCK = 0x401DFA57
 """The PostgreSQL advisory lock under which one process creates or migrates the schema."""
 TRANSACTION_MAX_S = 30
@@ -126,6 +129,7 @@ def sqlite_engine(url: sa.URL, *, synchronous: str, busy_timeout_s: float) -> En
             f"synchronous={synchronous.upper()}",
             "foreign_keys=ON",
             "temp_store=MEMORY",
+            "secure_delete=ON",  # what is purged must not be left in free space; see docs/how-to/keep-and-erase.md
         ):
             connection.execute(f"PRAGMA {pragma}")
 
@@ -163,6 +167,26 @@ def prepare(engine: Engine) -> None:
             bring_up_to_date(connection)
     except sa.exc.DBAPIError as err:
         raise store_error(err, url) from err
+
+
+def database_id(engine: Engine) -> str:
+    """Return the name that this database has given itself, giving it one first if need be; a copy of it has the same.
+
+    Raises:
+        StoreError: it cannot be reached, read or written.
+    """
+    from sqlalchemy.dialects.postgresql import insert as insert_into  # noqa: PLC0415 - only a server is asked
+
+    facts = schema.facts
+    read = sa.select(facts.c.value).where(facts.c.name == DATABASE_ID)
+    try:
+        with engine.connect().execution_options(holdfast_writes=True) as connection, connection.begin():
+            if connection.scalar(read) is None:
+                values = {"name": DATABASE_ID, "value": str(uuid.uuid4())}
+                connection.execute(insert_into(facts).values(values).on_conflict_do_nothing())
+            return str(connection.scalar(read))
+    except sa.exc.DBAPIError as err:
+        raise store_error(err, engine.url) from err
 
 
 def read_mounts() -> str:

@@ -107,6 +107,7 @@ executions = sa.Table(
     ),  # without it a sweep over 100,000 waiting ones sorts them for every page
     sa.Index("executions_by_start", "started_at"),
     sa.Index("executions_by_end", "ended_at"),
+    sa.Index("executions_by_document", "document"),
 )
 
 actions = sa.Table(
@@ -140,6 +141,8 @@ resting = actions.c.step_key.is_not(None)
 sa.Index("actions_resting_on_a_step", actions.c.execution, sqlite_where=resting, postgresql_where=resting)
 waiting = actions.c.waits_for.is_not(None)
 sa.Index("actions_waiting_for_a_credential", actions.c.waits_for, sqlite_where=waiting, postgresql_where=waiting)
+has_file = actions.c.location.is_not(None)
+sa.Index("actions_with_a_file", actions.c.execution, actions.c.action, sqlite_where=has_file, postgresql_where=has_file)
 
 attempts = sa.Table(
     "attempts",

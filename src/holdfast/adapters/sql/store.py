@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import sqlalchemy as sa
 
-from holdfast.adapters.sql.database import is_worth_repeating, shown, store_error
+from holdfast.adapters.sql.database import is_worth_repeating, shown, sqlite_error, store_error
 from holdfast.adapters.sql.prepared import pipelined
 from holdfast.adapters.sql.transaction import SqlSnapshot, SqlTx
 from holdfast.errors import StoreError
@@ -99,6 +99,10 @@ class SqliteStore:
         return await asyncio.get_running_loop().run_in_executor(
             self._readers, read_once, self.engine, self._clock, work
         )
+
+    async def scrub(self) -> bool:
+        """Bring the write-ahead log into the file and cut it to nothing; deleted rows are overwritten in the file itself (secure_delete)."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, cut_log, self.engine)
 
     async def close(self) -> None:
         """End the threads after what is queued."""
@@ -192,6 +196,10 @@ class PostgresStore:
         """Run `work` against one REPEATABLE READ snapshot."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, read_once, self.engine, None, work)
 
+    async def scrub(self) -> bool:
+        """Leave it to the server: its own VACUUM takes deleted rows out of its files."""
+        return True
+
     async def close(self) -> None:
         """Give back threads and connections."""
         self._threads.shutdown()
@@ -283,6 +291,10 @@ class InlineStore:
         with self._connection.begin():
             return work(SqlSnapshot(self._connection, self._clock))
 
+    async def scrub(self) -> bool:
+        """Do nothing: there is no file."""
+        return True
+
     async def close(self) -> None:
         """Forget everything."""
         self._connection.close()
@@ -313,6 +325,20 @@ def read_once(engine: Engine, clock: Callable[[], datetime] | None, work: Callab
             if clock is None:
                 connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             return work(SqlSnapshot(connection, clock))
+    except sa.exc.DBAPIError as err:
+        raise store_error(err, engine.url) from err
+
+
+def cut_log(engine: Engine) -> bool:
+    """Checkpoint and truncate the write-ahead log; False when a reader kept SQLite from it for the busy timeout."""
+    try:
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            # Straight to the driver: a checkpoint cannot run inside a transaction, not even one that has only begun.
+            cursor = connection.connection.cursor()
+            is_busy, _, _ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            return not is_busy
+    except sqlite3.Error as err:
+        raise sqlite_error(err, shown(engine.url)) from err
     except sa.exc.DBAPIError as err:
         raise store_error(err, engine.url) from err
 

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from holdfast.adapters.sql import schema
+from holdfast.adapters.sql.keeping import SqlErases, SqlKeeps
 from holdfast.adapters.sql.prepared import Prepared
 from holdfast.adapters.sql.schema import EPOCH, UtcTime
 from holdfast.ports.rows import (
@@ -40,6 +41,8 @@ __all__ = ["SqlSnapshot", "SqlTx"]
 
 E, A, T = schema.executions, schema.actions, schema.attempts
 V, Q, D, C = schema.events, schema.questions, schema.dead_letters, schema.credentials
+DOCUMENT_TRIES_MAX = 10
+"""A document that is deleted between two statements of ours is inserted again, so often."""
 EVENT_NAMESPACE = uuid.UUID("6f1c8a62-58d4-4f0e-9a43-0b8f0d9b6c11")
 
 # clock_timestamp(), not now(): a transaction may wait for its lock, and what is decided after the wait must not carry the time from before it.
@@ -161,7 +164,7 @@ def keyed(prefix: str, row: object, names: Sequence[str]) -> dict[str, object]:
     return {f"{prefix}_{name}": getattr(row, name) for name in names}
 
 
-class SqlSnapshot:
+class SqlSnapshot(SqlKeeps):
     """Reading verbs on one connection."""
 
     def __init__(self, connection: Connection, now: Callable[[], datetime] | None) -> None:
@@ -249,7 +252,7 @@ class SqlSnapshot:
         return list(self.connection.scalars(IDLE, {"most": limit}))
 
 
-class SqlTx(SqlSnapshot):
+class SqlTx(SqlSnapshot, SqlErases):
     """Writing verbs on one connection, inside one transaction."""
 
     def __init__(self, connection: Connection, now: Callable[[], datetime] | None) -> None:
@@ -272,7 +275,10 @@ class SqlTx(SqlSnapshot):
 
     def insert_document(self, digest: str, body: str) -> None:
         """Keep a frozen document once."""
-        self._insert_once(schema.documents, {"digest": digest, "body": body})
+        for _ in range(DOCUMENT_TRIES_MAX):
+            if self._insert_once(schema.documents, {"digest": digest, "body": body}) or self.hold_document(digest):
+                return
+        raise AssertionError("somebody deletes this document as fast as it is inserted")
 
     def insert_execution(self, row: ExecutionRow, actions: Sequence[ActionRow]) -> bool:
         """Insert an execution with its actions, unless the id exists."""

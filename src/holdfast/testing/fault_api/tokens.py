@@ -101,14 +101,14 @@ class TokenBook:
     def _renew(self, name: str, state: _TokenState, *, now_s: float) -> Mapping[str, object]:
         credential = self._credentials[name]
         state.old_access_tokens.add(state.access_token)
-        state.access_token = secrets.token_urlsafe(24)
+        state.access_token = fresh(state.access_token)
         state.issued_s, state.is_expired, state.uses = now_s, False, 0
         body: dict[str, object] = {"access_token": state.access_token, "token_type": "Bearer"}
         if credential.expires_after_s is not None:
             body["expires_in"] = int(credential.expires_after_s)
         if credential.rotates and state.refresh_token is not None:
             state.old_refresh_tokens.add(state.refresh_token)
-            state.refresh_token = secrets.token_urlsafe(24)
+            state.refresh_token = fresh(state.refresh_token)
             body["refresh_token"] = state.refresh_token
         return body
 
@@ -124,3 +124,9 @@ def _deny(credential: Credential, *, code: str, description: str | None) -> Deni
     challenge = "Bearer" if description is None else f'Bearer error="{code}", error_description="{description}"'
     headers = (("WWW-Authenticate", challenge),) if credential.prefix == "Bearer " else ()
     return Denial(headers=headers, body={"error": code, "error_description": description or "A token is needed"})
+
+
+def fresh(replaced: str) -> str:
+    """Return a new token. It keeps what stands before the first dot of the one it replaces, as tokens do that tell whose they are."""
+    kept, dot, _ = replaced.partition(".")
+    return (kept + dot if dot else "") + secrets.token_urlsafe(24)

@@ -21,6 +21,15 @@ def upgrade() -> None:
     op.add_column("executions", sa.Column("external", sa.Text()))
     op.add_column("executions", sa.Column("contract", sa.Integer(), nullable=False, server_default="1"))
     op.create_index("executions_by_end", "executions", ["ended_at"])
+    op.create_index("executions_by_document", "executions", ["document"])
+    has_file = sa.text("location IS NOT NULL")
+    op.create_index(
+        "actions_with_a_file",
+        "actions",
+        ["execution", "action"],
+        sqlite_where=has_file,
+        postgresql_where=has_file,
+    )
     op.add_column("questions", sa.Column("deadline", sa.BigInteger()))
     op.add_column("questions", sa.Column("default_answer", sa.Text()))
     op.add_column("dead_letters", sa.Column("kind", sa.Text(), nullable=False, server_default="action"))
