@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, strategies as st
 
-from holdfast.plans.advance import Needs, advance, output_of, resolution
+from holdfast.plans.advance import NOT_BEGUN, Needs, advance, output_of, resolution
 from holdfast.ports.rows import ActionRow, ActionState, RunState
 
 
@@ -97,7 +97,7 @@ def test_closing_starts_nothing_and_skips_what_has_not_begun(
 
     step = advance(rows, needs, closing=closing)
 
-    waiting = {name for name, one in rows.items() if one.state in (ActionState.PENDING, ActionState.SCHEDULED)}
+    waiting = {name for name, one in rows.items() if one.state in NOT_BEGUN}
     assert ((), closing, waiting) == (step.ready, step.end, {name for name, _ in step.skipped})
     assert all(("cancelled" in reason) is (closing is RunState.CANCELLED) for _, reason in step.skipped)
 

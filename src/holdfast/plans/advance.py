@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Advance", "Needs", "advance", "output_of", "resolution"]
 
+NOT_BEGUN = (ActionState.PENDING, ActionState.CONFIRMING, ActionState.SCHEDULED)
 CHAIN_MAX = 100
 """Alternatives of alternatives are followed so far; validation refuses cycles, this bounds what it may have missed."""
 
@@ -48,11 +49,7 @@ def advance(rows: Mapping[str, ActionRow], needs: Mapping[str, Needs], *, closin
     """
     if closing is not None:
         because = "the execution was cancelled" if closing is RunState.CANCELLED else "the plan failed before its turn"
-        left = tuple(
-            (action, because)
-            for action, row in rows.items()
-            if row.state in (ActionState.PENDING, ActionState.SCHEDULED)
-        )
+        left = tuple((action, because) for action, row in rows.items() if row.state in NOT_BEGUN)
         return Advance(ready=(), skipped=left, end=closing)
     ready: list[str] = []
     skipped: dict[str, str] = {}

@@ -154,6 +154,19 @@ class Recovery(Section):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Questions(Section):
+    """How long people are waited for."""
+
+    answer_within_s: float = declare(
+        604_800.0,
+        "Time to answer a question about a failed attempt; after it the attempt counts as given up. 0: as long as it takes. A plan's confirmation"
+        " has a time of its own.",
+        unit="s",
+        between=(0, 315_360_000),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Http(Section):
     """The bounds of HTTP actions."""
 
@@ -227,6 +240,7 @@ class Settings:
     worker: Worker = field(default_factory=Worker)
     sweep: Sweep = field(default_factory=Sweep)
     recovery: Recovery = field(default_factory=Recovery)
+    questions: Questions = field(default_factory=Questions)
     http: Http = field(default_factory=Http)
     run: Run = field(default_factory=Run)
     plan: Plan = field(default_factory=Plan)
