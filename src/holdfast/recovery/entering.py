@@ -44,12 +44,12 @@ class Entering(OpenTurn, Asking, Protocol):
         ...
 
 
-def turn_away(turn: Entering, ready: Iterable[str], *, admitted: set[str]) -> bool:
-    """Skip or fail those of the ready actions whose condition is not true; says whether there was one.
+def turn_away(turn: Entering, ready: Iterable[str], *, admitted: set[str]) -> list[str]:
+    """Skip or fail those of the ready actions whose condition is not true, and return them.
 
     `admitted` gathers those whose condition is true, so that nothing is judged twice in one transaction.
     """
-    is_found = False
+    turned_away: list[str] = []
     for action in ready:
         condition = turn.plan.actions[action].condition
         if condition is None or action in admitted:
@@ -58,7 +58,7 @@ def turn_away(turn: Entering, ready: Iterable[str], *, admitted: set[str]) -> bo
         if judged.verdict is Verdict.EXECUTE:
             admitted.add(action)
             continue
-        is_found = True
+        turned_away.append(action)
         if judged.verdict is Verdict.SKIP:
             turn.skip(turn.rows[action], judged.reason)
             continue
@@ -67,7 +67,7 @@ def turn_away(turn: Entering, ready: Iterable[str], *, admitted: set[str]) -> bo
         refuse(turn, turn.rows[action], detail=detail, rule=RULE)
         if turn.execution.closing is not None:
             break  # the plan has failed with it: the others are skipped for that reason
-    return is_found
+    return turned_away
 
 
 def enter(turn: Entering, action: str) -> None:

@@ -198,8 +198,10 @@ class Turn:
         admitted: set[str] = set()
         while True:
             result = self._skip_needless()
-            if not turn_away(self, result.ready, admitted=admitted):
+            found = turn_away(self, result.ready, admitted=admitted)
+            if not found:
                 return result
+            self._absorb_skipped([action for action in found if self.rows[action].state is ActionState.SKIPPED])
 
     def _skip_needless(self) -> Advance:
         """Skip what will never run, until nothing more follows from that: each round skips at least one, so it ends."""
