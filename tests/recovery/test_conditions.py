@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
+from holdfast.plans.advance import Advance, advance
 from holdfast.plans.frozen import thaw
 from holdfast.ports.rows import ActionState, RunState
+from holdfast.recovery import turn
 from tests.recovery.bench import INVALID, REMOVED, TIMEOUT, Bench, action, definition, frozen, run
 
 COMPLETED, FAILED, SKIPPED = ActionState.COMPLETED, ActionState.FAILED, ActionState.SKIPPED
@@ -142,24 +146,29 @@ def test_a_condition_on_an_error_is_judged_after_the_failure() -> None:
     assert "its condition ${look.error.retryable} is false" == bench.row("later").reason
 
 
-def test_a_chain_of_conditions_is_decided_in_one_transaction() -> None:
-    """Each fallback value makes the next condition false; the plan ends with the call that began it."""
+@pytest.mark.parametrize("is_backwards", [False, True], ids=["in order", "backwards"])
+def test_a_chain_of_conditions_is_decided_in_one_transaction(
+    is_backwards: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each fallback value makes the next condition false; the plan ends with the call that began it, after a few looks at the whole plan."""
+    names = ["look", *(f"a{n}" for n in range(60))]
     plan = [LOOK] + [
-        action(
-            f"a{n}",
-            f"a{n - 1}" if n else "look",
-            when=f"${{{f'a{n - 1}' if n else 'look'}.output.ok}}",
-            otherwise="fail",
-            fallback={"ok": "false"},
-        )
-        for n in range(60)
+        action(name, before, when=f"${{{before}.output.ok}}", otherwise="fail", fallback={"ok": "false"})
+        for before, name in pairwise(names)
     ]
     bench = Bench({"look": [{"ok": False}]})
-    bench.start(frozen(plan))
+    bench.start(frozen(plan[::-1] if is_backwards else plan))
+    looks: list[object] = []
 
+    def looked_at(rows: Any, needs: Any, *, closing: Any) -> Advance:
+        looks.append(rows)
+        return advance(rows, needs, closing=closing)
+
+    monkeypatch.setattr(turn, "advance", looked_at)
     bench.run_once()
 
     assert (RunState.COMPLETED, 60) == (bench.ended(), len(bench.events("action.refused")))
+    assert len(looks) < 10
 
 
 def test_the_first_failed_condition_ends_the_plan_for_the_others() -> None:

@@ -126,9 +126,10 @@ def test_again_asks_again_with_a_time_of_its_own() -> None:
     bench.run_now()
     bench.clock.advance(0.2 * DAY_S)
 
+    (new,) = bench.steps.held
     bench.perform(old)
 
-    assert ActionState.ASKING is bench.row().state
+    assert (ActionState.ASKING, {new}) == (bench.row().state, set(bench.steps.held))
     assert [1, 2] == [question.about for question in bench.questions()]
 
 

@@ -90,12 +90,14 @@ class FrozenAction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrozenPlan:
-    """A plan that runs. `refreshers` maps a credential to the action that renews it; `probes` an action to the one that tells whether it happened."""
+    """A plan that runs. `refreshers` maps a credential to the action that renews it; `probes` an action to the one that tells whether it happened;
+    `dependents` an action to those that wait for it."""
 
     plan: ExecutionPlan
     actions: Mapping[str, FrozenAction]
     refreshers: Mapping[str, FrozenAction] = field(default_factory=dict)
     probes: Mapping[str, FrozenAction] = field(default_factory=dict)
+    dependents: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def needs(self) -> Mapping[str, Needs]:
@@ -149,7 +151,13 @@ def thaw(body: str) -> FrozenPlan:
     )
     actions = {planned.id: thawing.action(planned, position) for position, planned in enumerate(plan.actions)}
     probes = {action.id: probe for action in actions.values() if (probe := thawing.probe_of(action)) is not None}
-    return FrozenPlan(plan=plan, actions=actions, refreshers=thawing.refreshers(), probes=probes)
+    return FrozenPlan(
+        plan=plan,
+        actions=actions,
+        refreshers=thawing.refreshers(),
+        probes=probes,
+        dependents=dependents_of(plan),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -327,14 +335,23 @@ def judged_outputs(plan: ExecutionPlan) -> dict[str, list[Reference]]:
     return found
 
 
+def dependents_of(plan: ExecutionPlan) -> dict[str, list[str]]:
+    """Return, for each action, those that name it as a dependency."""
+    found: dict[str, list[str]] = {}
+    for action in plan.actions:
+        for name in action.dependencies:
+            found.setdefault(name, []).append(action.id)
+    return found
+
+
 def primaries_of(plan: ExecutionPlan) -> dict[str, tuple[str, ...]]:
     """Return, for each alternative, the actions that name it."""
-    found: dict[str, tuple[str, ...]] = {}
+    found: dict[str, list[str]] = {}
     for action in plan.actions:
         name = action.error_handling.alternative_action_id
         if name is not None:
-            found[name] = (*found.get(name, ()), action.id)
-    return found
+            found.setdefault(name, []).append(action.id)
+    return {name: tuple(primaries) for name, primaries in found.items()}
 
 
 def credential_of(definition: ActionDefinition) -> str | None:

@@ -12,10 +12,12 @@ Works on the rows of an open turn, inside its transaction; what a condition skip
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from holdfast.faults.taxonomy import ErrorCategory
+from holdfast.plans.advance import may_begin
 from holdfast.plans.condition import Verdict, judge
 from holdfast.ports.rows import ActionState, Purpose
 from holdfast.recovery.absorbing import OpenTurn
@@ -47,10 +49,14 @@ class Entering(OpenTurn, Asking, Protocol):
 def turn_away(turn: Entering, ready: Iterable[str], *, admitted: set[str]) -> list[str]:
     """Skip or fail those of the ready actions whose condition is not true, and return them.
 
-    `admitted` gathers those whose condition is true, so that nothing is judged twice in one transaction.
+    What waits for one that was turned away is looked at in the same round: a chain of ten thousand conditions must not take as many looks at
+    the whole plan, under its lock. `admitted` gathers those whose condition is true, so that nothing is judged twice in one transaction.
     """
     turned_away: list[str] = []
-    for action in ready:
+    needs = turn.plan.needs
+    waiting = deque(ready)
+    while waiting:
+        action = waiting.popleft()
         condition = turn.plan.actions[action].condition
         if condition is None or action in admitted:
             continue
@@ -61,10 +67,11 @@ def turn_away(turn: Entering, ready: Iterable[str], *, admitted: set[str]) -> li
         turned_away.append(action)
         if judged.verdict is Verdict.SKIP:
             turn.skip(turn.rows[action], judged.reason)
-            continue
-        message = f"{action!r} was not performed: {judged.reason}."
-        detail = refusal(ErrorCategory.VALIDATION_FAILED, message, rule=RULE)
-        refuse(turn, turn.rows[action], detail=detail, rule=RULE)
+        else:
+            message = f"{action!r} was not performed: {judged.reason}."
+            detail = refusal(ErrorCategory.VALIDATION_FAILED, message, rule=RULE)
+            refuse(turn, turn.rows[action], detail=detail, rule=RULE)
+        waiting.extend(one for one in turn.plan.dependents.get(action, ()) if may_begin(one, turn.rows, needs=needs))
         if turn.execution.closing is not None:
             break  # the plan has failed with it: the others are skipped for that reason
     return turned_away
