@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from holdfast.cli.standing import Stands, standing_of
+from holdfast.ports.rows import ActionRow, ActionState, QuestionRow
 from tests.cli.conftest import Call, OpenShop
 from tests.cli.shop import UNANSWERED, Files
+from tests.conformance.store.rows import an_execution
 
 ID = "7d1f6a2c-0000-4000-8000-000000000001"
 
@@ -119,3 +123,26 @@ def test_a_question_whose_time_is_over_is_closed_by_resume(call: Call, open_shop
 
     assert 1 == ended.code
     assert f"execution {ID} failed" in ended.out
+
+
+@pytest.mark.parametrize(("left_s", "stands"), [(1, Stands.ASKING), (0, Stands.MOVING)], ids=["in time", "over"])
+def test_a_question_whose_time_is_over_is_not_waited_for(left_s: int, stands: Stands) -> None:
+    """Nobody is told to answer what can no longer be answered: the worker is about to close it."""
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    question = QuestionRow(
+        execution=ID,
+        action="order",
+        n=0,
+        kind="confirmation",
+        text="?",
+        options=("confirm", "reject"),
+        asked_at=now,
+        deadline=now + timedelta(seconds=left_s),
+        default_answer="reject",
+    )
+    waiting = ActionRow(execution=ID, action="order", position=0, state=ActionState.CONFIRMING)
+    execution = an_execution(ID)
+
+    found = standing_of(execution, [waiting], questions=[question], now=now, wait_max_s=60)
+
+    assert stands is found.stands
