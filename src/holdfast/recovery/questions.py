@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from holdfast.contract import ErrorDetail
     from holdfast.plans.frozen import FrozenPlan
     from holdfast.ports.rows import ActionRow, ExecutionRow
-    from holdfast.ports.steps import Steps
     from holdfast.ports.store import Tx
 
 __all__ = [
@@ -73,7 +72,7 @@ class Asking(Protocol):
     """What is needed of an open turn to ask and to stop asking."""
 
     tx: Tx
-    steps: Steps
+    taken_back: list[str]
     execution: ExecutionRow
     plan: FrozenPlan
     rows: dict[str, ActionRow]
@@ -186,7 +185,7 @@ def settle_question(turn: Asking, question: QuestionRow, *, answer: str, by: str
         return False
     row = turn.rows[question.action]
     if row.step_key is not None and row.state in (ActionState.CONFIRMING, ActionState.ASKING):
-        turn.steps.finish(turn.tx, row.step_key)  # where an engine cannot take a step back, it will find nothing to do
+        turn.taken_back.append(row.step_key)  # where an engine cannot take a step back, it will find nothing to do
     turn.emit(
         "question.answered",
         actionId=question.action,

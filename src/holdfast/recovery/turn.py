@@ -83,6 +83,7 @@ class Turn:
     rows: dict[str, ActionRow]
     changed: set[str] = field(default_factory=set)
     enqueued: list[Step] = field(default_factory=list)
+    taken_back: list[str] = field(default_factory=list)
     is_execution_changed: bool = False
     answer_within_s: float = ANSWER_WITHIN_S
 
@@ -179,6 +180,8 @@ class Turn:
         if self.is_execution_changed:
             self.tx.save_execution(self.execution)
         self.steps.enqueue(self.tx, self.enqueued)
+        for key in self.taken_back:
+            self.steps.finish(self.tx, key)
 
     def _advance(self) -> None:
         """Apply what the pure `advance` says, again while ending changes what it sees (an expected outcome that does not hold)."""
