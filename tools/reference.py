@@ -1,4 +1,5 @@
-"""Writes the reference pages that are tables of the code (settings, errors, events, commands, the spec map), and fills the blocks of all others.
+"""Writes the reference pages that are tables of the code (settings, errors, events, commands, routes, the spec map), and fills the blocks of
+all others.
 
     python -m tools.reference           write them
     python -m tools.reference --check   say which are out of date, and fail
@@ -19,7 +20,7 @@ from typer.main import get_command
 
 from holdfast import errors, settings
 from holdfast.journal.events import EVENT_TYPES
-from tools import blocks, spec_map
+from tools import blocks, routes_page, spec_map
 
 __all__ = ["PAGES", "command_names", "main", "outdated"]
 
@@ -151,11 +152,17 @@ def _command_line() -> _Command:
     return cast(_Command, get_command(importlib.import_module("holdfast.cli.app").app))
 
 
+def routes_page_text() -> str:
+    """Where each category of fault leads, and what each strategy asks."""
+    return _page(["# Routes", NOTE, *routes_page.routes_body()])
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/settings.md": settings_page,
     "docs/reference/errors.md": errors_page,
     "docs/reference/events.md": events_page,
     "docs/reference/cli.md": commands_page,
+    "docs/reference/routes.md": routes_page_text,
     "docs/reference/spec-map.md": spec_map.page,
 }
 

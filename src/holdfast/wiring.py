@@ -21,6 +21,7 @@ from holdfast.adapters.system.clock import SystemClock
 from holdfast.catalog.directory import load_directory
 from holdfast.decisions.facts import Bounds
 from holdfast.drivers.perform import Limits, Performer
+from holdfast.faults.taxonomy import ErrorCategory, RecoveryStrategy
 from holdfast.hold import AsyncHold, Hold, Parts, Registry
 from holdfast.recovery.turn import Plans
 from holdfast.recovery.worker import Worker, WorkerSettings
@@ -225,7 +226,14 @@ def worker_settings_of(settings: Settings, *, name: str) -> WorkerSettings:
         bounds=bounds_of(settings),
         crashes_max=settings.worker.crashes_max,
         sweep_interval_s=settings.sweep.interval_s,
+        routes=routes_of(settings),
     )
+
+
+def routes_of(settings: Settings) -> dict[ErrorCategory, RecoveryStrategy]:
+    """Return the routes that the deployment prescribes, by category."""
+    prescribed = {category: getattr(settings.routes, category.value) for category in ErrorCategory}
+    return {category: RecoveryStrategy(word) for category, word in prescribed.items() if word is not None}
 
 
 def bounds_of(settings: Settings) -> Bounds:
@@ -237,6 +245,7 @@ def bounds_of(settings: Settings) -> Bounds:
         attempts_per_category_max=recovery.attempts_per_category_max,
         refreshes_per_action_max=recovery.refreshes_per_action_max,
         probes_max=recovery.probes_per_action_max,
+        questions_max=recovery.questions_per_action_max,
         elapsed_max_s=recovery.elapsed_max_s,
         retry_after_max_s=recovery.retry_after_max_s,
         timeout_multiplier=recovery.timeout_multiplier,

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from holdfast.catalog import Catalog, compile_entry, recovery_override
+from holdfast.catalog.strategies import with_advice
 from holdfast.contract.catalog import ApiCatalogEntry
 from holdfast.errors import BadInput
 from holdfast.faults.classify import classify
@@ -232,8 +233,17 @@ def test_every_quirk_arrives() -> None:
             id="rate-limiting",
         ),
         pytest.param(
-            {"recoveryStrategies": [{"pattern": "(", "strategy": "skip"}]},
-            ["e.recoveryStrategies[0].pattern"],
+            {
+                "recoveryStrategies": [
+                    {"pattern": "(", "strategy": "skip"},
+                    {"bodyPattern": "[", "header": {"name": "X", "pattern": "*"}, "strategy": "skip"},
+                ]
+            },
+            [
+                "e.recoveryStrategies[0].pattern",
+                "e.recoveryStrategies[1].bodyPattern",
+                "e.recoveryStrategies[1].header.pattern",
+            ],
             id="recovery",
         ),
     ],
@@ -288,3 +298,59 @@ def test_recovery_006_vendor_specific_strategy(condition: dict[str, object], hol
 def test_recovery_006_without_advice(more: dict[str, object]) -> None:
     """Without a fitting strategy the general routes decide."""
     assert recovery_override(entry(**more), VERDICT) is None
+
+
+ANSWER = answer(409, {"error": {"type": "ledger_locked", "message": "name taken"}}, X_Region="eu-west", X_Lock="held")
+
+
+@pytest.mark.parametrize(
+    ("condition", "holds"),
+    [
+        pytest.param({"header": {"name": "x-lock", "pattern": "^held$"}}, True, id="header"),
+        pytest.param({"header": {"name": "X-Lock", "pattern": "free"}}, False, id="another-value"),
+        pytest.param({"header": {"name": "X-Other", "pattern": ".*"}}, False, id="absent-header"),
+        pytest.param({"bodyPattern": "ledger_locked"}, True, id="body"),
+        pytest.param({"bodyPattern": "^ledger"}, False, id="another-body"),
+        pytest.param(
+            {"bodyPattern": "ledger", "header": {"name": "X-Region", "pattern": "eu"}, "status": 409}, True, id="all"
+        ),
+        pytest.param(
+            {"bodyPattern": "ledger", "header": {"name": "X-Region", "pattern": "us"}}, False, id="all-must-hold"
+        ),
+        pytest.param({"bodyPattern": "ledger", "status": 500}, False, id="status-must-hold"),
+    ],
+)
+def test_recovery_006_looks_at_headers_and_body(condition: dict[str, object], holds: bool) -> None:
+    """RECOVERY-006: the catalog's strategy for a header or a body is found, from the verdict alone, once the answer has been looked at."""
+    first = {**condition, "strategy": "wait-until"}
+    crm = entry(recoveryStrategies=[first, {"strategy": "give-up"}])
+
+    verdict = with_advice(crm, classify(ANSWER), fault=ANSWER)
+    found = recovery_override(crm, verdict)
+
+    assert found is not None
+    assert (RecoveryStrategy.WAIT_UNTIL if holds else RecoveryStrategy.GIVE_UP) is found.strategy
+
+
+def test_advice_about_an_answer_that_nobody_has_looked_at_does_not_hold() -> None:
+    """A fault without an answer (a lost connection) fulfils no condition on headers or body."""
+    crm = entry(recoveryStrategies=[{"bodyPattern": ".*", "strategy": "skip"}])
+
+    assert recovery_override(crm, classify(ANSWER)) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "holds"),
+    [
+        pytest.param(b"x" * 65_530 + b"needle", True, id="at the end of what is read"),
+        pytest.param(b"x" * 65_531 + b"needle", False, id="beyond"),
+        pytest.param(b"\x00\xff\xfe" * 10 + b"needle", False, id="binary"),
+        pytest.param(b"\xe2\x82" + b"needle", True, id="broken text"),
+    ],
+)
+def test_only_the_beginning_of_a_body_is_searched(body: bytes, holds: bool) -> None:
+    """Patterns see the first 64 KiB of a text, so that no answer can make a decision slow."""
+    crm = entry(recoveryStrategies=[{"bodyPattern": "needle", "strategy": "skip"}])
+    fault = answer(500, body, content_type="text/plain")
+
+    assert ((0,) if holds else ()) == with_advice(crm, classify(fault), fault=fault).advice

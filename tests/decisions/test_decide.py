@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, strategies as st
@@ -78,6 +79,7 @@ rule_sets = st.builds(
     ),
     timeout_s=st.floats(0.1, 1000),
     alternative=st.none() | st.just("other"),
+    is_critical=st.booleans(),
     has_fallback=st.booleans(),
     continue_on_failure=st.booleans(),
     credential=st.none() | st.just("c"),
@@ -95,6 +97,7 @@ ledgers = st.builds(
     recoveries_in_category=st.integers(0, 8),
     refreshes=st.integers(0, 3),
     probes=st.integers(0, 7),
+    questions=st.integers(0, 7),
     elapsed_s=st.floats(0, 1e6),
     key_age_s=st.floats(0, 1e6),
     is_in_doubt=st.booleans(),
@@ -104,7 +107,16 @@ overrides = st.none() | st.builds(
     Override, strategy=st.sampled_from(RecoveryStrategy), source=st.just("catalog:x"), delay_s=delays
 )
 cases = st.builds(
-    Case, verdict=verdicts, rules=rule_sets, ledger=ledgers, bounds=st.just(Bounds()), draw=ratios, override=overrides
+    Case,
+    verdict=verdicts,
+    rules=rule_sets,
+    ledger=ledgers,
+    bounds=st.just(Bounds()),
+    draw=ratios,
+    override=overrides,
+    routes=st.dictionaries(st.sampled_from(ErrorCategory), st.sampled_from(RecoveryStrategy), max_size=3),
+    can_roll_back=st.none() | st.booleans(),
+    quota_reset_s=st.floats(0, 86_400, exclude_min=True),
 )
 
 
@@ -136,9 +148,40 @@ def test_never_repeats_what_may_have_happened(one: Case) -> None:
 
 @given(cases)
 def test_absorbs_nothing_that_only_a_person_can_know(one: Case) -> None:
-    """While the outcome is open and no repeat is safe, the ways are a probe and a person, before any fallback."""
+    """While the outcome is open and no repeat is safe, the ways are a probe and a person; once both were asked often enough, it fails."""
     if one.outcome is not Outcome.NOT_EXECUTED and not one.may_repeat:
-        assert decide(one).move in (Move.PROBE, Move.ASK)
+        move = decide(one).move
+        assert move in (Move.PROBE, Move.ASK, Move.GIVE_UP)
+        assert move is not Move.GIVE_UP or one.ledger.questions >= one.bounds.questions_max
+
+
+@given(cases)
+def test_skips_and_rolls_back_only_what_is_known(one: Case) -> None:
+    """A skip, a rollback and an alternative rest on the knowledge that nothing happened; what is critical is never skipped."""
+    decision = decide(one)
+
+    if decision.strategy in (RecoveryStrategy.SKIP, RecoveryStrategy.ROLL_BACK, RecoveryStrategy.ALTERNATIVE):
+        assert Outcome.NOT_EXECUTED is one.outcome
+    if decision.strategy is RecoveryStrategy.SKIP:
+        assert not one.rules.is_critical
+    if decision.move is Move.ROLL_BACK:
+        assert one.can_roll_back
+
+
+@given(cases)
+def test_asks_machines_and_people_within_bounds(one: Case) -> None:
+    """Probes, questions and refreshes end as repeats do."""
+    decision, ledger, bounds = decide(one), one.ledger, one.bounds
+
+    if decision.move is Move.ASK:
+        assert ledger.questions < bounds.questions_max
+    if decision.move is Move.PROBE:
+        assert ledger.probes < bounds.probes_max
+    if decision.move is Move.REFRESH:
+        assert ledger.refreshes < bounds.refreshes_per_action_max
+    if decision.move in (Move.PROBE, Move.REFRESH):
+        assert ledger.recoveries < bounds.attempts_per_action_max
+        assert ledger.elapsed_s <= bounds.elapsed_max_s
 
 
 @given(cases)
@@ -217,13 +260,6 @@ def test_what_the_plan_provides_comes_in_its_order(changes: dict[str, object], m
     assert decision.rejected
 
 
-def test_an_unavailable_strategy_is_named() -> None:
-    """A strategy of a later release is turned down with that reason."""
-    decision = decide(case(override=Override(strategy=RecoveryStrategy.ROLL_BACK, source="catalog:x")))
-
-    assert "not available in this release" in decision.reason + str(decision.rejected)
-
-
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -241,18 +277,6 @@ def test_says_why_it_does_not_repeat(category: str, changes: dict[str, object], 
 
     assert Move.GIVE_UP is decision.move
     assert words in str(decision.rejected) or "since the first attempt" in str(decision.rejected)
-
-
-@pytest.mark.parametrize("told", [None, 5.0], ids=["silent", "told"])
-def test_a_daily_limit_waits_only_for_a_time_that_somebody_named(told: float | None) -> None:
-    """A used-up quota is waited out when the server says until when, or its catalog entry does."""
-    advised = Override(strategy=RecoveryStrategy.WAIT_UNTIL, source="catalog:x", delay_s=60.0)
-
-    plain = decide(case("rate_limit_daily", verdict={"retry_after_s": told}))
-    with_advice = decide(case("rate_limit_daily", override=advised))
-
-    assert (Move.RETRY if told else Move.GIVE_UP) is plain.move
-    assert with_advice.wait_s >= 60.0
 
 
 def test_a_prescribed_backoff_is_a_floor_of_recovery() -> None:
@@ -390,3 +414,128 @@ def test_an_absurd_wait_is_not_believed_however_long_recovery_may_last(category:
     decision = decide(case(category, safety=Safety.IDEMPOTENT, bounds=patient, verdict={"retry_after_s": 61.0}))
 
     assert Move.GIVE_UP is decision.move
+
+
+@pytest.mark.parametrize(
+    ("verdict", "override", "between", "words"),
+    [
+        pytest.param(
+            {"retry_after_s": 7200.0}, None, (7200.0, 7201.0), "the server says to come back in 7200 s", id="told"
+        ),
+        pytest.param(
+            {}, None, (5000.0, 5300.0), "assuming that the quota opens at the next midnight UTC", id="midnight"
+        ),
+        pytest.param(
+            {},
+            Override(strategy=RecoveryStrategy.WAIT_DAILY, source="catalog:x", delay_s=60.0),
+            (60.0, 61.0),
+            "assuming 60 s as catalog:x has it",
+            id="advised",
+        ),
+        pytest.param(
+            {"retry_after_s": 90.0},
+            Override(strategy=RecoveryStrategy.WAIT_DAILY, source="catalog:x", delay_s=60.0),
+            (90.0, 91.0),
+            "the server says",
+            id="told and advised",
+        ),
+    ],
+)
+@pytest.mark.parametrize("draw", [0.0, 0.999])
+def test_a_used_up_quota_is_waited_out(
+    verdict: dict[str, object], override: Override | None, between: tuple[float, float], words: str, draw: float
+) -> None:
+    """The server's word counts, else the catalog's, else the next midnight UTC, and an assumption is called one."""
+    one = replace(case("rate_limit_daily", verdict=verdict, override=override, draw=draw), quota_reset_s=5000.0)
+
+    decision = decide(one)
+
+    assert RecoveryStrategy.WAIT_DAILY is decision.strategy
+    assert between[0] <= decision.wait_s <= between[1]
+    assert words in decision.reason
+
+
+def test_those_who_wait_for_midnight_do_not_come_at_once() -> None:
+    """The same midnight is spread over minutes by chance, and never comes early."""
+    waits = [decide(replace(case("rate_limit_daily", draw=draw), quota_reset_s=10.0)).wait_s for draw in (0.0, 0.5)]
+
+    assert [10.0, 160.0] == waits
+
+
+def test_a_daily_quota_ends_at_the_bounds() -> None:
+    """Days of waiting end at the bound on recoveries for the category, and at the bound on elapsed time."""
+    fifth = case("rate_limit_daily", ledger=Ledger(attempts=6, recoveries=5, recoveries_in_category=5))
+    late = case("rate_limit_daily", ledger=Ledger(attempts=2, elapsed_s=604_000.0))
+
+    assert [Move.GIVE_UP, Move.GIVE_UP] == [decide(one).move for one in (fifth, late)]
+
+
+ORDER = ("action", "catalog:x", "deployment", None)
+
+
+@pytest.mark.parametrize("first", range(4))
+def test_the_nearest_route_wins_and_says_who_it_is(first: int) -> None:
+    """The action's route beats the API's, that the deployment's, that the table; the rule of the decision tells which one decided."""
+    kind = ErrorCategory.API_UNEXPECTED_STATUS
+    own = {kind: RecoveryStrategy.SKIP} if first == 0 else {}
+    advice = Override(strategy=RecoveryStrategy.ASK_PERSON, source="catalog:x") if first <= 1 else None
+    common = {kind: RecoveryStrategy.RETRY_LARGER_TIMEOUT} if first <= 2 else {}
+
+    decision = decide(replace(case(override=advice, overrides=own), routes=common))
+
+    expected = ["action.skip", "catalog:x.ask-person", "deployment.retry-larger-timeout", "back-off"]
+    assert expected[first] == decision.rule
+    assert ORDER[first] is None or f"(by {ORDER[first]})" in decision.reason
+
+
+@pytest.mark.parametrize(
+    ("strategy", "changes", "words"),
+    [
+        pytest.param("fallback", {}, "no fallback value", id="fallback"),
+        pytest.param("alternative", {}, "names no alternative", id="alternative"),
+        pytest.param("skip", {"is_critical": True}, "marked as critical", id="critical"),
+        pytest.param("roll-back", {}, "this deployment has no checkpoints", id="no checkpoints"),
+        pytest.param("probe", {}, "no probe", id="probe"),
+    ],
+)
+def test_a_prescribed_strategy_without_means_says_so(strategy: str, changes: dict[str, object], words: str) -> None:
+    """What was prescribed and cannot be done is turned down with its reason and whose idea it was; the failure goes on."""
+    override = Override(strategy=RecoveryStrategy(strategy), source="catalog:x")
+
+    decision = decide(case(override=override, **changes))
+
+    assert Move.GIVE_UP is decision.move
+    assert words in decision.reason
+    assert "(prescribed by catalog:x)" in decision.reason
+
+
+def test_an_execution_without_a_checkpoint_is_not_rolled_back() -> None:
+    """Where checkpoints are kept but this execution has none, that is the reason."""
+    one = replace(case(), routes={ErrorCategory.API_UNEXPECTED_STATUS: RecoveryStrategy.ROLL_BACK})
+
+    decisions = [decide(replace(one, can_roll_back=there)) for there in (False, True)]
+
+    assert "no checkpoint to go back to" in decisions[0].reason
+    assert Move.ROLL_BACK is decisions[1].move
+
+
+def test_a_person_is_not_asked_without_end() -> None:
+    """Whoever answers "again" five times has not mended it: the action fails, and nothing stands in for what may have happened."""
+    one = case("network_timeout", "unknown", has_fallback=True, ledger=Ledger(attempts=6, questions=5))
+
+    decision = decide(one)
+
+    assert Move.GIVE_UP is decision.move
+    assert "5 questions were asked" in decision.reason
+    assert Outcome.UNKNOWN is decision.outcome
+
+
+def test_a_refresh_keeps_to_the_time_the_server_named() -> None:
+    """A refusal that names a time is obeyed after a refresh as well, and one beyond reason is not believed."""
+    renewable = {"credential": "c", "can_refresh": True}
+
+    soon = decide(case("auth_expired", verdict={"retry_after_s": 30.0}, **renewable))
+    absurd = decide(case("auth_expired", verdict={"retry_after_s": 7e5}, **renewable))
+
+    assert (Move.REFRESH, 30.0) == (soon.move, soon.wait_s)
+    assert Move.GIVE_UP is absurd.move

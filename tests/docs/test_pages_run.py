@@ -17,6 +17,7 @@ PAGES = [
     "docs/how-to/ask-before-acting.md",
     "docs/how-to/refresh-a-token.md",
     "docs/how-to/python-actions.md",
+    "docs/how-to/change-a-route.md",
 ]
 
 

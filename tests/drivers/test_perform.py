@@ -18,6 +18,7 @@ from holdfast.plans.frozen import FunctionRules, thaw
 from holdfast.ports.rows import AttemptRow, Purpose
 from holdfast.ports.steps import Step
 from holdfast.recovery.claim import Assignment
+from holdfast.recovery.detail import verdict_json, verdict_of
 from holdfast.recovery.turn import LOCATION
 from holdfast.testing import FaultApi, VirtualClock
 from tests.recovery.bench import EXECUTION, action, definition, frozen
@@ -73,12 +74,14 @@ def assignment(
     timeout_s: float = 5.0,
     sealed: bytes | None = None,
     purpose: Purpose = Purpose.PERFORM,
+    catalog: dict[str, object] | None = None,
 ) -> Assignment:
     """One attempt at an action."""
     name = made.id if isinstance(made, ActionDefinition) else made.name
     planned = [action("pay", uses=name, inputs=inputs), action("big")]
     is_definition = isinstance(made, ActionDefinition)
-    plan = thaw((frozen(planned, [made]) if is_definition else frozen(planned, functions=[made])).body)
+    made_plan = frozen(planned, [made], catalog=catalog) if is_definition else frozen(planned, functions=[made])
+    plan = thaw(made_plan.body)
     step = Step(key="s", purpose=purpose, execution=EXECUTION, action="pay", n=1)
     attempt = AttemptRow(
         execution=EXECUTION,
@@ -138,6 +141,22 @@ async def test_a_failing_exchange_is_judged_once(
     assert answer.verdict is not None
     assert category == answer.verdict.category
     assert outcome in {answer.verdict.outcome, None}
+
+
+async def test_the_answer_is_compared_with_the_catalog_while_it_is_at_hand(tmp_path: Path) -> None:
+    """What a catalog entry wants to know of headers and body is kept with the verdict; the answer itself is not."""
+    advice = [
+        {"status": 409, "strategy": "give-up"},
+        {"header": {"name": "X-Lock", "pattern": "held"}, "bodyPattern": "fault_409", "strategy": "wait-until"},
+        {"bodyPattern": "something else", "strategy": "skip"},
+    ]
+    trouble = {"kind": "status", "status": 409, "headers": {"X-Lock": "held"}}
+    with FaultApi(scenario(**trouble)) as api:
+        answer = await performer(tmp_path).perform(assignment(at(api), catalog={"recoveryStrategies": advice}))
+
+    assert answer.verdict is not None
+    assert (1,) == answer.verdict.advice
+    assert answer.verdict == verdict_of(verdict_json(answer.verdict))
 
 
 async def test_no_connection_within_the_timeout_is_not_unknown(tmp_path: Path) -> None:

@@ -179,12 +179,6 @@ def test_a_sound_plan_passes_without_warnings(the_plan: object) -> None:
             "no dash",
             id="dash",
         ),
-        pytest.param(
-            plan(action("a", recovery={"network_timeout": "skip"})),
-            "actions[0].recovery.network_timeout",
-            "release",
-            id="strategy",
-        ),
         *(
             pytest.param(
                 plan(

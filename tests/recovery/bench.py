@@ -9,7 +9,7 @@ from holdfast.adapters.memory.steps import MemorySteps
 from holdfast.adapters.sql.store import InlineStore
 from holdfast.contract import ActionDefinition, ApiCatalogEntry, ExecutionPlan, ExecutionState
 from holdfast.decisions.facts import Bounds
-from holdfast.faults.taxonomy import ErrorCategory
+from holdfast.faults.taxonomy import ErrorCategory, RecoveryStrategy
 from holdfast.faults.traits import family_of, traits_of
 from holdfast.faults.verdict import Outcome, Verdict
 from holdfast.plans.frozen import FunctionRules, freeze
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from holdfast.plans.frozen import Frozen
+    from holdfast.ports.rollback import Rollback
     from holdfast.ports.rows import ActionRow, AttemptRow, EventRow, ExecutionRow, QuestionRow
     from holdfast.ports.steps import Step
     from holdfast.recovery.claim import Assignment
@@ -284,6 +285,8 @@ class Bench:
         bounds: Bounds | None = None,
         crashes_max: int = 3,
         answer_within_s: float = 0.0,
+        routes: dict[str, str] | None = None,
+        rollback: Rollback | None = None,
     ) -> None:
         bounds = replace(bounds or Bounds(), answer_within_s=answer_within_s)  # people take as long as they take
         self.clock = VirtualClock()
@@ -291,8 +294,9 @@ class Bench:
         self.steps = MemorySteps(self.clock)
         self.plans = Plans()
         self.performer = Performer(self.clock, script or {})
-        self.deciding = Deciding(bounds=bounds, draw=DRAW, crashes_max=crashes_max)
-        settings = WorkerSettings(name="w", bounds=self.deciding.bounds, crashes_max=crashes_max)
+        own = {ErrorCategory(category): RecoveryStrategy(strategy) for category, strategy in (routes or {}).items()}
+        self.deciding = Deciding(bounds=bounds, draw=DRAW, crashes_max=crashes_max, routes=own, rollback=rollback)
+        settings = WorkerSettings(name="w", bounds=self.deciding.bounds, crashes_max=crashes_max, routes=own)
         self.worker = Worker(
             self.store,
             self.steps,
@@ -301,6 +305,7 @@ class Bench:
             clock=self.clock,
             draw=lambda: DRAW,
             settings=settings,
+            rollback=rollback,
         )
 
     def transact(self, work: Callable[..., T]) -> T:

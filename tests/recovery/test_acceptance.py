@@ -40,7 +40,7 @@ GET = definition("pay", "GET")
     [
         pytest.param(EXPIRED, "refresh-then-retry", id="auth_expired"),
         pytest.param(fault("rate_limit_burst", status=429, retry_after_s=3), "wait-until", id="rate_limit_burst"),
-        pytest.param(fault("rate_limit_daily", status=429, retry_after_s=3), "wait-until", id="rate_limit_daily"),
+        pytest.param(fault("rate_limit_daily", status=429, retry_after_s=3), "wait-daily", id="rate_limit_daily"),
         pytest.param(TIMEOUT, "retry-larger-timeout", id="network_timeout"),
         pytest.param(REFUSED, "back-off", id="network_connection_refused"),
         pytest.param(BROKEN, "back-off", id="api_unexpected_status"),

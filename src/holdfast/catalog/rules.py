@@ -37,9 +37,10 @@ def compile_entry(entry: ApiCatalogEntry, *, source: str = "", path: str = "") -
         _mapping(mapping, index, limits=limits, draft=draft) for index, mapping in enumerate(entry.error_mappings)
     ]
     for index, item in enumerate(entry.recovery_strategies or ()):
-        draft.pattern(
-            item.pattern, f"recoveryStrategies[{index}].pattern"
-        )  # read by `recovery_override`; checked with the rest
+        # Read by `holdfast.catalog.strategies`; checked with the rest.
+        draft.pattern(item.pattern, f"recoveryStrategies[{index}].pattern")
+        draft.pattern(item.body_pattern, f"recoveryStrategies[{index}].bodyPattern")
+        draft.pattern(item.header.pattern if item.header else None, f"recoveryStrategies[{index}].header.pattern")
     if draft.problems:
         raise BadInput(draft.problems)
     return ApiRules(api_id=entry.api_id, mappings=tuple(mappings), rate_limiting=limits, quirks=_quirks(entry.quirks))

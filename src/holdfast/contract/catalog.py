@@ -128,6 +128,8 @@ class ApiRecoveryStrategy(WireModel):
     status: Maybe[Whole] = Field(default=None, description="The HTTP status.")
     code: Maybe[Text] = Field(default=None, description="The API's own error code.")
     pattern: Maybe[Text] = Field(default=None, description="A regular expression for the error message.")
+    header: Maybe[HeaderPattern] = Field(default=None, description="A header of the answer.")
+    body_pattern: Maybe[Text] = Field(default=None, description="A regular expression for the answer's body.")
     strategy: Word[RecoveryStrategy] = Field(description="What to do.")
     delay: Maybe[DurationMs] = Field(default=None, description="How long to wait before it, in milliseconds.")
     reason: Maybe[Text] = Field(default=None, description="Why, for people; shown in the timeline.")

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from holdfast.decisions.decision import Decision, Declined, Move
 from holdfast.decisions.facts import Override, Safety
 from holdfast.decisions.routes import ROUTES
-from holdfast.decisions.strategies import STRATEGIES, alternative, ask_person, probe
-from holdfast.faults.taxonomy import ErrorCategory
+from holdfast.decisions.strategies import STRATEGIES, alternative, ask_person, fallback, probe
+from holdfast.decisions.strategies.clearing import clear_up
+from holdfast.faults.taxonomy import ErrorCategory, RecoveryStrategy
 from holdfast.faults.verdict import Outcome
 from holdfast.policies import retry
 
@@ -40,7 +41,9 @@ def decide(case: Case) -> Decision:
                 answer, rejected=tuple(rejected), outcome=case.outcome, is_new_epoch=needs_new_key(case, answer)
             )
         rejected.append(answer)
-    reason = "; ".join(declined.reason for declined in rejected[:2]) or "nothing can be done about it"
+    # The first two ways are the action's own policy and its route; while the outcome is open, what counts is why nobody is asked any more.
+    telling = rejected[-1:] if case.outcome is not Outcome.NOT_EXECUTED and not case.may_repeat else rejected[:2]
+    reason = "; ".join(declined.reason for declined in telling)
     return Decision(move=Move.GIVE_UP, rule="give-up", reason=reason, rejected=tuple(rejected), outcome=case.outcome)
 
 
@@ -50,22 +53,18 @@ def is_in_time(case: Case, decision: Decision) -> bool:
     return not repeats or case.outcome is Outcome.NOT_EXECUTED or case.is_key_fresh_after(decision.wait_s)
 
 
-def clear_up(case: Case) -> Decision:
-    """Find out whether it happened: from the API where it can tell, else from a person."""
-    answer = probe.consider(case)
-    return answer if isinstance(answer, Decision) else ask_person.consider(case)
-
-
 def ways(case: Case) -> Iterator[Callable[[Case], Decision | Declined]]:
     """Yield the ways in the order in which they are considered."""
     yield basic_retry
     if case.outcome is not Outcome.NOT_EXECUTED and not case.may_repeat:
-        # Nobody may guess: first the API is asked, then a person. Neither the alternative nor a repeat comes before an answer.
+        # Nobody may guess: first the API is asked, then a person. Neither the alternative nor a repeat comes before an answer, and without one
+        # (both were asked often enough) nothing stands in for what may have happened: the action fails, and somebody finds it among the dead letters.
         yield probe.consider
         yield ask_person.consider
+        return
     yield recovery
     yield alternative.consider
-    yield fallback
+    yield fallback_value
     yield continue_without
 
 
@@ -94,15 +93,15 @@ def basic_retry(case: Case) -> Decision | Declined:
 
 
 def recovery(case: Case) -> Decision | Declined:
-    """The route for the category: the action's own, else the API's, else the table's."""
+    """The route for the category: the action's own, else the API's, else the deployment's, else the table's."""
     override = route(case)
-    strategy = override.strategy if override else ROUTES[case.verdict.category].strategy
-    consider = STRATEGIES.get(strategy)
-    if consider is None:
-        return Declined(way=strategy, reason=f"the strategy {strategy!r} is not available in this release")
-    answer = consider(replace(case, override=override))
-    if override is None or isinstance(answer, Declined):
-        return answer
+    if override is None:
+        return STRATEGIES[ROUTES[case.verdict.category].strategy](case)
+    answer = STRATEGIES[override.strategy](replace(case, override=override))
+    if isinstance(answer, Declined):
+        # Giving up says by itself who prescribed it.
+        is_told = override.strategy is RecoveryStrategy.GIVE_UP
+        return answer if is_told else replace(answer, reason=f"{answer.reason} (prescribed by {override.source})")
     because = f" — {override.reason}" if override.reason else ""
     return replace(
         answer, rule=f"{override.source}.{answer.rule}", reason=f"{answer.reason} (by {override.source}{because})"
@@ -110,22 +109,20 @@ def recovery(case: Case) -> Decision | Declined:
 
 
 def route(case: Case) -> Override | None:
-    """Return the prescribed route: what the action says beats what the API's catalog entry says (RECOVERY-006)."""
+    """Return the prescribed route, None for the table's: the action beats the API's catalog entry (RECOVERY-006), and that the deployment."""
     own = case.rules.overrides.get(case.verdict.category)
     if own is not None:
         return Override(strategy=own, source="action")
-    return case.override
+    if case.override is not None:
+        return case.override
+    common = case.routes.get(case.verdict.category)
+    return None if common is None else Override(strategy=common, source="deployment")
 
 
-def fallback(case: Case) -> Decision | Declined:
-    """The plan's fallback value stands in."""
-    if not case.rules.has_fallback:
-        return Declined(way="fallback", reason="the action has no fallback value")
-    return Decision(
-        move=Move.FALLBACK,
-        rule="fallback",
-        reason=f"{case.verdict.category}: the fallback value stands in for the output",
-    )
+def fallback_value(case: Case) -> Decision | Declined:
+    """The plan's fallback value stands in, recovery having ended."""
+    answer = fallback.consider(case)
+    return replace(answer, strategy=None) if isinstance(answer, Decision) else answer
 
 
 def continue_without(case: Case) -> Decision | Declined:

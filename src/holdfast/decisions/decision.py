@@ -37,6 +37,9 @@ class Move(StrEnum):
     CONTINUE = "continue"
     """The plan goes on without this action."""
 
+    ROLL_BACK = "roll-back"
+    """A rollback is requested, and the plan fails."""
+
     GIVE_UP = "give-up"
     """The plan fails."""
 
@@ -54,7 +57,8 @@ class Decision:
     """What follows a failed attempt.
 
     `strategy` is the recovery route (None for the action's own retry policy and for absorbing a failure); `is_recovery` says whether the attempt
-    it leads to counts against the bounds of recovery; `wait_s` is seconds from now, `timeout_s` an override for the next attempt;
+    it leads to counts against the bounds of recovery; `wait_s` is seconds from now (of a refresh: what the server
+    asked for before the repeat), `timeout_s` an override for the next attempt;
     `is_new_epoch` gives the next attempt a new idempotency key; `outcome` is what is known over all attempts, not only the last one.
     """
 

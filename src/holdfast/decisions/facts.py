@@ -44,7 +44,7 @@ class Safety(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Override:
-    """A route that the action or the API's catalog entry prescribes instead of the table's; `source` says which, for `why`."""
+    """A route that the action, the API's catalog entry or the deployment prescribes instead of the table's; `source` says which, for `why`."""
 
     strategy: RecoveryStrategy
     source: str
@@ -68,6 +68,7 @@ class ActionRules:
     overrides: Mapping[ErrorCategory, RecoveryStrategy] = field(default_factory=dict)
     key_lifetime_s: float | None = None
     replays_errors: bool = False
+    is_critical: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +76,8 @@ class Ledger:
     """What has been tried: attempts include the one just made; recoveries count those that recovery (not the basic policy) asked for.
 
     `is_in_doubt`: an earlier attempt with the same key may have taken effect (its outcome is unknown, or its worker died), and nobody has
-    found out since. `key_age_s` is how long ago the present key was first sent.
+    found out since. `key_age_s` is how long ago the present key was first sent. `elapsed_s` is the time since the first attempt without that in which
+    a question about the action waited for a person, and `questions` is how many were asked.
     """
 
     attempts: int
@@ -84,6 +86,7 @@ class Ledger:
     recoveries_in_category: int = 0
     refreshes: int = 0
     probes: int = 0
+    questions: int = 0
     elapsed_s: float = 0.0
     key_age_s: float = 0.0
     is_in_doubt: bool = False
@@ -99,6 +102,7 @@ class Bounds:
     attempts_per_category_max: int = 5
     refreshes_per_action_max: int = 2
     probes_max: int = 5
+    questions_max: int = 5
     elapsed_max_s: float = 604_800.0
     retry_after_max_s: float = 604_800.0
     timeout_multiplier: float = 2.0
@@ -112,7 +116,11 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One failed attempt with everything a decision may look at. `draw` is a random number in [0, 1) that arrives from outside."""
+    """One failed attempt with everything a decision may look at. `draw` is a random number in [0, 1) that arrives from outside.
+
+    `override` is the API's advice, `routes` what the deployment prescribes by category. `can_roll_back` is None where nobody keeps checkpoints;
+    `quota_reset_s` is how far the next midnight UTC is, in seconds.
+    """
 
     verdict: Verdict
     rules: ActionRules
@@ -120,6 +128,9 @@ class Case:
     bounds: Bounds
     draw: float
     override: Override | None = None
+    routes: Mapping[ErrorCategory, RecoveryStrategy] = field(default_factory=dict)
+    can_roll_back: bool | None = None
+    quota_reset_s: float = 86_400.0
 
     @property
     def outcome(self) -> Outcome:

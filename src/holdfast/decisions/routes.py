@@ -1,4 +1,4 @@
-"""RECOVERY-001: which recovery strategy a category of fault leads to, and why. One table; overridden per action, then per API.
+"""RECOVERY-001: which recovery strategy a category of fault leads to, and why. One table; overridden per action, per API, per deployment.
 
 The table is about *categories*. Whether anything may be repeated is decided by the outcome, in `holdfast.decisions.facts.Case.may_repeat`.
 """
@@ -35,9 +35,9 @@ ROUTES = MappingProxyType(
             why="a fresh credential of the same kind is refused as well; a person must act",
         ),
         ErrorCategory.RATE_LIMIT_DAILY: Route(
-            strategy=RecoveryStrategy.WAIT_UNTIL,
-            ends="the server named no time, the time is absurd, or beyond elapsed_max_s",
-            why="the allowance comes back at a time the server knows",
+            strategy=RecoveryStrategy.WAIT_DAILY,
+            ends="the bounds on attempts and on elapsed time, or an absurd time",
+            why="the allowance comes back at a time the server knows, mostly at midnight UTC",
         ),
         ErrorCategory.RATE_LIMIT_BURST: Route(
             strategy=RecoveryStrategy.WAIT_UNTIL,

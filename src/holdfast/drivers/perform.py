@@ -12,6 +12,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from holdfast.catalog.strategies import with_advice
 from holdfast.contract.json_text import write_json
 from holdfast.drivers.trace import answered, refused_trace
 from holdfast.errors import SecretKeyMissing, StoreError
@@ -196,6 +197,7 @@ class Performer:
         )
         found = examine(fault, known_errors=action.known_errors, api=action.api, secrets=request.secrets)
         if found is not None:
+            found = with_advice(action.entry, found, fault=fault)
             return Answer(verdict=found, trace=trace, observed_at=observed_at)
         if is_secret:
             return self._token(definition, received, trace=trace)

@@ -85,7 +85,9 @@ class Verdict:
     succeed. It never says that a repeat is safe: that is `outcome`. `retry_after_s` is the wait the other side
     stated, in seconds from the fault's `observed_at`, never negative and never shortened; `None` when it stated none.
     `message` is short, redacted and carries no payload. `rule` is the slug of the rule that decided, `runners_up` are
-    the rules that matched as well and lost, best first. `labels` are ordered by priority, most telling first.
+    the rules that matched as well and lost, best first. `advice` names the pieces of recovery advice of the API's entry
+    (by their place in it) whose conditions on the answer's headers and body hold: the answer itself is not kept.
+    `labels` are ordered by priority, most telling first.
     """
 
     category: ErrorCategory
@@ -105,3 +107,4 @@ class Verdict:
     credential: str | None = None
     backoff: Backoff | None = None
     runners_up: tuple[str, ...] = ()
+    advice: tuple[int, ...] = ()

@@ -97,6 +97,12 @@ TABLE = (
         name="recovery.succeeded", meaning="An action that had failed has completed.", fields=(*ACTION, "elapsedS")
     ),
     EventType(
+        name="rollback.requested",
+        meaning="Recovery asked to undo what the execution did, back to a checkpoint; the plan fails.",
+        fields=(*ACTION, "to", "reason"),
+        level="warning",
+    ),
+    EventType(
         name="attempt.reclaimed",
         meaning="An attempt was in flight when its worker died or fell silent; it is taken up again with the same key.",
         fields=(*ACTION, "claims", "lostWorker"),

@@ -173,6 +173,7 @@ TELLERS: Mapping[str, Callable[[Mapping[str, object]], Told]] = {
     "retry.scheduled": retried,
     "recovery.decided": decided,
     "recovery.succeeded": lambda data: ("good", f"recovered after {data.get('elapsedS')} s", []),
+    "rollback.requested": lambda data: ("bad", f"rolls back to {data.get('to')} — {data.get('reason')}", []),
     "attempt.reclaimed": reclaimed,
     "attempt.answered_late": lambda data: (
         "plain",

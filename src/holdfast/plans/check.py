@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 from holdfast.catalog.entries import Catalog
 from holdfast.contract import ActionDefinition, ApiCatalogEntry, ExecutionPlan, PlannedAction
-from holdfast.decisions.strategies import STRATEGIES
 from holdfast.errors import BadInput, Problem
 from holdfast.plans.definition_check import check_as_probe, check_definition, missing_variable, variable_of
 from holdfast.plans.files import Definitions, SourcedDefinition
 from holdfast.plans.findings import Findings
 from holdfast.plans.frozen import FunctionRules, credential_of, match_definition
 from holdfast.plans.plan_check import check_plan
+from holdfast.plans.recovery_check import check_recovery_means
 from holdfast.plans.references import parse_reference
 from holdfast.plans.request import Extras, UnusableRequest, build_request, parameters_of
 
@@ -79,6 +79,7 @@ def check(
     use.look_up_refreshers()
     use.check_definitions()
     use.check_inputs()
+    use.check_recovery()
     if environ is not None:
         use.check_variables(environ)
     entries = use.entries(catalog)
@@ -229,6 +230,15 @@ class Use:
         for key in self.refreshers.values():
             self.check_refresher(key)
 
+    def check_recovery(self) -> None:
+        """Warn of prescribed strategies without means."""
+        for position, action in enumerate(self.plan.actions):
+            wanted = action.action_definition_id
+            one = self.found.get(wanted)
+            if one is not None or wanted in self.functions:
+                here = self.findings.at(f"actions[{position}]")
+                check_recovery_means(action, one.definition if one else None, refreshed=self.refreshers, findings=here)
+
     def check_request(self, action: PlannedAction, definition: ActionDefinition, *, path: str) -> None:
         """Try whether the inputs make a request, with something harmless in the place of what is not known yet."""
         missing = sorted(parameters_of(definition) - action.inputs.keys())
@@ -304,11 +314,4 @@ class Use:
             entry = catalog.entry(api_id) if api_id is not None else catalog.match(one.definition.endpoint.url)
             if entry is not None:
                 entries[key] = entry
-        for entry in {entry.api_id: entry for entry in entries.values()}.values():
-            for index, item in enumerate(entry.recovery_strategies or ()):
-                if item.strategy not in STRATEGIES:
-                    message = f"the strategy {item.strategy.value!r} is not available in this release; what comes next is tried instead"
-                    self.findings.at("", source=f"catalog entry {entry.api_id!r}").warn(
-                        f"recoveryStrategies[{index}].strategy", message
-                    )
         return entries

@@ -192,7 +192,9 @@ class Thawing:
             timeout_s=made.rules.timeout_s,
             alternative=handling.alternative_action_id,
             has_fallback=handling.fallback_value is not None,
-            continue_on_failure=handling.continue_on_failure,
+            # A plan cannot go on without what it calls critical; checking it has warned of the contradiction.
+            continue_on_failure=handling.continue_on_failure and not planned.critical,
+            is_critical=bool(planned.critical),
             credential=made.credential,
             can_refresh=made.credential in self.refresher_keys(),
             has_probe=made.rules.has_probe,

@@ -10,11 +10,11 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Literal
 
 from holdfast.contract import ExecutionPlan, PlannedAction
-from holdfast.decisions.strategies import STRATEGIES
 from holdfast.plans.definition_check import looks_like_reference
 from holdfast.plans.findings import Findings
 from holdfast.plans.graph import find_circles, unreached
 from holdfast.plans.outcome import flaw_of_comparison
+from holdfast.plans.recovery_check import check_recovery
 from holdfast.plans.references import Reference, parse_reference
 
 __all__ = ["check_plan"]
@@ -42,6 +42,7 @@ def check_plan(plan: ExecutionPlan, findings: Findings) -> None:
         check_condition(action, known, here)
         check_confirmation(action, here)
         check_availability(action, here)
+        check_recovery(action, here)
     check_circles(plan, first, findings)
     check_reach(plan, first, findings)
     check_alternatives_as_dependencies(plan, findings)
@@ -164,16 +165,12 @@ def check_confirmation(action: PlannedAction, findings: Findings) -> None:
 
 def check_availability(action: PlannedAction, findings: Findings) -> None:
     """Note what a plan may ask for and this release does not do, so that nothing is ignored in silence."""
-    for category, strategy in (action.recovery or {}).items():
-        if strategy not in STRATEGIES:
-            findings.refuse(f"recovery.{category}", f"the strategy {strategy.value!r} is not available in this release")
     for field, value in (
         ("phase", action.phase),
         ("agent", action.agent),
         ("checkpoint", action.checkpoint),
-        ("critical", action.critical),
     ):
-        if value not in (None, False):
+        if value is not None:
             findings.warn(field, "has no effect in this release")
 
 

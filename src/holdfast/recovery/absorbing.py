@@ -101,7 +101,7 @@ def hand_over(turn: OpenTurn, row: ActionRow, *, detail: ErrorDetail) -> None:
     """Let the alternative take over; it starts when its own dependencies are resolved. One that was tried for another action may be lost already."""
     alternative = turn.plan.actions[row.action].rules.alternative
     assert alternative is not None, "the decision named it"
-    turn.put(replace(ended(turn, row, absorbed="alternative"), handed_to=alternative))
+    turn.put(replace(ended(turn, row, absorbed="alternative"), handed_to=alternative, error=detail.to_json()))
     stand_in = turn.put(replace(turn.rows[alternative], is_activated=True))
     if is_lost(stand_in) and not absorb(turn, alternative):
         turn.bury(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from holdfast.decisions.facts import Bounds
+    from holdfast.faults.taxonomy import ErrorCategory, RecoveryStrategy
     from holdfast.faults.verdict import Verdict
     from holdfast.plans.frozen import FrozenAction
+    from holdfast.ports.rollback import Rollback
 
 __all__ = ["Answer", "Deciding"]
 
@@ -24,12 +26,15 @@ def anything(_: FrozenAction) -> bool:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deciding:
     """What decisions need besides the rows: the bounds, a random draw in [0, 1) made for this step, how many deaths a step may cause,
-    and whether this worker has what an action needs (its Python function)."""
+    whether this worker has what an action needs (its Python function), the deployment's own routes by category, and who rolls back, if
+    anybody does."""
 
     bounds: Bounds
     draw: float
     crashes_max: int = 3
     can_perform: Callable[[FrozenAction], bool] = anything
+    routes: Mapping[ErrorCategory, RecoveryStrategy] = field(default_factory=dict)
+    rollback: Rollback | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ from holdfast.recovery.consequences import carry_out
 from holdfast.recovery.credentials import is_still_needed
 from holdfast.recovery.deadlines import expire, is_deadline
 from holdfast.recovery.detail import error_detail, lost_worker_verdict
-from holdfast.recovery.doubt import is_in_doubt, last_word
+from holdfast.recovery.doubt import due_after, is_in_doubt, last_word
 from holdfast.recovery.judging import decision_about, has_outlived_key
 from holdfast.recovery.refreshing import may_go_on
 from holdfast.recovery.settle import apply_answer, set_aside
@@ -122,6 +122,8 @@ def first_claim(turn: Turn, step: Step, *, worker: str, deciding: Deciding) -> A
         return None
     row = turn.rows[step.action]
     action = performed_by(turn, step)
+    if step.purpose is Purpose.PERFORM and is_too_early(turn, row, deciding=deciding):
+        return None
     if step.purpose is Purpose.PERFORM and is_too_late(turn, row, action=action, deciding=deciding):
         return None
     generation, sealed = credential_of(turn, action)
@@ -222,6 +224,22 @@ def carries(row: ActionRow, step: Step) -> bool:
     return step.purpose is not Purpose.PERFORM or row.step_key == step.key
 
 
+def is_too_early(turn: Turn, row: ActionRow, *, deciding: Deciding) -> bool:
+    """Whether the server has asked for more time than has passed since the last attempt; then the attempt is put off until that time.
+
+    Decisions keep to it by themselves. This gate is for those who do not know of it: a person who says "again", a credential that was renewed
+    sooner, a late answer that came when the next attempt was scheduled already.
+    """
+    last = turn.tx.attempt(row.execution, row.action, purpose=Purpose.PERFORM, n=row.n - 1) if row.n > 1 else None
+    if last is None or last.verdict is None:
+        return False
+    due_at = due_after(last, believed_max_s=deciding.bounds.retry_after_max_s)
+    if due_at is None or due_at <= turn.now:
+        return False
+    turn.schedule(row, purpose=Purpose.PERFORM, n=row.n, due_at=due_at)
+    return True
+
+
 def is_too_late(turn: Turn, row: ActionRow, *, action: FrozenAction, deciding: Deciding) -> bool:
     """Whether the API has forgotten the key of an earlier attempt that may have taken effect; then it is decided about again.
 
@@ -242,6 +260,7 @@ def is_too_late(turn: Turn, row: ActionRow, *, action: FrozenAction, deciding: D
         decision=decision,
         detail=error_detail(verdict, observed_at=last.settled_at or turn.now),
         attempt=last,
+        rollback=deciding.rollback,
     )
     return True
 

@@ -13,10 +13,12 @@ from holdfast.ports.rows import ActionState, Purpose, RunState
 from holdfast.recovery import credentials, probing, questions
 from holdfast.recovery.absorbing import absorb, by_fallback, ended, hand_over
 from holdfast.recovery.detail import cancelled_detail
+from holdfast.recovery.history import with_history
 from holdfast.recovery.turn import Turn, iso
 
 if TYPE_CHECKING:
     from holdfast.contract import ErrorDetail
+    from holdfast.ports.rollback import Rollback
     from holdfast.ports.rows import ActionRow, AttemptRow
     from holdfast.recovery.answer import Answer
 
@@ -48,8 +50,16 @@ def complete(turn: Turn, row: ActionRow, *, answer: Answer, attempt: AttemptRow)
         turn.emit("recovery.succeeded", actionId=row.action, attemptNumber=attempt.n, elapsedS=round(elapsed_s, 3))
 
 
-def carry_out(turn: Turn, row: ActionRow, *, decision: Decision, detail: ErrorDetail, attempt: AttemptRow) -> None:
-    """Turn a decision into rows, steps and events."""
+def carry_out(
+    turn: Turn,
+    row: ActionRow,
+    *,
+    decision: Decision,
+    detail: ErrorDetail,
+    attempt: AttemptRow,
+    rollback: Rollback | None = None,
+) -> None:
+    """Turn a decision into rows, steps and events. `rollback` is whom a decision to roll back is told to."""
     row = replace(row, error=detail.to_json(), step_key=None)
     if decision.is_recovery:
         row = replace(row, recoveries=row.recoveries + 1)
@@ -76,13 +86,13 @@ def carry_out(turn: Turn, row: ActionRow, *, decision: Decision, detail: ErrorDe
         case Move.ASK:
             questions.ask(turn, row, detail=detail)
         case Move.ALTERNATIVE:
-            hand_over(turn, row, detail=detail)
+            hand_over(turn, row, detail=with_history(turn, row, detail=detail, decision=decision))
         case Move.FALLBACK:
             turn.put(by_fallback(turn, row))
         case Move.CONTINUE:
             turn.put(ended(turn, row, absorbed="continue"))
-        case Move.GIVE_UP:
-            give_up(turn, row, decision=decision, detail=detail)
+        case Move.ROLL_BACK | Move.GIVE_UP:
+            give_up(turn, row, decision=decision, detail=detail, rollback=rollback)
 
 
 def announce(turn: Turn, row: ActionRow, *, decision: Decision, detail: ErrorDetail, attempt: AttemptRow) -> None:
@@ -111,10 +121,18 @@ def announce(turn: Turn, row: ActionRow, *, decision: Decision, detail: ErrorDet
     )
 
 
-def give_up(turn: Turn, row: ActionRow, *, decision: Decision, detail: ErrorDetail) -> None:
-    """RECOVERY-008: the action has failed for good; if nothing absorbs it, the plan fails. The work is set aside either way."""
+def give_up(turn: Turn, row: ActionRow, *, decision: Decision, detail: ErrorDetail, rollback: Rollback | None) -> None:
+    """RECOVERY-008: the action has failed for good; if nothing absorbs it, the plan fails. The work is set aside either way.
+
+    A decision to roll back asks for that first, in the same transaction.
+    """
+    if decision.move is Move.ROLL_BACK:
+        assert rollback is not None, "the decision knew of it"
+        to = rollback.request(turn.tx, row.execution, action=row.action, reason=decision.reason)
+        turn.emit("rollback.requested", actionId=row.action, attemptNumber=row.n, to=to, reason=decision.reason)
     if turn.execution.closing is RunState.CANCELLED:
         detail = cancelled_detail()
+    detail = with_history(turn, row, detail=detail, decision=decision)
     row = turn.put(replace(ended(turn, row, absorbed=None), error=detail.to_json()))
     reason = decision.rule if decision.rule in ("worker-lost", "closing") else detail.category.value
     turn.bury(
@@ -122,7 +140,8 @@ def give_up(turn: Turn, row: ActionRow, *, decision: Decision, detail: ErrorDeta
         reason=reason,
         detail={"error": detail.to_wire(), "rule": decision.rule, "because": decision.reason, "attempts": row.n},
     )
-    if not absorb(turn, row.action):
+    # What was undone cannot be made up for: nobody stands in for it any more.
+    if decision.move is Move.ROLL_BACK or not absorb(turn, row.action):
         turn.close(RunState.FAILED, error=detail, action=row.action)
 
 

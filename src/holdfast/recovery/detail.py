@@ -78,6 +78,7 @@ def verdict_of(text: str) -> Verdict:
         suggestion=kept["suggestion"],
         api_id=kept["api_id"],
         credential=kept["credential"],
+        advice=tuple(kept.get("advice", ())),
     )
 
 

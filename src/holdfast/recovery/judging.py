@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 
 from holdfast.catalog.strategies import recovery_override
-from holdfast.decisions.decide import decide
+from holdfast.decisions.decide import decide, route
 from holdfast.decisions.decision import Decision, Move
 from holdfast.decisions.facts import Case, Ledger, Override, Safety
+from holdfast.faults.taxonomy import RecoveryStrategy
+from holdfast.faults.verdict import Outcome
 from holdfast.ports.rows import Purpose
 from holdfast.recovery.doubt import is_in_doubt
+from holdfast.recovery.history import elapsed_s, person_wait_s
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,18 +30,61 @@ if TYPE_CHECKING:
     from holdfast.recovery.answer import Deciding
     from holdfast.recovery.turn import Turn
 
-__all__ = ["case_of", "decision_about", "has_outlived_key", "key_age_s", "ledger_of"]
+__all__ = [
+    "case_of",
+    "decision_about",
+    "has_outlived_key",
+    "is_to_be_repeated",
+    "key_age_s",
+    "ledger_of",
+    "quota_reset_s",
+]
+
+WITHOUT_REPEAT = frozenset(
+    {
+        RecoveryStrategy.ALTERNATIVE,
+        RecoveryStrategy.FALLBACK,
+        RecoveryStrategy.SKIP,
+        RecoveryStrategy.ROLL_BACK,
+        RecoveryStrategy.ASK_PERSON,
+        RecoveryStrategy.GIVE_UP,
+    }
+)
+"""Who prescribes one of these does not want the action performed again, not even once it is known that it did nothing."""
 
 
 def decision_about(
-    turn: Turn, row: ActionRow, *, attempt: AttemptRow, verdict: Verdict, deciding: Deciding, can_refresh: bool = True
+    turn: Turn,
+    row: ActionRow,
+    *,
+    attempt: AttemptRow,
+    verdict: Verdict,
+    deciding: Deciding,
+    can_refresh: bool = True,
+    is_cleared_up: bool = False,
 ) -> Decision:
     """Ask the pure decision; while the execution closes nothing may start, so there is only one answer."""
     if not turn.is_live:
         return Decision(
             move=Move.GIVE_UP, rule="closing", reason="the execution is ending: nothing is started any more"
         )
-    return decide(case_of(turn, row, attempt=attempt, verdict=verdict, deciding=deciding, can_refresh=can_refresh))
+    case = case_of(turn, row, attempt=attempt, verdict=verdict, deciding=deciding, can_refresh=can_refresh)
+    return decide(cleared_up(case) if is_cleared_up else case)
+
+
+def cleared_up(case: Case) -> Case:
+    """Return the case once somebody has found out that nothing happened, in this attempt or an earlier one with its key."""
+    return replace(
+        case,
+        verdict=replace(case.verdict, outcome=Outcome.NOT_EXECUTED),
+        ledger=replace(case.ledger, is_in_doubt=False),
+    )
+
+
+def is_to_be_repeated(turn: Turn, row: ActionRow, *, attempt: AttemptRow, verdict: Verdict, deciding: Deciding) -> bool:
+    """Whether an attempt that turned out to have done nothing is simply made again: unless a route was prescribed that does not repeat."""
+    prescribed = route(case_of(turn, row, attempt=attempt, verdict=verdict, deciding=deciding))
+    return prescribed is None or prescribed.strategy not in WITHOUT_REPEAT
 
 
 def case_of(
@@ -55,7 +102,18 @@ def case_of(
         override=Override(strategy=advice.strategy, source=advice.rule, delay_s=advice.delay_s, reason=advice.reason)
         if advice
         else None,
+        routes=deciding.routes,
+        can_roll_back=deciding.rollback.can_roll_back(turn.tx, row.execution, action=row.action)
+        if deciding.rollback
+        else None,
+        quota_reset_s=quota_reset_s(turn.now),
     )
+
+
+def quota_reset_s(now: datetime) -> float:
+    """Return the seconds to the next midnight UTC, more than 0 and at most a day. Days are as long as the calendar's: no leap seconds."""
+    midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    return (midnight - now).total_seconds()
 
 
 def ledger_of(turn: Turn, row: ActionRow, *, attempt: AttemptRow, verdict: Verdict) -> Ledger:
@@ -64,6 +122,7 @@ def ledger_of(turn: Turn, row: ActionRow, *, attempt: AttemptRow, verdict: Verdi
     earlier = [a for a in attempts if a.purpose is Purpose.PERFORM and a.n < attempt.n]
     decided = [(a.category, json.loads(a.decision)) for a in earlier if a.decision]
     first = min((a.started_at for a in attempts), default=turn.now)
+    questions = [q for q in turn.tx.questions(row.execution) if q.action == row.action and q.n > 0]
     return Ledger(
         attempts=attempt.n,
         recoveries=sum(bool(decision["isRecovery"]) for _, decision in decided),
@@ -73,7 +132,8 @@ def ledger_of(turn: Turn, row: ActionRow, *, attempt: AttemptRow, verdict: Verdi
         ),
         refreshes=sum(decision["move"] == Move.REFRESH for _, decision in decided),
         probes=sum(a.purpose is Purpose.PROBE for a in attempts),
-        elapsed_s=(turn.now - first).total_seconds(),
+        questions=len(questions),
+        elapsed_s=elapsed_s(attempts, now=turn.now) - person_wait_s(questions, since=first, now=turn.now),
         key_age_s=key_age_s(attempts, attempt.key, now=turn.now),
         is_in_doubt=attempt.claims > 1 or is_in_doubt(earlier),
         timeout_s=attempt.timeout_s,

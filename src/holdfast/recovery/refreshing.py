@@ -61,7 +61,8 @@ def broken(turn: Turn, row: ActionRow, *, credential: CredentialRow, deciding: D
         update={"suggestion": f"Renew the credential {credential.name!r} by hand, then start the plan again."}
     )
     row = turn.put(replace(row, n=row.n - 1, waits_for=None))
-    carry_out(turn, row, decision=replace(decision, reason=reason), detail=detail, attempt=refused)
+    decision = replace(decision, reason=reason)
+    carry_out(turn, row, decision=decision, detail=detail, attempt=refused, rollback=deciding.rollback)
 
 
 def refreshed(turn: Turn, attempt: AttemptRow, *, answer: Answer, deciding: Deciding | None) -> None:

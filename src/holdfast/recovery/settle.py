@@ -16,8 +16,8 @@ from holdfast.recovery import probing, questions, refreshing
 from holdfast.recovery.answer import Answer, Deciding
 from holdfast.recovery.consequences import carry_out, complete, seconds
 from holdfast.recovery.detail import decision_json, error_detail, lost_worker_verdict, verdict_json
-from holdfast.recovery.doubt import last_word
-from holdfast.recovery.judging import decision_about
+from holdfast.recovery.doubt import due_after, last_word, late_answer_json
+from holdfast.recovery.judging import decision_about, is_to_be_repeated
 from holdfast.recovery.turn import Turn, iso
 
 if TYPE_CHECKING:
@@ -74,7 +74,8 @@ def performed(turn: Turn, row: ActionRow, *, attempt: AttemptRow, answer: Answer
         detail = detail.model_copy(
             update={"outcome": decision.outcome.value}
         )  # an earlier attempt may have taken effect
-    carry_out(turn, turn.rows[row.action], decision=decision, detail=detail, attempt=attempt)
+    rollback = deciding.rollback
+    carry_out(turn, turn.rows[row.action], decision=decision, detail=detail, attempt=attempt, rollback=rollback)
 
 
 def record(turn: Turn, attempt: AttemptRow, *, answer: Answer, decision: Decision | None) -> bool:
@@ -121,9 +122,7 @@ def answered_late(turn: Turn, attempt: AttemptRow, *, answer: Answer, deciding: 
     if attempt.outcome != Outcome.UNKNOWN or attempt.late_answer is not None or attempt.purpose is not Purpose.PERFORM:
         return
     result = "success" if answer.verdict is None else answer.verdict.outcome.value
-    turn.tx.keep_late_answer(
-        replace(attempt, late_answer=verdict_json(answer.verdict) if answer.verdict else '{"result":"success"}')
-    )
+    turn.tx.keep_late_answer(replace(attempt, late_answer=late_answer_json(answer.verdict, at=turn.now)))
     turn.emit("attempt.answered_late", actionId=attempt.action, attemptNumber=attempt.n, result=result)
     row = turn.rows[attempt.action]
     is_waiting = row.state in (ActionState.ASKING, ActionState.PROBING) and row.n == attempt.n and turn.is_live
@@ -136,7 +135,7 @@ def answered_late(turn: Turn, attempt: AttemptRow, *, answer: Answer, deciding: 
         return
     detail = error_detail(answer.verdict, observed_at=answer.observed_at)
     decision = decision_about(turn, row, attempt=attempt, verdict=answer.verdict, deciding=deciding)
-    carry_out(turn, row, decision=decision, detail=detail, attempt=attempt)
+    carry_out(turn, row, decision=decision, detail=detail, attempt=attempt, rollback=deciding.rollback)
 
 
 def probed(turn: Turn, row: ActionRow, *, attempt: AttemptRow, answer: Answer, deciding: Deciding) -> None:
@@ -158,19 +157,25 @@ def probed(turn: Turn, row: ActionRow, *, attempt: AttemptRow, answer: Answer, d
 
 
 def did_not_happen(turn: Turn, row: ActionRow, *, asked: AttemptRow, deciding: Deciding) -> None:
-    """Perform it again, as soon as the server allows; a wait that nobody believes is decided about like any other failure that did nothing."""
+    """Perform it again, as soon as the server allows.
+
+    A wait that nobody believes, and a prescribed route that does not repeat, are decided about like any other failure that did nothing.
+    """
     verdict = last_word(asked)
-    told_s = verdict.retry_after_s or 0.0
-    if told_s <= deciding.bounds.retry_after_max_s:
-        since_s = (turn.now - (asked.settled_at or turn.now)).total_seconds()
-        probing.did_not_happen(turn, row, asked=asked, wait_s=max(0.0, told_s - since_s))
+    believed_max_s = deciding.bounds.retry_after_max_s
+    if (verdict.retry_after_s or 0.0) <= believed_max_s and is_to_be_repeated(
+        turn, row, attempt=asked, verdict=verdict, deciding=deciding
+    ):
+        due_at = due_after(asked, believed_max_s=believed_max_s) or turn.now
+        probing.did_not_happen(turn, row, asked=asked, wait_s=max(0.0, (due_at - turn.now).total_seconds()))
         return
+    decision = decision_about(turn, row, attempt=asked, verdict=verdict, deciding=deciding, is_cleared_up=True)
     verdict = replace(verdict, outcome=Outcome.NOT_EXECUTED)
-    decision = decision_about(turn, row, attempt=asked, verdict=verdict, deciding=deciding)
     carry_out(
         turn,
         row,
         decision=decision,
         detail=error_detail(verdict, observed_at=asked.settled_at or turn.now),
         attempt=asked,
+        rollback=deciding.rollback,
     )

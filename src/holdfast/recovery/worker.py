@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from holdfast.errors import StoreError
@@ -15,11 +15,13 @@ from holdfast.recovery.settle import settle
 from holdfast.recovery.sweep import sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from holdfast.decisions.facts import Bounds
+    from holdfast.faults.taxonomy import ErrorCategory, RecoveryStrategy
     from holdfast.plans.frozen import FrozenAction
     from holdfast.ports.clock import Clock
+    from holdfast.ports.rollback import Rollback
     from holdfast.ports.steps import Step, Steps, StopSignal
     from holdfast.ports.store import Store
     from holdfast.recovery.claim import Assignment
@@ -44,12 +46,13 @@ class Performing(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSettings:
-    """A worker's name, the bounds of recovery, how many deaths a step may cause, and how often the sweep looks."""
+    """A worker's name, the bounds of recovery, how many deaths a step may cause, how often the sweep looks, and the deployment's own routes."""
 
     name: str
     bounds: Bounds
     crashes_max: int = 3
     sweep_interval_s: float = 60.0
+    routes: Mapping[ErrorCategory, RecoveryStrategy] = field(default_factory=dict)
 
 
 class Worker:
@@ -66,6 +69,7 @@ class Worker:
         draw: Callable[[], float],
         settings: WorkerSettings,
         can_perform: Callable[[FrozenAction], bool] = anything,
+        rollback: Rollback | None = None,
     ) -> None:
         self._store = store
         self._steps = steps
@@ -75,6 +79,7 @@ class Worker:
         self._draw = draw
         self._settings = settings
         self._can_perform = can_perform
+        self._rollback = rollback
 
     async def run(self, stop: StopSignal) -> None:
         """Work until `stop` is set and what was begun has ended."""
@@ -93,6 +98,8 @@ class Worker:
             draw=self._draw(),
             crashes_max=self._settings.crashes_max,
             can_perform=self._can_perform,
+            routes=self._settings.routes,
+            rollback=self._rollback,
         )
         assignment = await self._store.transact(
             lambda tx: claim(

@@ -117,7 +117,7 @@ class Recovery(Section):
     )
     elapsed_max_s: float = declare(
         604_800.0,
-        "Time from the first attempt of an action to the last one that recovery may ask for; waits count.",
+        "Time from the first attempt of an action to the last one that recovery may ask for; waits count, except for a person.",
         unit="s",
         between=(1, 31_536_000),
     )
@@ -126,6 +126,12 @@ class Recovery(Section):
     )
     probes_per_action_max: int = declare(
         5, "Probes of one action whose outcome is unknown; then a person is asked.", unit="probes", between=(1, 100)
+    )
+    questions_per_action_max: int = declare(
+        5,
+        "Questions to people about one action that keeps failing; then it fails for good.",
+        unit="questions",
+        between=(1, 100),
     )
     timeout_multiplier: float = declare(
         2.0, "Factor on an action's timeout after it timed out.", unit="times", between=(1, 10)
@@ -151,6 +157,48 @@ class Recovery(Section):
         unit="s",
         between=(1, 31_536_000),
     )
+
+
+STRATEGIES = (
+    "refresh-then-retry",
+    "wait-until",
+    "wait-daily",
+    "retry-larger-timeout",
+    "back-off",
+    "probe",
+    "alternative",
+    "fallback",
+    "skip",
+    "roll-back",
+    "ask-person",
+    "give-up",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routes(Section):
+    """This deployment's own way of recovery, by category of fault; what is not set is as the table of routes has it."""
+
+    auth_expired: str | None = declare(None, "The strategy for an expired credential.", choices=STRATEGIES)
+    auth_invalid: str | None = declare(None, "The strategy for a wrong or revoked credential.", choices=STRATEGIES)
+    rate_limit_daily: str | None = declare(None, "The strategy for a long quota that is used up.", choices=STRATEGIES)
+    rate_limit_burst: str | None = declare(
+        None, "The strategy for too many requests in a short time.", choices=STRATEGIES
+    )
+    network_timeout: str | None = declare(None, "The strategy for no answer in time.", choices=STRATEGIES)
+    network_connection_refused: str | None = declare(
+        None, "The strategy for no connection, or one that was cut.", choices=STRATEGIES
+    )
+    api_response_malformed: str | None = declare(
+        None, "The strategy for an answer that cannot be read.", choices=STRATEGIES
+    )
+    api_endpoint_removed: str | None = declare(None, "The strategy for an address that is gone.", choices=STRATEGIES)
+    api_unexpected_status: str | None = declare(
+        None, "The strategy for a status nothing more exact is known about.", choices=STRATEGIES
+    )
+    validation_failed: str | None = declare(None, "The strategy for a request that is wrong.", choices=STRATEGIES)
+    state_inconsistent: str | None = declare(None, "The strategy for a conflict.", choices=STRATEGIES)
+    user_cancelled: str | None = declare(None, "The strategy for something that a person stopped.", choices=STRATEGIES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,6 +288,7 @@ class Settings:
     worker: Worker = field(default_factory=Worker)
     sweep: Sweep = field(default_factory=Sweep)
     recovery: Recovery = field(default_factory=Recovery)
+    routes: Routes = field(default_factory=Routes)
     questions: Questions = field(default_factory=Questions)
     http: Http = field(default_factory=Http)
     run: Run = field(default_factory=Run)

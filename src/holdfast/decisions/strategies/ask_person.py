@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from holdfast.decisions.decision import Decision, Move
+from holdfast.decisions.decision import Decision, Declined, Move
 from holdfast.faults.taxonomy import RecoveryStrategy
 from holdfast.faults.verdict import Outcome
 
@@ -16,8 +16,12 @@ __all__ = ["consider"]
 WAY = RecoveryStrategy.ASK_PERSON
 
 
-def consider(case: Case) -> Decision:
-    """Ask; there is always somebody to ask."""
+def consider(case: Case) -> Decision | Declined:
+    """Ask, unless people have answered about this action often enough: whoever says "again" each time does not mend it."""
+    if case.ledger.questions >= case.bounds.questions_max:
+        made = case.ledger.questions
+        reason = f"{made} questions were asked about this action, the bound is {case.bounds.questions_max}"
+        return Declined(way=WAY, reason=reason)
     reason = f"the outcome is {case.outcome} and no machine can tell: a person decides whether it happened"
     if case.outcome is Outcome.NOT_EXECUTED:
         reason = f"{case.verdict.category}: a person decides how to go on"

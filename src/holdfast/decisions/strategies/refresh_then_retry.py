@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from holdfast.decisions.decision import Decision, Declined, Move
-from holdfast.decisions.strategies.limits import why_not_repeat
+from holdfast.decisions.strategies.limits import why_absurd, why_not_repeat, why_too_late
 from holdfast.faults.taxonomy import RecoveryStrategy
 
 if TYPE_CHECKING:
@@ -30,8 +30,13 @@ def consider(case: Case) -> Decision | Declined:
         reason = f"it was refreshed {case.ledger.refreshes} times for this action and refused each time"
         return Declined(way=WAY, reason=reason)
     # Not a bare repeat: the credential changes in between, so `retryable: false` does not forbid it.
-    declined = why_not_repeat(case, WAY, is_bare=False)
+    told_s = case.verdict.retry_after_s or 0.0
+    declined = (
+        why_not_repeat(case, WAY, is_bare=False) or why_absurd(case, WAY) or why_too_late(case, WAY, wait_s=told_s)
+    )
     if declined:
         return declined
     reason = f"the credential {credential!r} has expired; refresh it, then repeat"
-    return Decision(move=Move.REFRESH, strategy=WAY, is_recovery=True, rule="refresh-then-retry", reason=reason)
+    return Decision(
+        move=Move.REFRESH, strategy=WAY, wait_s=told_s, is_recovery=True, rule="refresh-then-retry", reason=reason
+    )
