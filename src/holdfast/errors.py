@@ -29,7 +29,10 @@ Messages follow one pattern: what happened, why, what to do next. Facts are attr
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 __all__ = [
     "ActionNotRegistered",
@@ -152,17 +155,33 @@ class ExecutionLive(HoldfastError):
 
 
 class QuestionClosed(HoldfastError):
-    """Nobody waits for this answer: it was given already, it timed out, or it was never asked."""
+    """Nobody waits for this answer: it was given already, its time is over, or it was never asked.
+
+    `answer` is what was answered instead, `by` who did (a name, `deadline`, `late-answer`, or `closing` when the execution ended first) and `at`
+    when; all three are None when nothing was ever asked.
+    """
 
     slug = "question-closed"
 
-    def __init__(self, execution_id: str, action_id: str | None) -> None:
+    def __init__(
+        self,
+        execution_id: str,
+        action_id: str | None,
+        *,
+        answer: str | None = None,
+        by: str | None = None,
+        at: datetime | None = None,
+    ) -> None:
         self.execution_id = execution_id
         self.action_id = action_id
+        self.answer = answer
+        self.by = by
+        self.at = at
         of = f"action {action_id!r} of execution {execution_id}" if action_id else f"execution {execution_id}"
-        super().__init__(
-            f"No open question about {of}: it was answered, it ended, or it was never asked. See: holdfast why {execution_id}"
-        )
+        when = f" at {at:%Y-%m-%d %H:%M:%S} UTC" if at else ""
+        who = f" by {by}" if by else ""
+        why = f"the answer is {answer!r}, given{who}{when}" if answer else "it ended, or nothing was ever asked"
+        super().__init__(f"No open question about {of}: {why}. See: holdfast why {execution_id}")
 
 
 class ActionNotRegistered(HoldfastError):

@@ -287,6 +287,7 @@ def bounds_of(settings: Settings) -> Bounds:
         backoff_initial_s=recovery.backoff_initial_s,
         backoff_multiplier=recovery.backoff_multiplier,
         backoff_max_s=recovery.backoff_max_s,
+        answer_within_s=settings.questions.answer_within_s,
     )
 
 

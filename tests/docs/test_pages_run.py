@@ -14,6 +14,7 @@ PAGES = [
     "docs/tutorial/newcomer.md",
     "docs/how-to/recover-after-a-crash.md",
     "docs/how-to/answer-a-question.md",
+    "docs/how-to/ask-before-acting.md",
     "docs/how-to/refresh-a-token.md",
     "docs/how-to/python-actions.md",
     "docs/how-to/change-a-route.md",

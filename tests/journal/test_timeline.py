@@ -37,6 +37,46 @@ def test_every_event_is_in_the_table_with_its_fields() -> None:
         assert known.is_terminal is event.is_terminal
 
 
+def asked() -> Bench:
+    """An execution in which people are asked first: one yes, one no, one whose time runs out, and one that the end closes."""
+    bench = Bench({"look": [{"ok": False}]})
+    plan = [
+        action("look"),
+        action("none", "look", when="${look.output.ok}", otherwise="fail", goes_on=True),
+        action("yes", confirm={}),
+        action("late", confirm={"timeout": 1000}, fallback={"id": "x"}),
+        action("left", confirm={}),
+        action("no", confirm={}),
+    ]
+    bench.start(frozen(plan))
+    bench.run()
+    bench.answer("confirm", action_id="yes")
+    bench.answer("reject", action_id="no")
+    return bench
+
+
+def test_questions_and_refusals_are_in_the_table_with_their_fields() -> None:
+    """What is recorded about people and conditions is documented like the rest."""
+    for event in asked().events():
+        assert set(event.data) <= set(EVENT_TYPES[event.type].fields), event.type
+
+
+def test_the_story_tells_who_was_asked_and_how_it_ended() -> None:
+    """A reader sees each question with its time, who answered, and what followed from a condition or a no."""
+    lines = "\n".join(explain(asked().events()))
+
+    for words in (
+        "a person is needed: Really?: Please look. (until ",
+        "Z, then: reject)",
+        "answered by ada: confirm: looked",
+        "nobody answered in time: reject",
+        "'late' was not performed: it was not confirmed. · outcome not_executed; the fallback value stands in",
+        "its condition ${look.output.ok} is false. · outcome not_executed; the plan goes on without it",
+        "nobody needs to answer any more: the execution is ending",
+    ):
+        assert words in lines, lines
+
+
 def test_every_recorded_type_is_known() -> None:
     """Each name that recovery emits has a row in the table."""
     texts = [path.read_text() for path in (Path(holdfast.__file__).parent / "recovery").glob("*.py")]

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, strategies as st
 
-from holdfast.plans.advance import Needs, advance, output_of, resolution
+from holdfast.plans.advance import NOT_BEGUN, Needs, advance, output_of, resolution, why_skip
 from holdfast.ports.rows import ActionRow, ActionState, RunState
 
 
@@ -97,9 +97,26 @@ def test_closing_starts_nothing_and_skips_what_has_not_begun(
 
     step = advance(rows, needs, closing=closing)
 
-    waiting = {name for name, one in rows.items() if one.state in (ActionState.PENDING, ActionState.SCHEDULED)}
+    waiting = {name for name, one in rows.items() if one.state in NOT_BEGUN}
     assert ((), closing, waiting) == (step.ready, step.end, {name for name, _ in step.skipped})
     assert all(("cancelled" in reason) is (closing is RunState.CANCELLED) for _, reason in step.skipped)
+
+
+@given(plans(), st.data())
+def test_what_is_skipped_is_all_that_follows(needs: dict[str, Needs], data: st.DataObject) -> None:
+    """Looking again only where something changed finds what looking at everything until nothing changes finds."""
+    states = st.sampled_from(
+        [ActionState.PENDING] * 4 + [ActionState.COMPLETED, ActionState.SKIPPED, ActionState.FAILED]
+    )
+    rows = rows_of(*(row(name, data.draw(states)) for name in reversed(needs)))
+    expected: dict[str, str] = {}
+    for _ in needs:
+        for name, one in rows.items():
+            reason = why_skip(name, rows, needs=needs, skipped=expected)
+            if one.state is ActionState.PENDING and name not in expected and reason is not None:
+                expected[name] = reason
+
+    assert set(expected) == {name for name, _ in advance(rows, needs, closing=None).skipped}
 
 
 def test_skipping_resolves_what_comes_after() -> None:

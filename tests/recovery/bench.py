@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from holdfast.adapters.memory.steps import MemorySteps
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from holdfast.plans.frozen import Frozen
     from holdfast.ports.rollback import Rollback
-    from holdfast.ports.rows import ActionRow, AttemptRow, EventRow, ExecutionRow
+    from holdfast.ports.rows import ActionRow, AttemptRow, EventRow, ExecutionRow, QuestionRow
     from holdfast.ports.steps import Step
     from holdfast.recovery.claim import Assignment
 
@@ -159,8 +159,11 @@ def action(
     fallback: dict[str, str] | None = None,
     goes_on: bool = False,
     recovery: dict[str, str] | None = None,
+    when: str | None = None,
+    otherwise: str = "skip",
+    confirm: dict[str, object] | None = None,
 ) -> dict[str, object]:
-    """A planned action that uses the definition of its own name."""
+    """A planned action that uses the definition of its own name. `when` is its condition; `confirm` changes the question asked before it."""
     handling: dict[str, object] = {"continueOnFailure": goes_on}
     if alternative:
         handling["alternativeActionId"] = alternative
@@ -173,6 +176,10 @@ def action(
         "dependencies": list(dependencies),
         "errorHandling": handling,
     }
+    if when is not None:
+        wire["condition"] = {"if": when, "then": "execute", "else": otherwise}
+    if confirm is not None:
+        wire["userConfirmation"] = {"required": True, "title": "Really?", "message": "Please look.", **confirm}
     return wire | ({"recovery": recovery} if recovery else {})
 
 
@@ -277,18 +284,18 @@ class Bench:
         *,
         bounds: Bounds | None = None,
         crashes_max: int = 3,
+        answer_within_s: float = 0.0,
         routes: dict[str, str] | None = None,
         rollback: Rollback | None = None,
     ) -> None:
+        bounds = replace(bounds or Bounds(), answer_within_s=answer_within_s)  # people take as long as they take
         self.clock = VirtualClock()
         self.store = InlineStore(self.clock.now)
         self.steps = MemorySteps(self.clock)
         self.plans = Plans()
         self.performer = Performer(self.clock, script or {})
         own = {ErrorCategory(category): RecoveryStrategy(strategy) for category, strategy in (routes or {}).items()}
-        self.deciding = Deciding(
-            bounds=bounds or Bounds(), draw=DRAW, crashes_max=crashes_max, routes=own, rollback=rollback
-        )
+        self.deciding = Deciding(bounds=bounds, draw=DRAW, crashes_max=crashes_max, routes=own, rollback=rollback)
         settings = WorkerSettings(name="w", bounds=self.deciding.bounds, crashes_max=crashes_max, routes=own)
         self.worker = Worker(
             self.store,
@@ -375,7 +382,14 @@ class Bench:
         """Cancel."""
         return self.transact(lambda tx: cancel(tx, self.steps, plans=self.plans, execution_id=execution))
 
-    def answer(self, choice: str, *, execution: str = EXECUTION, output: dict[str, object] | None = None) -> str:
+    def answer(
+        self,
+        choice: str,
+        *,
+        execution: str = EXECUTION,
+        action_id: str | None = None,
+        output: dict[str, object] | None = None,
+    ) -> str:
         """Answer as a person."""
         return self.transact(
             lambda tx: answer(
@@ -383,7 +397,7 @@ class Bench:
                 self.steps,
                 plans=self.plans,
                 execution_id=execution,
-                action_id=None,
+                action_id=action_id,
                 choice=choice,
                 by="ada",
                 reason="looked",
@@ -394,6 +408,10 @@ class Bench:
     def sweep(self) -> Swept:
         """Sweep."""
         return drive(sweep(self.store, self.steps, plans=self.plans))
+
+    def questions(self, execution: str = EXECUTION) -> list[QuestionRow]:
+        """What people were asked, oldest first."""
+        return self.read(lambda snapshot: snapshot.questions(execution))
 
     def execution(self, execution: str = EXECUTION) -> ExecutionRow:
         """The execution's row."""

@@ -70,6 +70,8 @@ class Coverage:
         self._sum(connection, "dead letter", schema.dead_letters.c.reason)
         self._sum(connection, "attempt", schema.attempts.c.purpose)
         self._sum(connection, "event", schema.events.c.type)
+        self._sum(connection, "question", schema.questions.c.kind)
+        self._sum(connection, "question closed by", schema.questions.c.answered_by)
         self._sum(connection, "move", sa.func.json_extract(schema.attempts.c.decision, "$.move"))
         self._sum(connection, "strategy", sa.func.json_extract(schema.attempts.c.decision, "$.strategy"))
         connection.rollback()

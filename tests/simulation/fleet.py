@@ -20,7 +20,7 @@ from holdfast.adapters.sql import schema
 from holdfast.adapters.sql.store import InlineStore
 from holdfast.decisions.facts import Bounds
 from holdfast.drivers.perform import Limits, Performer
-from holdfast.errors import QuestionClosed, StoreError
+from holdfast.errors import BadInput, QuestionClosed, StoreError
 from holdfast.ports.rows import Purpose, RunState
 from holdfast.recovery.answering import answer as answer_question
 from holdfast.recovery.begin import begin
@@ -219,6 +219,7 @@ class Fleet:
             for name in ("kills", "crashes_of_all", "false_deaths", "duplicates", "losses", "store_failures")
         }
         self.asked: set[tuple[str, str, int]] = set()
+        self.accepted: Counter[tuple[str, str, int]] = Counter()
         self.is_sweep_due = False
         self.turns = 0
         self.is_chaotic = True
@@ -326,7 +327,9 @@ class Fleet:
             performer=Performing(self, member.name),
             clock=self.clock,
             draw=self.dice.random,
-            settings=WorkerSettings(name=member.name, bounds=BOUNDS),
+            settings=WorkerSettings(
+                name=member.name, bounds=replace(BOUNDS, answer_within_s=self.scenario.answer_within_s)
+            ),
         )
         self.tasks.append(Task(worker.perform(step), member.name, step))
 
@@ -392,13 +395,33 @@ class Fleet:
                 self.counts["questions"] += 1
                 self.tell(f"question  {place[0][:8]}/{place[1]} n={place[2]}")
                 if self.dice.random() >= self.scenario.silence:
-                    self.at(self.dice.choice((0.5, 40.0, 4000.0)), lambda question=question: self.answer(question))
+                    for _ in range(self.dice.choice((1, 1, 2))):  # two people may notice it
+                        self.at(self.thinking_s(question), lambda question=question: self.answer(question))
+
+    def thinking_s(self, question: QuestionRow) -> float:
+        """How long a person takes to answer: now and then just to the moment at which the time is over."""
+        if question.deadline is None or self.dice.random() < 0.5:
+            return self.dice.choice((0.5, 40.0, 4000.0))
+        left_s = (question.deadline - self.clock.now()).total_seconds()
+        return max(0.0, left_s + self.dice.choice((-0.001, 0.0, 0.001)))
+
+    def choice_of(self, question: QuestionRow) -> str:
+        """What a person says who has looked at the other side."""
+        if question.kind != "outcome":
+            return self.dice.choice(question.options if question.kind == "next" else ("confirm", "confirm", "reject"))
+        happened = self.world.effects(question.execution, question.action) > 0
+        return "happened" if happened else self.dice.choice(("again", "again", "give-up"))
 
     def answer(self, question: QuestionRow) -> None:
         """A person looks at the other side and says what is true."""
-        happened = self.world.effects(question.execution, question.action) > 0
-        choice = "happened" if happened else self.dice.choice(("again", "again", "give-up"))
+        choice = self.choice_of(question)
         output = self.dice.choice((None, {"id": "from a person"}))
+        place = (question.execution, question.action, question.n)
+        known = {
+            one.n: one
+            for one in self.read(lambda snapshot: snapshot.questions(question.execution))
+            if one.action == question.action
+        }
         try:
             self.transact(
                 lambda tx: answer_question(
@@ -413,10 +436,14 @@ class Fleet:
                     output=output,
                 )
             )
-        except QuestionClosed:
+        except (QuestionClosed, BadInput):
             choice = "too late"
+        else:
+            # The answer may have met a newer question about the same action: whichever was open is the one that it closed.
+            (number,) = [n for n, one in known.items() if one.answered_at is None]
+            self.accepted[question.execution, question.action, number] += 1
         self.counts[f"answer {choice}"] += 1
-        self.tell(f"person    {question.execution[:8]}/{question.action} n={question.n}: {choice}")
+        self.tell(f"person    {place[0][:8]}/{place[1]} n={place[2]}: {choice}")
         self.need_sweep()
 
     def sweep(self) -> None:

@@ -21,6 +21,7 @@ from holdfast.plans.outcome import unmet
 from holdfast.ports.rows import ActionState, Purpose, RunState
 from tests.planted import MARK
 from tests.simulation.fleet import BOUNDS, Fleet
+from tests.simulation.people import ASKED, conditions_are_kept, nothing_without_a_yes, questions_are_closed_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["CHECKS", "problems_of"]
 
 CRASHES_MAX = 3
-WAITING = (ActionState.PENDING, ActionState.SCHEDULED, ActionState.RUNNING, ActionState.PROBING, ActionState.ASKING)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,7 +62,7 @@ class Story:
     def answers(self, action: str, choice: str) -> set[int]:
         """The attempts about which a person gave this answer."""
         return {
-            q.n for q in self.questions if q.action == action and q.answer == choice and q.answered_by == "somebody"
+            q.about for q in self.questions if q.action == action and q.answer == choice and q.answered_by == "somebody"
         }
 
     def told(self, kind: str, action: str | None = None) -> list[EventRow]:
@@ -184,7 +184,9 @@ def unended_waits_for_a_person(story: Story) -> Iterator[str]:
     if story.execution.state is not RunState.RUNNING:
         return
     open_questions = {q.action for q in story.questions if q.answered_at is None}
-    asking = {row.action for row in story.rows.values() if row.state is ActionState.ASKING}
+    asking = {row.action for row in story.rows.values() if row.state in ASKED}
+    if any(q.deadline is not None for q in story.questions if q.answered_at is None):
+        yield "has a question whose time is over, and nobody applies that"
     if not asking:
         yield f"rests on nothing: { {row.action: str(row.state) for row in story.rows.values()} }"
     if asking - open_questions:
@@ -524,6 +526,9 @@ CHECKS: tuple[Callable[[Story], Iterator[str]], ...] = (
     given_up_means_set_aside,
     unended_waits_for_a_person,
     skipped_says_why,
+    questions_are_closed_once,
+    nothing_without_a_yes,
+    conditions_are_kept,
     ledger_has_no_gaps,
     every_failure_is_told,
     every_call_is_on_the_ledger,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from holdfast.contract import ActionDefinition, ApiCatalogEntry, ExecutionPlan
@@ -51,6 +51,8 @@ TROUBLES: Mapping[str, int] = {
     "stopped_done": 1,
     "stopped_lost": 1,
 }
+# What conditions may find; most often a yes, so that plans go on.
+FLAGS: tuple[object, ...] = (True, True, True, "true", "true", False, "false", None, 1, "yes")
 REFRESH_TROUBLES = ("unavailable", "timeout_done", "timeout_lost", "denied", "tokenless", "refused")
 PROBE_TROUBLES = ("error_lost", "timeout_lost", "refused", "burst")
 KINDS: Mapping[str, int] = {"get": 3, "put": 3, "keyed": 4, "short_keyed": 2, "replaying": 2, "probed": 4, "unsafe": 4}
@@ -85,6 +87,8 @@ class ActionScript:
     wait_s: float
     credential: str | None
     timeout_s: float
+    flag: object = True
+    """What conditions of other actions read in its output."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +145,7 @@ class Scenario:
     concurrency: int
     silence: float
     environ: Mapping[str, str] = field(default_factory=dict)
+    answer_within_s: float = 0.0
 
 
 def draw_scenario(seed: int) -> Scenario:
@@ -158,6 +163,7 @@ def draw_scenario(seed: int) -> Scenario:
         concurrency=dice.choice((1, 2, 4, 8)),
         silence=dice.choice((0.0, 0.0, 0.15, 1.0)),
         environ={credential.name: planted(f"{credential.name}-0") for credential in credentials},
+        answer_within_s=random.Random(f"patience {seed}").choice((0.0, 0.0, 300.0, 604_800.0)),
     )
 
 
@@ -203,6 +209,11 @@ def draw_execution(dice: random.Random, index: int, *, credentials: tuple[Creden
     scripts = {name: draw_action(dice, name, credentials=credentials, trouble=trouble) for name in names}
     alternatives = draw_alternatives(dice, names)
     planned = [draw_planned(dice, name, names=names, tag=index, alternatives=alternatives) for name in names]
+    # Dice of their own: what plans ask of people leaves everything else about a seed as it was.
+    people = random.Random(f"people {execution_id}")
+    scripts = {name: replace(script, flag=people.choice(FLAGS)) for name, script in scripts.items()}
+    for wire in planned:
+        draw_entrance(people, wire)
     definitions: dict[str, ActionDefinition] = {}
     entries: dict[str, ApiCatalogEntry] = {}
     for script in scripts.values():
@@ -305,6 +316,24 @@ def draw_planned(
             )
         }
     return planned
+
+
+def draw_entrance(dice: random.Random, planned: dict[str, object]) -> None:
+    """Draw where people and conditions come in: before an action, and after it failed without having done anything."""
+    dependencies = planned["dependencies"]
+    assert isinstance(dependencies, list)
+    if dependencies and dice.random() < 0.3:
+        planned["condition"] = {
+            "if": f"${{{dice.choice(dependencies)}.output.flag}}",
+            "then": "execute",
+            "else": dice.choice(("skip", "skip", "fail")),
+        }
+    if "recovery" not in planned and dice.random() < 0.25:
+        asked_about = ("api_unexpected_status", "validation_failed", "state_inconsistent", "network_connection_refused")
+        planned["recovery"] = dict.fromkeys(asked_about, "ask-person")
+    if dice.random() < 0.15:
+        timeout = dice.choice(({}, {"timeout": 5_000}, {"timeout": 100_000}, {"timeout": 3_600_000}))
+        planned["userConfirmation"] = {"required": True, "title": "May it?", "message": "", **timeout}
 
 
 def define(

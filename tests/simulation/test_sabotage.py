@@ -15,7 +15,8 @@ import sqlalchemy as sa
 
 from holdfast.adapters.sql.transaction import SqlSnapshot, SqlTx
 from holdfast.decisions.facts import Case
-from holdfast.ports.rows import RunState
+from holdfast.plans.condition import Judged, Verdict
+from holdfast.ports.rows import ActionState, Purpose, RunState
 from holdfast.recovery.settle import apply_answer
 from holdfast.recovery.sweep import Swept
 from holdfast.recovery.turn import Turn
@@ -114,7 +115,7 @@ def come_back_at_once(patch: pytest.MonkeyPatch, store: SimulatedStore) -> None:
     patch.setattr(
         Turn,
         "schedule",
-        lambda self, row, *, purpose, n, wait_s=0.0, due_at=None: real(self, row, purpose=purpose, n=n),
+        lambda self, row, *, purpose, n, wait_s=0.0, due_at=None: real(self, row, purpose=purpose, n=n, due_at=due_at),
     )
     # The last gate would put it off for ever, being delivered at once each time.
     patch.setattr("holdfast.recovery.claim.is_too_early", lambda *_, **__: False)
@@ -186,6 +187,33 @@ def retry_beyond_the_bound(patch: pytest.MonkeyPatch, store: SimulatedStore) -> 
     )
 
 
+def perform_without_asking(patch: pytest.MonkeyPatch, store: SimulatedStore) -> None:
+    """Perform what needs a yes without asking for it."""
+    patch.setattr(
+        "holdfast.recovery.entering.ask_first",
+        lambda turn, row: turn.schedule(
+            replace(row, state=ActionState.SCHEDULED, n=1), purpose=Purpose.PERFORM, n=1, due_at=None
+        ),
+    )
+
+
+def take_every_condition_for_true(patch: pytest.MonkeyPatch, store: SimulatedStore) -> None:
+    """Perform whatever has a condition."""
+    patch.setattr(
+        "holdfast.recovery.entering.judge", lambda condition, parts: Judged(verdict=Verdict.EXECUTE, reason="")
+    )
+
+
+def hear_a_yes_after_its_time(patch: pytest.MonkeyPatch, store: SimulatedStore) -> None:
+    """Take a yes as long as no worker has noticed that its time is over."""
+    patch.setattr("holdfast.recovery.answering.has_lapsed", lambda turn, question: False)
+
+
+def leave_questions_open(patch: pytest.MonkeyPatch, store: SimulatedStore) -> None:
+    """End an execution without telling those who are asked."""
+    patch.setattr("holdfast.recovery.turn.close_questions", lambda turn: None)
+
+
 SABOTAGES = [
     pytest.param(read_before_the_lock, None, id="reads-before-the-lock"),
     pytest.param(
@@ -206,6 +234,10 @@ SABOTAGES = [
     pytest.param(forget_to_ask, "unended_waits_for_a_person", id="forgets-to-ask"),
     pytest.param(write_tokens_in_clear, "no_secret_at_rest", id="writes-tokens-in-clear"),
     pytest.param(retry_beyond_the_bound, "attempts_are_bounded", id="retries-beyond-the-bound"),
+    pytest.param(perform_without_asking, "nothing_without_a_yes", id="performs-without-asking"),
+    pytest.param(take_every_condition_for_true, "conditions_are_kept", id="takes-every-condition-for-true"),
+    pytest.param(hear_a_yes_after_its_time, "questions_are_closed_once", id="hears-a-yes-after-its-time"),
+    pytest.param(leave_questions_open, "questions_are_closed_once", id="leaves-questions-open"),
 ]
 
 
@@ -215,6 +247,8 @@ def test_the_simulation_notices_when_a_rule_is_broken(
 ) -> None:
     """Each rule of the protocol is needed: without it, some promise to the user breaks, and the simulation says which."""
     store = SimulatedStore(VirtualClock().now)
+    # Some sabotages go round for ever; a tenth of the usual patience is enough to see what else they break.
+    monkeypatch.setattr("tests.simulation.fleet.TURNS_MAX", 3_000)
     sabotage(monkeypatch, store)
 
     is_noticed = any(

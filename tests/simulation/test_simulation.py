@@ -106,10 +106,16 @@ def test_the_simulation_meets_every_fault_every_way_out_and_every_kind_of_death(
                 "cancels",
             )
         ),
-        *(f"chaos answer {choice}" for choice in ("happened", "again", "give-up")),
+        *(
+            f"chaos answer {choice}"
+            for choice in ("happened", "again", "give-up", "skip", "confirm", "reject", "too late")
+        ),
+        *(f"question closed by {who}" for who in ("somebody", "deadline", "closing", "late-answer")),
+        *(f"question {kind}" for kind in ("confirmation", "outcome", "next")),
         *(
             f"event {name}"
             for name in (
+                "action.refused",
                 "attempt.answered_late",
                 "attempt.reclaimed",
                 "credential.refreshed",

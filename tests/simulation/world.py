@@ -183,7 +183,7 @@ class World:
         elif place.script.kind.replays_errors and call.key and trouble in REMEMBERED_ERRORS:
             place.keys[call.key] = (self.clock.now(), trouble)
         if trouble is None:
-            return reply(200, {"id": f"{call.action}-{len(place.effects)}"})
+            return reply(200, {"id": f"{call.action}-{len(place.effects)}", "flag": place.script.flag})
         return self.trouble(trouble, place, call)
 
     def known(self, place: Place, call: Call) -> str | None:

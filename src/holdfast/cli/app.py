@@ -16,6 +16,7 @@ from holdfast import __version__
 from holdfast.cli import config, contract, dead_letters, executions
 from holdfast.cli.demo import demo
 from holdfast.cli.exits import EXIT_CODES, ExitCode, exit_code_of
+from holdfast.cli.people import confirm, questions, reject
 from holdfast.cli.purge import purge
 from holdfast.cli.resume import resume
 from holdfast.cli.run import run
@@ -39,6 +40,8 @@ app = typer.Typer(
 )
 for command in (demo, run, resume, worker, why, validate, purge):
     app.command()(command)
+for for_people in (confirm, reject, questions):
+    executions.group.command()(for_people)
 app.add_typer(executions.group, name="executions")
 app.add_typer(dead_letters.group, name="dead-letters")
 app.add_typer(contract.group, name="contract")

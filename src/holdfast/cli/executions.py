@@ -1,4 +1,4 @@
-"""`holdfast executions`: list, show, cancel, and answer the question that one waits for."""
+"""`holdfast executions`: list, show, cancel, and answer the question that one waits for; confirming is in `holdfast.cli.people`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["group", "show_list"]
 
 group = typer.Typer(
-    no_args_is_help=True, help="Executions of plans: list, show, cancel, answer.", rich_markup_mode=None
+    no_args_is_help=True,
+    help="Executions of plans: list, show, cancel, confirm, reject, answer.",
+    rich_markup_mode=None,
 )
 
 TONES = {"completed": "good", "failed": "bad", "cancelled": "waiting", "running": "decision"}
@@ -151,7 +153,9 @@ def answer(
     choice: Annotated[
         str,
         typer.Argument(
-            metavar="CHOICE", help="One of the question's options: happened, again or give-up.", show_default=False
+            metavar="CHOICE",
+            help="One of the question's options, such as happened, again, skip or give-up; `executions questions` lists them.",
+            show_default=False,
         ),
     ],
     *,

@@ -53,7 +53,8 @@ def standing_of(
     dues = [row.due_at for row in actions if row.state is ActionState.SCHEDULED]
     asked = tuple(question for question in questions if question.answered_at is None)
     due_at = min((due for due in dues if due is not None), default=None)
-    is_soon = None in dues or (due_at is not None and (due_at - now).total_seconds() <= wait_max_s)
+    is_lapsed = any(question.deadline is not None and question.deadline <= now for question in asked)
+    is_soon = None in dues or is_lapsed or (due_at is not None and (due_at - now).total_seconds() <= wait_max_s)
     # Nothing busy, nothing due and nobody asked is between two steps: the next transaction changes it.
     stands = (
         Stands.MOVING if is_busy or is_soon or not (asked or due_at) else Stands.ASKING if asked else Stands.WAITING

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from holdfast.cli.session import further
 from holdfast.cli.standing import Stands
 from holdfast.contract import ActionFailure, ActionSkipped, ActionStatus, ExecutionStatus
+from holdfast.recovery.questions import CONFIRMATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,10 +16,10 @@ if TYPE_CHECKING:
     from holdfast.cli.standing import Standing
     from holdfast.cli.terminal import Segment, Terminal
     from holdfast.contract import ActionExecutionState, ExecutionState
-    from holdfast.ports.rows import EventRow
+    from holdfast.ports.rows import EventRow, QuestionRow
     from holdfast.settings import Settings
 
-__all__ = ["happened", "show_next", "show_summary", "tone_of"]
+__all__ = ["answers_to", "happened", "show_next", "show_questions", "show_summary", "tone_of", "until"]
 
 TONES = {
     ExecutionStatus.COMPLETED: "good",
@@ -108,21 +109,45 @@ def tone_of(status: ExecutionStatus) -> str:
 def show_next(terminal: Terminal, settings: Settings, *, standing: Standing) -> None:
     """Print what a person may do now."""
     execution = standing.execution.id
-    for question in standing.questions:
-        terminal.say()
-        terminal.line(("? ", "person"), (question.text, "plain"))
+    show_questions(terminal, standing.questions)
     terminal.say()
     terminal.say("Next:", "faint")
     for command, meaning in commands_after(settings, execution, standing=standing):
         terminal.line((f"  {command}", "title"), (f"   {meaning}", "faint"))
 
 
+def show_questions(terminal: Terminal, questions: Iterable[QuestionRow]) -> None:
+    """Print what people are asked, and until when."""
+    for question in questions:
+        terminal.say()
+        terminal.line(("? ", "person"), (question.text, "plain"), (until(question), "faint"))
+
+
+def until(question: QuestionRow) -> str:
+    """Return how long there is to answer, and what counts then; nothing when there is no end."""
+    if question.deadline is None:
+        return ""
+    return f" (until {question.deadline:%Y-%m-%d %H:%M:%S} UTC, then: {question.default_answer})"
+
+
+def answers_to(settings: Settings, question: QuestionRow) -> list[tuple[str, str]]:
+    """Return the commands that answer a question, with their meaning."""
+    execution, action = question.execution, question.action
+    if question.kind == CONFIRMATION:
+        return [
+            (further(settings, "executions", "confirm", execution, action), "yes: perform it"),
+            (further(settings, "executions", "reject", execution, action), "no: it fails"),
+        ]
+    choices = "|".join(question.options)
+    words = ["executions", "answer", execution, choices, "--action", action]
+    return [(further(settings, *words).replace(f"'{choices}'", choices), "answer with one of the words")]
+
+
 def commands_after(settings: Settings, execution: str, *, standing: Standing) -> list[tuple[str, str]]:
     """Return commands with their meaning, the most useful first."""
     found: list[tuple[str, str]] = []
     for question in standing.questions:
-        words = ["executions", "answer", execution, "|".join(question.options), "--action", question.action]
-        found.append((further(settings, *words).replace(f"'{words[3]}'", words[3]), "answer with one of the words"))
+        found += answers_to(settings, question)
     if standing.stands is not Stands.ENDED:
         due = f"from {standing.due_at:%Y-%m-%d %H:%M:%S} UTC on" if standing.due_at else "afterwards"
         found.append((further(settings, "resume", execution), f"go on {due}"))

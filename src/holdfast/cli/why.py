@@ -31,6 +31,7 @@ def why(
     With --json: the raw events, as recorded.
     """
     from holdfast.cli.session import opened, resolve_id, run_async, settings_of  # noqa: PLC0415 - `--help` need not load the database
+    from holdfast.cli.summary import answers_to, show_questions  # noqa: PLC0415 - as above
     from holdfast.cli.timeline import Timeline  # noqa: PLC0415 - as above
     from holdfast.errors import BadInput, Problem  # noqa: PLC0415 - as above
 
@@ -51,14 +52,19 @@ def why(
                     ]
                 )
             events = await hold.events(found)
+            questions = [one for one in await hold.questions(found) if action in (None, one.action)]
         if is_json:
             chosen = [event for event in events if action is None or event.data.get("actionId") in (action, None)]
             print(json.dumps([event_json(event) for event in chosen], ensure_ascii=False, indent=2))
             return
         width = max(map(len, state.action_states), default=1)
-        timeline = Timeline(Terminal(), starts={found: state.started_at}, action_width=width, has_details=True)
+        terminal = Terminal()
+        timeline = Timeline(terminal, starts={found: state.started_at}, action_width=width, has_details=True)
         for event in events:
             timeline.show(event, action=action)
+        show_questions(terminal, questions)
+        for command, meaning in [line for question in questions for line in answers_to(settings, question)]:
+            terminal.line((f"  {command}", "title"), (f"   {meaning}", "faint"))
 
     run_async(work())
 

@@ -110,6 +110,8 @@ class Bounds:
     backoff_initial_s: float = 1.0
     backoff_multiplier: float = 2.0
     backoff_max_s: float = 60.0
+    answer_within_s: float = 604_800.0
+    """What people have for an answer; 0: as long as it takes. Setting `questions.answer_within_s`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

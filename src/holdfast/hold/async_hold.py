@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from holdfast.contract import ExecutionStatus
 from holdfast.errors import BadInput, Problem, UnknownExecution
 from holdfast.hold.erasing import CanErase
 from holdfast.hold.functions import problems_of
+from holdfast.hold.people import ForPeople
 from holdfast.hold.sources import as_definitions, as_plan
 from holdfast.journal.timeline import explain
 from holdfast.plans.check import check
 from holdfast.plans.frozen import FunctionRules, freeze
 from holdfast.plans.personal import flaws_of_names, without_personal
 from holdfast.plans.state import execution_state
-from holdfast.recovery.answering import answer
 from holdfast.recovery.begin import begin
 from holdfast.recovery.closing import cancel
 from holdfast.recovery.sweep import sweep
@@ -43,7 +43,7 @@ WATCH_INTERVAL_S = 0.1
 """How often somebody who waits for an execution looks at it."""
 
 
-class AsyncHold(CanErase):
+class AsyncHold(ForPeople, CanErase):
     """Durable recovery for asyncio programs. Every method may be called from any task of one event loop."""
 
     @property
@@ -165,40 +165,6 @@ class AsyncHold(CanErase):
         parts = self._parts
         return await parts.store.transact(
             lambda tx: cancel(tx, parts.steps, plans=parts.plans, execution_id=execution_id)
-        )
-
-    async def answer(
-        self,
-        execution_id: str,
-        choice: str,
-        *,
-        action: str | None = None,
-        by: str | None = None,
-        reason: str | None = None,
-        output: Mapping[str, object] | None = None,
-    ) -> str:
-        """Answer the question an execution waits for; returns the action it was about. The first answer wins.
-
-        `choice` is one of the question's options; `output` is the output of an action that is said to have happened.
-
-        Raises:
-            UnknownExecution: no such execution.
-            QuestionClosed: nobody waits for an answer.
-            BadInput: not one of the options, or several questions are open.
-        """
-        parts = self._parts
-        return await parts.store.transact(
-            lambda tx: answer(
-                tx,
-                parts.steps,
-                plans=parts.plans,
-                execution_id=execution_id,
-                action_id=action,
-                choice=choice,
-                by=by,
-                reason=reason,
-                output=output,
-            )
         )
 
     async def wait(self, execution_id: str, *, timeout_s: float | None = None) -> ExecutionState:

@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from holdfast.errors import WorkerAlreadyRunning
+from holdfast.hold.people import QUESTIONS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from holdfast.contract import ExecutionState
     from holdfast.hold.async_hold import AsyncHold
     from holdfast.hold.sources import ActionSource, PlanSource
-    from holdfast.ports.rows import DeadLetterRow, ExecutionRow
+    from holdfast.ports.rows import DeadLetterRow, ExecutionRow, QuestionRow
     from holdfast.recovery.purge import Purged
 
 __all__ = ["Execution", "Hold"]
@@ -42,6 +43,19 @@ class Execution:
     def why(self, action: str | None = None) -> list[str]:
         """Return what happened and why."""
         return self._hold.why(self.id, action)
+
+    @property
+    def questions(self) -> list[QuestionRow]:
+        """What people are asked about it now, oldest first."""
+        return self._hold.questions(self.id)
+
+    def confirm(self, action: str | None = None, *, by: str | None = None, reason: str | None = None) -> str:
+        """Say yes to an action that waits to be confirmed; returns the action."""
+        return self._hold.confirm(self.id, action, by=by, reason=reason)
+
+    def reject(self, action: str | None = None, *, by: str | None = None, reason: str | None = None) -> str:
+        """Say no to an action that waits to be confirmed; returns the action."""
+        return self._hold.reject(self.id, action, by=by, reason=reason)
 
     def __repr__(self) -> str:
         return f"<Execution {self.id}>"
@@ -125,6 +139,22 @@ class Hold:
     def purge(self, execution_id: str, *, only_personal: bool = False) -> Purged:
         """Erase an ended execution, or only what is personal in it; see `AsyncHold.purge`."""
         return self.call(self.inner.purge(execution_id, only_personal=only_personal))
+
+    def questions(self, execution_id: str | None = None, *, limit: int = QUESTIONS_MAX) -> list[QuestionRow]:
+        """Return what people are asked now, oldest first; see `AsyncHold.questions`."""
+        return self.call(self.inner.questions(execution_id, limit=limit))
+
+    def confirm(
+        self, execution_id: str, action: str | None = None, *, by: str | None = None, reason: str | None = None
+    ) -> str:
+        """Say yes to an action that waits to be confirmed; see `AsyncHold.confirm`."""
+        return self.call(self.inner.confirm(execution_id, action, by=by, reason=reason))
+
+    def reject(
+        self, execution_id: str, action: str | None = None, *, by: str | None = None, reason: str | None = None
+    ) -> str:
+        """Say no to an action that waits to be confirmed; see `AsyncHold.reject`."""
+        return self.call(self.inner.reject(execution_id, action, by=by, reason=reason))
 
     def answer(
         self,

@@ -58,6 +58,12 @@ TABLE = (
     EventType(name="action.execute.failed", meaning="An attempt failed.", fields=(*ACTION, "error"), level="warning"),
     EventType(name="action.skipped", meaning="An action will not run.", fields=("executionId", "actionId", "reason")),
     EventType(
+        name="action.refused",
+        meaning="An action failed before its first attempt: its condition says so, or nobody confirmed it. `follows` is what the plan provides.",
+        fields=("executionId", "actionId", "rule", "error", "follows"),
+        level="warning",
+    ),
+    EventType(
         name="error.occurred",
         meaning="An attempt failed in a way that the action's own retry policy does not mend: recovery takes over.",
         fields=(*ACTION, "error"),
@@ -126,11 +132,15 @@ TABLE = (
     ),
     EventType(
         name="question.asked",
-        meaning="Nobody but a person can tell: the execution waits for an answer.",
-        fields=(*ACTION, "kind", "text", "options"),
+        meaning="A person is asked: the action waits for an answer, until the deadline if there is one.",
+        fields=(*ACTION, "kind", "text", "options", "deadline", "defaultAnswer"),
         level="error",
     ),
-    EventType(name="question.answered", meaning="A person answered.", fields=(*ACTION, "answer", "by", "reason")),
+    EventType(
+        name="question.answered",
+        meaning="A question is closed: by a person, its `deadline`, a `late-answer` of the API, or the `closing` of the execution.",
+        fields=(*ACTION, "answer", "by", "reason"),
+    ),
     EventType(
         name="dead_letter.added",
         meaning="Recovery gave up on an action; its work is set aside.",

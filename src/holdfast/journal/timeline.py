@@ -118,8 +118,32 @@ def refresh_failed(data: Mapping[str, object]) -> Told:
     return "bad", f"the credential {data.get('credential')} could not be refreshed, {final} — {verdict_words(data)}", []
 
 
+FOLLOWS = {
+    "alternative": "the alternative takes over",
+    "fallback": "the fallback value stands in",
+    "continue": "the plan goes on without it",
+    "give-up": "nothing makes up for it",
+}
+
+
+def refused(data: Mapping[str, object]) -> Told:
+    """An action failed before its first attempt."""
+    follows = FOLLOWS.get(str(data.get("follows")), "")
+    return "bad", f"failed — {verdict_words(data)}; {follows}", [f"rule {data.get('rule')}"]
+
+
+def asked(data: Mapping[str, object]) -> Told:
+    """A person is needed."""
+    until = f" (until {data['deadline']}, then: {data.get('defaultAnswer')})" if data.get("deadline") else ""
+    return "person", f"a person is needed: {data.get('text')}{until}", []
+
+
 def answered(data: Mapping[str, object]) -> Told:
-    """A person answered."""
+    """Somebody answered."""
+    if data.get("by") == "closing":
+        return "waiting", "nobody needs to answer any more: the execution is ending", []
+    if data.get("by") == "deadline":
+        return "waiting", f"nobody answered in time: {data.get('answer')}", []
     by = f" by {data['by']}" if data.get("by") else ""
     because = f": {data['reason']}" if data.get("reason") else ""
     return "person", f"answered{by}: {data.get('answer')}{because}", []
@@ -144,6 +168,7 @@ TELLERS: Mapping[str, Callable[[Mapping[str, object]], Told]] = {
     "action.execute.requested": requested,
     "action.execute.completed": lambda data: ("good", f"attempt {data.get('attemptNumber')} worked", []),
     "action.execute.failed": failed,
+    "action.refused": refused,
     "action.skipped": lambda data: ("waiting", f"skipped: {data.get('reason')}", []),
     "retry.scheduled": retried,
     "recovery.decided": decided,
@@ -162,7 +187,7 @@ TELLERS: Mapping[str, Callable[[Mapping[str, object]], Told]] = {
         [],
     ),
     "credential.refresh_failed": refresh_failed,
-    "question.asked": lambda data: ("person", f"a person is needed: {data.get('text')}", []),
+    "question.asked": asked,
     "question.answered": answered,
     "dead_letter.added": lambda data: ("bad", f"set aside as a dead letter: {data.get('reason')}", []),
     "execution.closing": lambda data: (

@@ -6,6 +6,7 @@ fallback value, or because the plan goes on). Dependents of a resolved action ru
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
 
     from holdfast.ports.rows import ActionRow
 
-__all__ = ["Advance", "Needs", "advance", "output_of", "resolution"]
+__all__ = ["Advance", "Needs", "advance", "may_begin", "output_of", "resolution"]
 
+NOT_BEGUN = (ActionState.PENDING, ActionState.CONFIRMING, ActionState.SCHEDULED)
 CHAIN_MAX = 100
 """Alternatives of alternatives are followed so far; validation refuses cycles, this bounds what it may have missed."""
 
@@ -48,31 +50,51 @@ def advance(rows: Mapping[str, ActionRow], needs: Mapping[str, Needs], *, closin
     """
     if closing is not None:
         because = "the execution was cancelled" if closing is RunState.CANCELLED else "the plan failed before its turn"
-        left = tuple(
-            (action, because)
-            for action, row in rows.items()
-            if row.state in (ActionState.PENDING, ActionState.SCHEDULED)
-        )
+        left = tuple((action, because) for action, row in rows.items() if row.state in NOT_BEGUN)
         return Advance(ready=(), skipped=left, end=closing)
-    ready: list[str] = []
-    skipped: dict[str, str] = {}
-    # Skipping one action can resolve the next: repeat until nothing changes. Each round skips at least one, so it ends.
-    while True:
-        before = len(skipped)
-        ready = []
-        for action, row in rows.items():
-            if row.state is not ActionState.PENDING or action in skipped:
-                continue
-            reason = why_skip(action, rows, needs=needs, skipped=skipped)
-            if reason is not None:
-                skipped[action] = reason
-            elif is_ready(action, rows, needs=needs, skipped=skipped):
-                ready.append(action)
-        if len(skipped) == before:
-            break
+    skipped = to_skip(rows, needs)
+    ready = [
+        action
+        for action, row in rows.items()
+        if row.state is ActionState.PENDING
+        and action not in skipped
+        and is_ready(action, rows, needs=needs, skipped=skipped)
+    ]
     is_over = not ready and all(row.state.is_final or action in skipped for action, row in rows.items())
     end = RunState.COMPLETED if is_over else None
     return Advance(ready=tuple(ready), skipped=tuple(skipped.items()), end=end)
+
+
+def to_skip(rows: Mapping[str, ActionRow], needs: Mapping[str, Needs]) -> dict[str, str]:
+    """Return what will never run, with reasons. Skipping one action can resolve the next: those that look at it are looked at again."""
+    skipped: dict[str, str] = {}
+    lookers: dict[str, list[str]] | None = None
+    waiting = deque(action for action, row in rows.items() if row.state is ActionState.PENDING)
+    while waiting:
+        action = waiting.popleft()
+        reason = None if action in skipped else why_skip(action, rows, needs=needs, skipped=skipped)
+        if reason is None:
+            continue
+        skipped[action] = reason
+        lookers = lookers_of(needs) if lookers is None else lookers
+        waiting.extend(one for one in lookers.get(action, ()) if rows[one].state is ActionState.PENDING)
+    return skipped
+
+
+def lookers_of(needs: Mapping[str, Needs]) -> dict[str, list[str]]:
+    """Return, for each action, those that wait for it, read it, or are its alternative."""
+    found: dict[str, list[str]] = {}
+    for action, need in needs.items():
+        for other in dict.fromkeys((*need.dependencies, *need.outputs, *need.primaries)):
+            found.setdefault(other, []).append(action)
+    return found
+
+
+def may_begin(action: str, rows: Mapping[str, ActionRow], *, needs: Mapping[str, Needs]) -> bool:
+    """Whether one pending action is ready now; what `advance` says of it, for whoever has just resolved something it waits for."""
+    if rows[action].state is not ActionState.PENDING:
+        return False
+    return why_skip(action, rows, needs=needs, skipped={}) is None and is_ready(action, rows, needs=needs, skipped={})
 
 
 def is_resolved(action: str, rows: Mapping[str, ActionRow], skipped: Mapping[str, str]) -> bool:

@@ -16,15 +16,16 @@ from holdfast.contract import ActionDefinition, ApiCatalogEntry, ExecutionPlan
 from holdfast.decisions.facts import ActionRules
 from holdfast.faults.rules import compile_known_errors
 from holdfast.plans.advance import Needs
+from holdfast.plans.condition import Condition
 from holdfast.plans.personal import NOTHING, Personal, personal_of
 from holdfast.plans.references import parse_reference
 from holdfast.plans.safety import safety_of
 from holdfast.policies.retry import Jitter, RetrySettings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from holdfast.contract import PlannedAction, RetryPolicy
+    from holdfast.contract import PlannedAction, RetryPolicy, UserConfirmation
     from holdfast.faults.rules import ApiRules, KnownError
     from holdfast.plans.references import Reference
 
@@ -65,8 +66,9 @@ class Frozen:
 class FrozenAction:
     """One action with everything that its attempts and its failures need. Either `definition` (HTTP) or `function` (Python) is set.
 
-    `watched` are the references by which the plan's expected outcome looks at its output. `personal` is what is personal in its inputs and
-    outputs, by its own definition and by those of the actions that its inputs come from.
+    `watched` are the references by which the plan's expected outcome and conditions look at its output; `confirmation` is the question to a person
+    before it, if one is required. `personal` is what is personal in its inputs and outputs, by its own definition and by those of the actions that
+    its inputs come from.
     """
 
     id: str
@@ -86,16 +88,20 @@ class FrozenAction:
     fallback: Mapping[str, str] | None = None
     watched: tuple[Reference, ...] = ()
     personal: Personal = NOTHING
+    condition: Condition | None = None
+    confirmation: UserConfirmation | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrozenPlan:
-    """A plan that runs. `refreshers` maps a credential to the action that renews it; `probes` an action to the one that tells whether it happened."""
+    """A plan that runs. `refreshers` maps a credential to the action that renews it; `probes` an action to the one that tells whether it happened;
+    `dependents` an action to those that wait for it."""
 
     plan: ExecutionPlan
     actions: Mapping[str, FrozenAction]
     refreshers: Mapping[str, FrozenAction] = field(default_factory=dict)
     probes: Mapping[str, FrozenAction] = field(default_factory=dict)
+    dependents: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def needs(self) -> Mapping[str, Needs]:
@@ -148,10 +154,23 @@ def thaw(body: str) -> FrozenPlan:
         for name, rules in document["functions"].items()
     }
     entries = {key: ApiCatalogEntry.from_wire(value, source=key) for key, value in document["catalog"].items()}
-    thawing = Thawing(plan=plan, definitions=definitions, functions=functions, entries=entries)
+    thawing = Thawing(
+        plan=plan,
+        definitions=definitions,
+        functions=functions,
+        entries=entries,
+        primaries=primaries_of(plan),
+        judged_outputs=judged_outputs(plan),
+    )
     actions = {planned.id: thawing.action(planned, position) for position, planned in enumerate(plan.actions)}
     probes = {action.id: probe for action in actions.values() if (probe := thawing.probe_of(action)) is not None}
-    return FrozenPlan(plan=plan, actions=actions, refreshers=thawing.refreshers(), probes=probes)
+    return FrozenPlan(
+        plan=plan,
+        actions=actions,
+        refreshers=thawing.refreshers(),
+        probes=probes,
+        dependents=dependents_of(plan),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,17 +181,21 @@ class Thawing:
     definitions: Mapping[str, ActionDefinition]
     functions: Mapping[str, FunctionRules]
     entries: Mapping[str, ApiCatalogEntry]
+    primaries: Mapping[str, tuple[str, ...]]
+    judged_outputs: Mapping[str, Sequence[Reference]]
 
     def action(self, planned: PlannedAction, position: int) -> FrozenAction:
         """Make one action of the plan."""
         handling = planned.error_handling
-        primaries = tuple(a.id for a in self.plan.actions if a.error_handling.alternative_action_id == planned.id)
+        primaries = self.primaries.get(planned.id, ())
         references = {
             name: ref for name, value in planned.inputs.items() if (ref := parse_reference(value)) is not None
         }
+        condition = condition_of(planned)
+        read = [*references.values(), *([condition.reference] if condition else [])]
         needs = Needs(
             dependencies=tuple(planned.dependencies),
-            outputs=tuple(dict.fromkeys(ref.action for ref in references.values() if ref.part == "output")),
+            outputs=tuple(dict.fromkeys(ref.action for ref in read if ref.part == "output")),
             primaries=primaries,
         )
         made = self.make(planned.action_definition_id, action_id=planned.id, inputs=planned.inputs, position=position)
@@ -208,7 +231,9 @@ class Thawing:
             entry=made.entry,
             known_errors=made.known_errors,
             fallback=handling.fallback_value,
-            watched=self.watched(planned.id, primaries),
+            watched=self.watched(planned.id),
+            condition=condition,
+            confirmation=planned.user_confirmation if asks_first(planned) else None,
             personal=self.personal(made.personal, references),
         )
 
@@ -232,12 +257,19 @@ class Thawing:
         names = function.personal if function else (definition.personal or ()) if definition else ()
         return personal_of(names)
 
-    def watched(self, action: str, primaries: tuple[str, ...]) -> tuple[Reference, ...]:
-        """Return what the expected outcome looks at in the output of an action, also under the names of those it stands in for."""
-        references = (parse_reference(validation.reference) for validation in self.plan.expected_outcome.validations)
-        return tuple(
-            ref for ref in references if ref is not None and ref.part == "output" and ref.action in (action, *primaries)
-        )
+    def watched(self, action: str) -> tuple[Reference, ...]:
+        """Return what the expected outcome and conditions look at in the output of an action, also under the names of those it stands in for."""
+        return tuple(ref for name in self.stands_in_for(action) for ref in self.judged_outputs.get(name, ()))
+
+    def stands_in_for(self, action: str) -> tuple[str, ...]:
+        """Return an action and those whose output it may become: what it is the alternative of, and so on up the chain."""
+        found = {action: None}
+        waiting = [action]
+        while waiting:
+            above = [name for name in self.primaries.get(waiting.pop(), ()) if name not in found]
+            found.update(dict.fromkeys(above))
+            waiting += above
+        return tuple(found)
 
     def make(self, key: str, *, action_id: str, inputs: Mapping[str, object], position: int = 0) -> FrozenAction:
         """Make an action from its definition alone: what a refresh or a probe is, and the ground of a planned one."""
@@ -321,6 +353,50 @@ class Thawing:
         found = personal.also(probe.personal.names)
         given = [name for name, reference in probe.references.items() if personal.covers(reference.path)]
         return found.also(given)
+
+
+def condition_of(planned: PlannedAction) -> Condition | None:
+    """Return an action's condition; one that names nothing was refused when the plan was checked."""
+    reference = parse_reference(planned.condition.if_) if planned.condition else None
+    if planned.condition is None or reference is None:
+        return None
+    return Condition(reference=reference, otherwise=planned.condition.else_)
+
+
+def asks_first(planned: PlannedAction) -> bool:
+    """Whether a person has to say yes before an action is performed."""
+    return planned.user_confirmation is not None and planned.user_confirmation.required
+
+
+def judged_outputs(plan: ExecutionPlan) -> dict[str, list[Reference]]:
+    """Return the references to outputs by which a plan decides under a lock, where no file is read, by action."""
+    texts = [validation.reference for validation in plan.expected_outcome.validations]
+    texts += [action.condition.if_ for action in plan.actions if action.condition is not None]
+    found: dict[str, list[Reference]] = {}
+    for text in dict.fromkeys(texts):
+        reference = parse_reference(text)
+        if reference is not None and reference.part == "output":
+            found.setdefault(reference.action, []).append(reference)
+    return found
+
+
+def dependents_of(plan: ExecutionPlan) -> dict[str, list[str]]:
+    """Return, for each action, those that name it as a dependency."""
+    found: dict[str, list[str]] = {}
+    for action in plan.actions:
+        for name in action.dependencies:
+            found.setdefault(name, []).append(action.id)
+    return found
+
+
+def primaries_of(plan: ExecutionPlan) -> dict[str, tuple[str, ...]]:
+    """Return, for each alternative, the actions that name it."""
+    found: dict[str, list[str]] = {}
+    for action in plan.actions:
+        name = action.error_handling.alternative_action_id
+        if name is not None:
+            found.setdefault(name, []).append(action.id)
+    return {name: tuple(primaries) for name, primaries in found.items()}
 
 
 def credential_of(definition: ActionDefinition) -> str | None:

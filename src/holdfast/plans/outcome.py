@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from holdfast.contract import ExecutionPlan
     from holdfast.plans.references import Reference
 
-__all__ = ["flaw_of_comparison", "holds", "unmet"]
+__all__ = ["flaw_of_comparison", "holds", "unmet", "value_of"]
 
 
 def holds(value: object, operator: str, expected: str | None) -> bool:

@@ -23,6 +23,7 @@ ID_MAX = 200
 FORBIDDEN_IN_ID = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 EMBEDDED = re.compile(r"\$\{([a-zA-Z0-9_]+)\.[a-zA-Z0-9_.\[\]]+\}")
 PARTS = ("output", "status", "error")
+CONFIRMATION_MAX_MS = 3_155_760_000_000
 LETTERS = "letters A-Z and a-z, digits and _ (no dash, no space)"
 
 Stage = Literal["done", "own", "end"]
@@ -38,7 +39,9 @@ def check_plan(plan: ExecutionPlan, findings: Findings) -> None:
         check_dependencies(action, known, here)
         check_alternative(action, known, here)
         check_inputs(action, known, here)
-        check_availability(action, known, here)
+        check_condition(action, known, here)
+        check_confirmation(action, here)
+        check_availability(action, here)
         check_recovery(action, here)
     check_circles(plan, first, findings)
     check_reach(plan, first, findings)
@@ -128,17 +131,40 @@ def check_reference(text: str, known: Collection[str], *, findings: Findings, pa
     return reference
 
 
-def check_availability(action: PlannedAction, known: Collection[str], findings: Findings) -> None:
+def check_condition(action: PlannedAction, known: Collection[str], findings: Findings) -> None:
+    """Note a condition that names nothing, or nothing that could be true or false."""
+    if action.condition is None:
+        return
+    text = action.condition.if_
+    reference = check_reference(text, known, findings=findings, path="condition.if")
+    if reference is not None and reference.part in PARTS and not reference.path:
+        example = "${action.output.approved}"
+        whole = "the status, a word" if reference.part == "status" else f"the whole {reference.part}"
+        findings.refuse(
+            "condition.if",
+            f"{shortened(text)} is {whole}, which is never true or false. Name a value inside, such as {example}.",
+        )
+
+
+def check_confirmation(action: PlannedAction, findings: Findings) -> None:
+    """Note a confirmation that cannot be given."""
+    asked = action.user_confirmation
+    if asked is None or not asked.required or asked.timeout is None:
+        return
+    if asked.timeout > CONFIRMATION_MAX_MS:
+        findings.refuse(
+            "userConfirmation.timeout",
+            f"{asked.timeout} ms is more than a hundred years; leave it out to wait as long as it takes.",
+        )
+    elif asked.timeout == 0:
+        findings.refuse(
+            "userConfirmation.timeout",
+            "leaves no time to answer: the action would be rejected at once. Leave it out to wait as long as it takes.",
+        )
+
+
+def check_availability(action: PlannedAction, findings: Findings) -> None:
     """Note what a plan may ask for and this release does not do, so that nothing is ignored in silence."""
-    if action.condition is not None:
-        findings.refuse(
-            "condition", "is not available in this release: the action would run whatever the condition says"
-        )
-        check_reference(action.condition.if_, known, findings=findings, path="condition.if")
-    if action.user_confirmation is not None and action.user_confirmation.required:
-        findings.refuse(
-            "userConfirmation.required", "is not available in this release: the action would run without asking"
-        )
     for field, value in (
         ("phase", action.phase),
         ("agent", action.agent),
@@ -220,8 +246,8 @@ def check_reach(plan: ExecutionPlan, first: Mapping[str, int], findings: Finding
         for name, at in first.items()
     }
     far = [
-        (action.id, reference.action, f"actions[{position}].inputs.{name}", reference.text)
-        for position, action, name, reference in references_of(plan)
+        (action.id, reference.action, f"actions[{position}].{place}", reference.text)
+        for position, action, place, reference in references_of(plan)
         if reference.action in first and reference.action not in action.dependencies
     ]
     missing = unreached(edges, [(action, target) for action, target, _, _ in far if action != target])
@@ -236,12 +262,15 @@ def check_reach(plan: ExecutionPlan, first: Mapping[str, int], findings: Finding
 
 
 def references_of(plan: ExecutionPlan) -> Iterator[tuple[int, PlannedAction, str, Reference]]:
-    """Yield all references in inputs, with position, action and input."""
+    """Yield all references in inputs and conditions, with position, action and place inside the action."""
     for position, action in enumerate(plan.actions):
-        for name, value in action.inputs.items():
+        places = [(f"inputs.{name}", value) for name, value in action.inputs.items()]
+        if action.condition is not None:
+            places.append(("condition.if", action.condition.if_))
+        for place, value in places:
             reference = parse_reference(value)
             if reference is not None:
-                yield position, action, name, reference
+                yield position, action, place, reference
 
 
 def check_alternatives_as_dependencies(plan: ExecutionPlan, findings: Findings) -> None:

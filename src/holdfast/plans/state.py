@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["execution_state", "status_of"]
 
+UNDECIDED = (None, "withdrawn")
+NOES = ("give-up", "reject", "skip", "fallback")
 STATUS = {
     ActionState.PENDING: ActionStatus.PENDING,
     ActionState.CONFIRMING: ActionStatus.PENDING,
@@ -143,12 +145,12 @@ def recovery_record(attempt: AttemptRow) -> RecoveryRecord | None:
 
 
 def confirmation(question: QuestionRow) -> Confirmation:
-    """Return a question to a person as the platform's confirmation."""
+    """Return a question to a person as the platform's confirmation; one that the end of the execution closed was neither confirmed nor refused."""
     return Confirmation(
         action_id=question.action,
         requested_at=question.asked_at,
         responded_at=question.answered_at,
-        confirmed=None if question.answer is None else question.answer != "give-up",
+        confirmed=None if question.answer in UNDECIDED else question.answer not in NOES,
         user_id=question.answered_by,
     )
 

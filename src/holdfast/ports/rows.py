@@ -214,6 +214,7 @@ class BucketRow:
 class QuestionRow:
     """A wait for a person: what is asked, what may be answered, and what was. `n` is 0 for a confirmation before the first attempt.
 
+    Else `n` is the number of the attempt it is about, or the next free one where that was asked about before; `attempt` tells then.
     Nobody having answered by `deadline`, `default_answer` counts as the answer.
     """
 
@@ -230,6 +231,12 @@ class QuestionRow:
     reason: str | None = None
     deadline: datetime | None = None
     default_answer: str | None = None
+    attempt: int | None = None
+
+    @property
+    def about(self) -> int:
+        """The attempt it is about; 0 for a confirmation."""
+        return self.n if self.attempt is None else self.attempt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

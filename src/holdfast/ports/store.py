@@ -75,6 +75,10 @@ class Snapshot(Keeps, Protocol):
         """Return the questions of an execution, oldest first, answered ones included."""
         ...
 
+    def unanswered(self, *, limit: int) -> list[QuestionRow]:
+        """Return the questions of all live executions that wait for an answer, oldest first."""
+        ...
+
     def dead_letters(self, *, execution_id: str | None, limit: int) -> list[DeadLetterRow]:
         """Return dead letters, newest first."""
         ...

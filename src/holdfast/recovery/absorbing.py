@@ -9,15 +9,17 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from holdfast.ports.rows import ActionState
+from holdfast.ports.rows import ActionState, RunState
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
+    from holdfast.contract import ErrorDetail
     from holdfast.plans.frozen import FrozenPlan
     from holdfast.ports.rows import ActionRow
 
-__all__ = ["OpenRows", "absorb", "by_fallback", "ended", "is_lost"]
+__all__ = ["OpenRows", "OpenTurn", "absorb", "by_fallback", "ended", "hand_over", "is_lost"]
 
 
 class OpenRows(Protocol):
@@ -33,6 +35,22 @@ class OpenRows(Protocol):
 
     def put(self, row: ActionRow) -> ActionRow:
         """Change an action."""
+        ...
+
+
+class OpenTurn(OpenRows, Protocol):
+    """What is needed to end an action for good: also a way to tell, to set work aside, and to end the execution."""
+
+    def emit(self, event_type: str, **data: object) -> None:
+        """Record an event."""
+        ...
+
+    def bury(self, row: ActionRow, *, reason: str, detail: Mapping[str, object]) -> None:
+        """Set an action's work aside."""
+        ...
+
+    def close(self, closing: RunState, *, error: ErrorDetail, action: str | None) -> None:
+        """Settle how the execution ends."""
         ...
 
 
@@ -77,3 +95,18 @@ def absorb(turn: OpenRows, alternative: str) -> bool:
                 turn.put(ended(turn, primary, absorbed=None))
                 lost.append(primary.action)
     return is_absorbed
+
+
+def hand_over(turn: OpenTurn, row: ActionRow, *, detail: ErrorDetail) -> None:
+    """Let the alternative take over; it starts when its own dependencies are resolved. One that was tried for another action may be lost already."""
+    alternative = turn.plan.actions[row.action].rules.alternative
+    assert alternative is not None, "the decision named it"
+    turn.put(replace(ended(turn, row, absorbed="alternative"), handed_to=alternative, error=detail.to_json()))
+    stand_in = turn.put(replace(turn.rows[alternative], is_activated=True))
+    if is_lost(stand_in) and not absorb(turn, alternative):
+        turn.bury(
+            turn.rows[row.action],
+            reason=detail.category.value,
+            detail={"error": detail.to_wire(), "because": "its alternative has failed before"},
+        )
+        turn.close(RunState.FAILED, error=detail, action=row.action)

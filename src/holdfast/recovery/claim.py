@@ -3,6 +3,7 @@
 ```
 attempt settled            → a duplicate: finish the step
 attempt there, unsettled   → its performer died or is slow: the same key again if that is safe, else the outcome is unknown
+a person's time is over    → the default answer counts; no attempt is made
 no attempt                 → only if the action is scheduled with this number: insert it, mark the action running
 ```
 """
@@ -20,6 +21,7 @@ from holdfast.ports.rows import ActionState, AttemptRow, Purpose
 from holdfast.recovery.answer import Answer
 from holdfast.recovery.consequences import carry_out
 from holdfast.recovery.credentials import is_still_needed
+from holdfast.recovery.deadlines import expire, is_deadline
 from holdfast.recovery.detail import error_detail, lost_worker_verdict
 from holdfast.recovery.doubt import due_after, is_in_doubt, last_word
 from holdfast.recovery.judging import decision_about, has_outlived_key
@@ -72,9 +74,12 @@ def claim(tx: Tx, steps: Steps, *, plans: Plans, step: Step, worker: str, decidi
     if turn is None or step.action not in turn.rows:
         steps.finish(tx, step.key)
         return None
+    turn.answer_within_s = deciding.bounds.answer_within_s
     attempt = tx.attempt(step.execution, step.action, purpose=step.purpose, n=step.n)
     assignment: Assignment | None = None
-    if is_beyond(turn, step, attempt=attempt, deciding=deciding):
+    if is_deadline(turn, step):
+        expire(turn, step)
+    elif is_beyond(turn, step, attempt=attempt, deciding=deciding):
         put_off(turn, step)
     elif attempt is None:
         assignment = first_claim(turn, step, worker=worker, deciding=deciding)

@@ -12,7 +12,7 @@ from holdfast.plans.output import output_on_the_wire
 from holdfast.plans.personal import without_personal
 from holdfast.ports.rows import ActionState, Purpose, RunState
 from holdfast.recovery import credentials, probing, questions
-from holdfast.recovery.absorbing import absorb, by_fallback, ended, is_lost
+from holdfast.recovery.absorbing import absorb, by_fallback, ended, hand_over
 from holdfast.recovery.detail import cancelled_detail
 from holdfast.recovery.history import with_history
 from holdfast.recovery.turn import Turn, iso
@@ -122,21 +122,6 @@ def announce(turn: Turn, row: ActionRow, *, decision: Decision, detail: ErrorDet
         timeoutS=decision.timeout_s,
         rejected=[{"way": declined.way, "reason": declined.reason} for declined in decision.rejected],
     )
-
-
-def hand_over(turn: Turn, row: ActionRow, *, detail: ErrorDetail) -> None:
-    """Let the alternative take over; it starts when its own dependencies are resolved. One that was tried for another action may be lost already."""
-    alternative = turn.plan.actions[row.action].rules.alternative
-    assert alternative is not None, "the decision named it"
-    turn.put(replace(ended(turn, row, absorbed="alternative"), handed_to=alternative, error=detail.to_json()))
-    stand_in = turn.put(replace(turn.rows[alternative], is_activated=True))
-    if is_lost(stand_in) and not absorb(turn, alternative):
-        turn.bury(
-            turn.rows[row.action],
-            reason=detail.category.value,
-            detail={"error": detail.to_wire(), "because": "its alternative has failed before"},
-        )
-        turn.close(RunState.FAILED, error=detail, action=row.action)
 
 
 def give_up(turn: Turn, row: ActionRow, *, decision: Decision, detail: ErrorDetail, rollback: Rollback | None) -> None:

@@ -38,6 +38,7 @@ def settle(tx: Tx, steps: Steps, *, plans: Plans, step: Step, answer: Answer, de
         return
     attempt = tx.attempt(step.execution, step.action, purpose=step.purpose, n=step.n)
     assert attempt is not None, "what is settled was claimed"
+    turn.answer_within_s = deciding.bounds.answer_within_s
     if attempt.outcome is None:
         apply_answer(turn, attempt, answer=answer, deciding=deciding)
     else:

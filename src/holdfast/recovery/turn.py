@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from holdfast.contract import ErrorDetail
 from holdfast.decisions.facts import Safety
 from holdfast.faults.taxonomy import ErrorCategory
+from holdfast.faults.verdict import Outcome
 from holdfast.plans.advance import Advance, advance, output_of
 from holdfast.plans.frozen import thaw
 from holdfast.plans.outcome import unmet
@@ -24,6 +25,8 @@ from holdfast.ports.rows import ActionRow, ActionState, DeadLetterRow, Purpose, 
 from holdfast.ports.steps import Step
 from holdfast.recovery.absorbing import absorb
 from holdfast.recovery.doubt import is_in_doubt
+from holdfast.recovery.entering import enter, turn_away
+from holdfast.recovery.questions import close_questions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +41,8 @@ __all__ = ["Plans", "Turn", "iso"]
 
 PLANS_MAX = 256
 """Thawed plans are kept for so many documents; thawing one of ten actions costs about a millisecond."""
+ANSWER_WITHIN_S = 604_800.0
+"""How long people have for an answer, unless the deciding worker's settings say otherwise."""
 TERMINAL_EVENTS = {
     RunState.COMPLETED: "plan.execute.completed",
     RunState.FAILED: "plan.execute.failed",
@@ -78,7 +83,9 @@ class Turn:
     rows: dict[str, ActionRow]
     changed: set[str] = field(default_factory=set)
     enqueued: list[Step] = field(default_factory=list)
+    taken_back: list[str] = field(default_factory=list)
     is_execution_changed: bool = False
+    answer_within_s: float = ANSWER_WITHIN_S
 
     @classmethod
     def open(cls, tx: Tx, steps: Steps, *, plans: Plans, execution_id: str) -> Turn | None:
@@ -173,13 +180,14 @@ class Turn:
         if self.is_execution_changed:
             self.tx.save_execution(self.execution)
         self.steps.enqueue(self.tx, self.enqueued)
+        for key in self.taken_back:
+            self.steps.finish(self.tx, key)
 
     def _advance(self) -> None:
         """Apply what the pure `advance` says, again while ending changes what it sees (an expected outcome that does not hold)."""
-        result = self._skip_needless()
+        result = self._settle_conditions()
         for action in result.ready:
-            row = replace(self.rows[action], state=ActionState.SCHEDULED, n=1)
-            self.schedule(row, purpose=Purpose.PERFORM, n=1)
+            enter(self, action)
         if self.execution.closing is not None:
             self._abandon_waits()
         if result.end is RunState.COMPLETED and (names := unmet(self.plan.plan, self.parts_of)):
@@ -188,12 +196,24 @@ class Turn:
         if end is not None and not any(row.in_flight or not row.state.is_final for row in self.rows.values()):
             self._end(end)
 
+    def _settle_conditions(self) -> Advance:
+        """Skip or fail what its condition keeps out, until nothing more follows from that: each round ends at least one action."""
+        admitted: set[str] = set()
+        while True:
+            result = self._skip_needless()
+            found = turn_away(self, result.ready, admitted=admitted)
+            if not found:
+                return result
+            self._absorb_skipped([action for action in found if self.rows[action].state is ActionState.SKIPPED])
+
     def _skip_needless(self) -> Advance:
         """Skip what will never run, until nothing more follows from that: each round skips at least one, so it ends."""
         while True:
             result = advance(self.rows, self.plan.needs, closing=self.execution.closing)
+            if self.execution.closing is not None:
+                close_questions(self)
             for action, reason in result.skipped:
-                self._skip(self.rows[action], reason)
+                self.skip(self.rows[action], reason)
             if not self._absorb_skipped([action for action, _ in result.skipped]):
                 return result
 
@@ -217,7 +237,8 @@ class Turn:
                 self.close(RunState.FAILED, error=detail, action=primary.action)
         return is_found
 
-    def _skip(self, row: ActionRow, reason: str) -> None:
+    def skip(self, row: ActionRow, reason: str) -> None:
+        """Skip an action; one that may have taken effect before is set aside."""
         if row.error is not None and self.plan.actions[row.action].rules.safety is not Safety.READ_ONLY:
             attempts = self.tx.attempts(row.execution, row.action)
             if is_in_doubt(attempts):
@@ -242,10 +263,12 @@ class Turn:
             is_waiting = row.state is ActionState.ASKING or (row.state is ActionState.PROBING and not row.in_flight)
             if is_waiting:
                 self.put(replace(row, state=ActionState.FAILED, ended_at=self.now, step_key=None, due_at=None))
+                error = json.loads(row.error or "{}")
+                did_nothing = row.state is ActionState.ASKING and error.get("outcome") == Outcome.NOT_EXECUTED
                 self.bury(
                     row,
-                    reason="outcome-unknown",
-                    detail={"error": json.loads(row.error or "{}"), "because": "the execution ended first"},
+                    reason=error["category"] if did_nothing else "outcome-unknown",
+                    detail={"error": error, "because": "the execution ended first"},
                 )
 
     def _end(self, end: RunState) -> None:

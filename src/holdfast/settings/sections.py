@@ -226,6 +226,19 @@ class Routes(Section):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Questions(Section):
+    """How long people are waited for."""
+
+    answer_within_s: float = declare(
+        604_800.0,
+        "Time to answer a question about a failed attempt; after it the attempt counts as given up. 0: as long as it takes. A plan's confirmation"
+        " has a time of its own.",
+        unit="s",
+        between=(0, 315_360_000),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Http(Section):
     """The bounds of HTTP actions."""
 
@@ -301,6 +314,7 @@ class Settings:
     retention: Retention = field(default_factory=Retention)
     recovery: Recovery = field(default_factory=Recovery)
     routes: Routes = field(default_factory=Routes)
+    questions: Questions = field(default_factory=Questions)
     http: Http = field(default_factory=Http)
     run: Run = field(default_factory=Run)
     plan: Plan = field(default_factory=Plan)

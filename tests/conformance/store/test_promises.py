@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -269,3 +270,33 @@ async def test_closing_twice_is_fine(store: Store) -> None:
     """A store may be closed again."""
     await store.close()
     await store.close()
+
+
+async def test_what_waits_for_people_is_listed_over_all_live_executions(store: Store) -> None:
+    """Open questions of executions that go on are listed, the oldest first, and as many as wanted."""
+    for name in ("run", "late", "over"):
+        await start(store, name)
+    asked = {
+        (name, n): QuestionRow(
+            execution=name,
+            action="act",
+            n=n,
+            kind="outcome",
+            text="?",
+            options=("a",),
+            asked_at=THEN + timedelta(seconds=n),
+            deadline=THEN + timedelta(hours=1),
+            default_answer="a",
+            attempt=n,
+        )
+        for name, n in (("run", 2), ("late", 1), ("over", 3), ("run", 4))
+    }
+    for question in asked.values():
+        await store.transact(lambda tx, row=question: tx.insert_question(row))
+    answered = replace(asked["run", 4], answered_at=THEN, answer="a")
+    await store.transact(lambda tx: tx.answer_question(answered))
+    row = await store.transact(lambda tx: tx.lock("over"))
+    await store.transact(lambda tx: (tx.lock("over"), tx.save_execution(replace(row, closing=RunState.CANCELLED))))
+
+    assert [asked["late", 1], asked["run", 2]] == await store.read(lambda s: s.unanswered(limit=9))
+    assert [asked["late", 1]] == await store.read(lambda s: s.unanswered(limit=1))

@@ -207,7 +207,10 @@ questions = sa.Table(
     sa.Column("reason", Text),
     sa.Column("deadline", UtcTime),
     sa.Column("default_answer", Text),
+    sa.Column("attempt", sa.Integer),
 )
+unanswered = questions.c.answered_at.is_(None)
+sa.Index("questions_unanswered", questions.c.asked_at, sqlite_where=unanswered, postgresql_where=unanswered)
 
 dead_letters = sa.Table(
     "dead_letters",

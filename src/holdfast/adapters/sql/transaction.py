@@ -109,7 +109,14 @@ SELECT_EVENTS = (
     .where(V.c.execution == bindparam("execution"), V.c.sequence > bindparam("after"))
     .order_by(V.c.sequence)
 )
-SELECT_QUESTIONS = sa.select(Q).where(Q.c.execution == bindparam("execution")).order_by(Q.c.asked_at, Q.c.n)
+SELECT_QUESTIONS = sa.select(Q).where(Q.c.execution == bindparam("execution")).order_by(Q.c.asked_at, Q.c.action, Q.c.n)
+UNANSWERED = (
+    sa.select(Q)
+    .join_from(Q, E, E.c.id == Q.c.execution)
+    .where(Q.c.answered_at.is_(None), E.c.state == RunState.RUNNING, E.c.closing.is_(None))
+    .order_by(Q.c.asked_at, Q.c.execution, Q.c.action)
+    .limit(bindparam("most"))
+)
 SELECT_CREDENTIAL = Prepared(sa.select(C).where(C.c.name == bindparam("name")), CredentialRow)
 TOUCH_CREDENTIAL = sa.update(C).where(C.c.name == bindparam("k_name")).values(generation=C.c.generation).returning(*C.c)
 SAVE_CREDENTIAL = update_of(C, ("name",), tuple(name for name in columns_of(CredentialRow, C) if name != "name"))
@@ -229,8 +236,11 @@ class SqlSnapshot(SqlKeeps):
 
     def questions(self, execution_id: str) -> list[QuestionRow]:
         """Return the questions of an execution, oldest first."""
-        rows = self.connection.execute(SELECT_QUESTIONS, {"execution": execution_id})
-        return [QuestionRow(**{**row._mapping, "options": tuple(json.loads(row.options))}) for row in rows]
+        return [as_question(row) for row in self.connection.execute(SELECT_QUESTIONS, {"execution": execution_id})]
+
+    def unanswered(self, *, limit: int) -> list[QuestionRow]:
+        """Return the questions of all live executions that wait for an answer, oldest first."""
+        return [as_question(row) for row in self.connection.execute(UNANSWERED, {"most": limit})]
 
     def dead_letters(self, *, execution_id: str | None, limit: int) -> list[DeadLetterRow]:
         """Return dead letters, newest first."""
@@ -392,6 +402,12 @@ class SqlTx(SqlSnapshot, SqlErases):
             ).rowcount
             == 1
         )
+
+
+def as_question(row: sa.Row[tuple[object, ...]]) -> QuestionRow:
+    """Return a question as read from its table."""
+    values: dict[str, Any] = dict(row._mapping)
+    return QuestionRow(**{**values, "options": tuple(json.loads(values["options"]))})
 
 
 def as_columns(row: object) -> dict[str, object]:

@@ -32,6 +32,11 @@ def upgrade() -> None:
     )
     op.add_column("questions", sa.Column("deadline", sa.BigInteger()))
     op.add_column("questions", sa.Column("default_answer", sa.Text()))
+    op.add_column("questions", sa.Column("attempt", sa.Integer()))
+    unanswered = sa.text("answered_at IS NULL")
+    op.create_index(
+        "questions_unanswered", "questions", ["asked_at"], sqlite_where=unanswered, postgresql_where=unanswered
+    )
     op.add_column("dead_letters", sa.Column("kind", sa.Text(), nullable=False, server_default="action"))
     op.add_column("credentials", sa.Column("expires_at", sa.BigInteger()))
     op.add_column("credentials", sa.Column("question", sa.Text()))
