@@ -8,6 +8,7 @@ HoldfastError
 ├── UnknownExecution            no execution has that id
 ├── ExecutionConflict           the id is taken by an execution of something else
 ├── QuestionClosed              nobody is waiting for that answer (any more)
+├── CredentialMoved             somebody was quicker with a credential
 ├── ActionNotRegistered         a plan names a Python action that this process does not have
 ├── SecretKeyMissing            secrets cannot be sealed or opened here
 ├── WorkerAlreadyRunning        another worker process owns this SQLite file
@@ -34,6 +35,7 @@ __all__ = [
     "ActionNotRegistered",
     "BadInput",
     "BadSettings",
+    "CredentialMoved",
     "ExecutionConflict",
     "HoldfastError",
     "MissingExtra",
@@ -148,6 +150,17 @@ class QuestionClosed(HoldfastError):
         super().__init__(
             f"No open question about {of}: it was answered, it ended, or it was never asked. See: holdfast why {execution_id}"
         )
+
+
+class CredentialMoved(HoldfastError):
+    """Somebody or something else was quicker with a credential: it was renewed, set, or nobody waits for it any more."""
+
+    slug = "credential-moved"
+
+    def __init__(self, name: str, why: str) -> None:
+        self.name = name
+        self.why = why
+        super().__init__(f"The credential {name!r} was left as it is: {why}. List them with: holdfast credentials list")
 
 
 class ActionNotRegistered(HoldfastError):

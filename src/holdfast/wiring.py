@@ -23,6 +23,7 @@ from holdfast.decisions.facts import Bounds
 from holdfast.drivers.perform import Limits, Performer
 from holdfast.faults.taxonomy import ErrorCategory, RecoveryStrategy
 from holdfast.hold import AsyncHold, Hold, Parts, Registry
+from holdfast.recovery.answer import CredentialTerms
 from holdfast.recovery.turn import Plans
 from holdfast.recovery.worker import Worker, WorkerSettings
 from holdfast.settings import load
@@ -83,6 +84,7 @@ async def open_async(
         sealer=place.sealer,
         clock=clock,
         limits=limits_of(settings),
+        authenticators=registry.authenticators,
     )
     plans = Plans()
     worker = make_worker(
@@ -110,6 +112,7 @@ async def open_async(
             claim_worker_place=place.claim,
             leave_worker_place=place.leave,
             require_secrets=place.sealer.check,
+            sealer=place.sealer,
             close=close,
         )
     )
@@ -225,6 +228,10 @@ def worker_settings_of(settings: Settings, *, name: str) -> WorkerSettings:
         name=name,
         bounds=bounds_of(settings),
         crashes_max=settings.worker.crashes_max,
+        credentials=CredentialTerms(
+            refresh_ahead_s=settings.credentials.refresh_ahead_s,
+            question_timeout_s=settings.credentials.question_timeout_s,
+        ),
         sweep_interval_s=settings.sweep.interval_s,
         routes=routes_of(settings),
     )

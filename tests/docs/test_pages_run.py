@@ -15,6 +15,7 @@ PAGES = [
     "docs/how-to/recover-after-a-crash.md",
     "docs/how-to/answer-a-question.md",
     "docs/how-to/refresh-a-token.md",
+    "docs/how-to/give-a-credential.md",
     "docs/how-to/python-actions.md",
     "docs/how-to/change-a-route.md",
 ]

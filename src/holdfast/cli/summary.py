@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from holdfast.cli.session import further
 from holdfast.cli.standing import Stands
 from holdfast.contract import ActionFailure, ActionSkipped, ActionStatus, ExecutionStatus
+from holdfast.plans.authentication import split_own
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -111,6 +112,9 @@ def show_next(terminal: Terminal, settings: Settings, *, standing: Standing) -> 
     for question in standing.questions:
         terminal.say()
         terminal.line(("? ", "person"), (question.text, "plain"))
+    for credential in standing.credentials:
+        terminal.say()
+        terminal.line(("? ", "person"), (credential.question or "", "plain"))
     terminal.say()
     terminal.say("Next:", "faint")
     for command, meaning in commands_after(settings, execution, standing=standing):
@@ -123,6 +127,11 @@ def commands_after(settings: Settings, execution: str, *, standing: Standing) ->
     for question in standing.questions:
         words = ["executions", "answer", execution, "|".join(question.options), "--action", question.action]
         found.append((further(settings, *words).replace(f"'{words[3]}'", words[3]), "answer with one of the words"))
+    for credential in standing.credentials:
+        name, owner = split_own(credential.name)
+        whose = ["--execution", owner] if owner else []
+        found.append((further(settings, "credentials", "set", name, *whose), "provide it; its value is asked for"))
+        found.append((further(settings, "credentials", "give-up", name, *whose), "let those who wait for it fail"))
     if standing.stands is not Stands.ENDED:
         due = f"from {standing.due_at:%Y-%m-%d %H:%M:%S} UTC on" if standing.due_at else "afterwards"
         found.append((further(settings, "resume", execution), f"go on {due}"))

@@ -125,6 +125,18 @@ TABLE = (
         level="error",
     ),
     EventType(
+        name="credential.asked",
+        meaning="No machine can provide a credential (any more): one person is asked for everybody who waits for it.",
+        fields=("executionId", "credential", "isOwn", "text"),
+        level="error",
+    ),
+    EventType(
+        name="credential.awaited",
+        meaning="An action waits until a person has provided a credential.",
+        fields=(*ACTION, "credential", "isOwn", "text"),
+        level="error",
+    ),
+    EventType(
         name="question.asked",
         meaning="Nobody but a person can tell: the execution waits for an answer.",
         fields=(*ACTION, "kind", "text", "options"),

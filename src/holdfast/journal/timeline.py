@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -118,6 +119,13 @@ def refresh_failed(data: Mapping[str, object]) -> Told:
     return "bad", f"the credential {data.get('credential')} could not be refreshed, {final} — {verdict_words(data)}", []
 
 
+def credential_commands(data: Mapping[str, object]) -> list[str]:
+    """Return how a person answers; an execution is named only where the credential is its own."""
+    whose = f" --execution {data.get('executionId')}" if data.get("isOwn") else ""
+    name = shlex.quote(str(data.get("credential")))
+    return [f"holdfast credentials set {name}{whose}", f"holdfast credentials give-up {name}{whose}"]
+
+
 def answered(data: Mapping[str, object]) -> Told:
     """A person answered."""
     by = f" by {data['by']}" if data.get("by") else ""
@@ -162,6 +170,16 @@ TELLERS: Mapping[str, Callable[[Mapping[str, object]], Told]] = {
         [],
     ),
     "credential.refresh_failed": refresh_failed,
+    "credential.asked": lambda data: (
+        "person",
+        f"a person is needed: {data.get('text')}",
+        credential_commands(data),
+    ),
+    "credential.awaited": lambda data: (
+        "person",
+        f"waits for the credential {data.get('credential')!r}, which a person has to provide",
+        credential_commands(data),
+    ),
     "question.asked": lambda data: ("person", f"a person is needed: {data.get('text')}", []),
     "question.answered": answered,
     "dead_letter.added": lambda data: ("bad", f"set aside as a dead letter: {data.get('reason')}", []),

@@ -42,7 +42,7 @@ def complete(turn: Turn, row: ActionRow, *, answer: Answer, attempt: AttemptRow)
         )
     )
     if answer.sealed_token is not None:
-        credentials.renewed_by_plan(turn, row, sealed=answer.sealed_token)
+        credentials.renewed_by_plan(turn, row, sealed=answer.sealed_token, expires_s=answer.token_expires_s)
     output, location = output_on_the_wire(row, database="database")
     result = ActionSuccess(status="success", output=output, output_location=location)
     turn.emit("action.execute.completed", actionId=row.action, attemptNumber=attempt.n, result=result.to_wire())
