@@ -22,6 +22,7 @@ SAMPLES: dict[str, Callable[[], HoldfastError]] = {
     "execution-conflict": lambda: errors.ExecutionConflict("e1"),
     "execution-live": lambda: errors.ExecutionLive("e1"),
     "question-closed": lambda: errors.QuestionClosed("e1", "a1"),
+    "credential-moved": lambda: errors.CredentialMoved("crm", "somebody has set it in the meantime"),
     "action-not-registered": lambda: errors.ActionNotRegistered("crm.create"),
     "secret-key-missing": lambda: errors.SecretKeyMissing("there is no key"),
     "worker-already-running": lambda: errors.WorkerAlreadyRunning("holdfast.db", 7),

@@ -20,15 +20,17 @@ if TYPE_CHECKING:
 
     from holdfast.errors import HoldfastError as HoldfastError
     from holdfast.hold import Hold
+    from holdfast.ports.http import OutgoingRequest as OutgoingRequest
     from holdfast.settings import Settings as Settings
 
 __version__ = "0.1.0"
 
-__all__ = ["HoldfastError", "Settings", "__version__", "open"]
+__all__ = ["HoldfastError", "OutgoingRequest", "Settings", "__version__", "open"]
 
 # Public name → its room, and the extra whose packages that room needs (empty: none).
 _ROOMS: dict[str, tuple[str, str]] = {
     "HoldfastError": ("holdfast.errors", ""),
+    "OutgoingRequest": ("holdfast.ports.http", ""),
     "Settings": ("holdfast.settings", ""),
 }
 

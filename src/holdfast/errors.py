@@ -9,6 +9,7 @@ HoldfastError
 ├── ExecutionConflict           the id is taken by an execution of something else
 ├── ExecutionLive               what is asked for can only be done to an execution that has ended
 ├── QuestionClosed              nobody is waiting for that answer (any more)
+├── CredentialMoved             somebody was quicker with a credential
 ├── ActionNotRegistered         a plan names a Python action that this process does not have
 ├── SecretKeyMissing            secrets cannot be sealed or opened here
 ├── WorkerAlreadyRunning        another worker process owns this SQLite file
@@ -38,6 +39,7 @@ __all__ = [
     "ActionNotRegistered",
     "BadInput",
     "BadSettings",
+    "CredentialMoved",
     "ExecutionConflict",
     "ExecutionLive",
     "HoldfastError",
@@ -182,6 +184,17 @@ class QuestionClosed(HoldfastError):
         who = f" by {by}" if by else ""
         why = f"the answer is {answer!r}, given{who}{when}" if answer else "it ended, or nothing was ever asked"
         super().__init__(f"No open question about {of}: {why}. See: holdfast why {execution_id}")
+
+
+class CredentialMoved(HoldfastError):
+    """Somebody or something else was quicker with a credential: it was renewed, set, or nobody waits for it any more."""
+
+    slug = "credential-moved"
+
+    def __init__(self, name: str, why: str) -> None:
+        self.name = name
+        self.why = why
+        super().__init__(f"The credential {name!r} was left as it is: {why}. List them with: holdfast credentials list")
 
 
 class ActionNotRegistered(HoldfastError):

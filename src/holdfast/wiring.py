@@ -23,6 +23,7 @@ from holdfast.decisions.facts import Bounds
 from holdfast.drivers.perform import Limits, Performer
 from holdfast.faults.taxonomy import ErrorCategory, RecoveryStrategy
 from holdfast.hold import AsyncHold, Hold, Parts, Registry
+from holdfast.recovery.answer import CredentialTerms
 from holdfast.recovery.retention import Keeper, Retention
 from holdfast.recovery.turn import Plans
 from holdfast.recovery.worker import Worker, WorkerSettings
@@ -86,6 +87,7 @@ async def open_async(
         sealer=place.sealer,
         clock=clock,
         limits=limits_of(settings),
+        authenticators=registry.authenticators,
     )
     plans = Plans()
     worker = make_worker(
@@ -114,6 +116,7 @@ async def open_async(
             claim_worker_place=place.claim,
             leave_worker_place=place.leave,
             require_secrets=place.sealer.check,
+            sealer=place.sealer,
             close=close,
         )
     )
@@ -251,6 +254,10 @@ def worker_settings_of(settings: Settings, *, name: str) -> WorkerSettings:
         name=name,
         bounds=bounds_of(settings),
         crashes_max=settings.worker.crashes_max,
+        credentials=CredentialTerms(
+            refresh_ahead_s=settings.credentials.refresh_ahead_s,
+            question_timeout_s=settings.credentials.question_timeout_s,
+        ),
         sweep_interval_s=settings.sweep.interval_s,
         routes=routes_of(settings),
     )

@@ -16,6 +16,7 @@ PAGES = [
     "docs/how-to/answer-a-question.md",
     "docs/how-to/ask-before-acting.md",
     "docs/how-to/refresh-a-token.md",
+    "docs/how-to/give-a-credential.md",
     "docs/how-to/python-actions.md",
     "docs/how-to/change-a-route.md",
     "docs/how-to/keep-and-erase.md",

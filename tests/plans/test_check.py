@@ -329,15 +329,15 @@ def test_a_sound_definition_passes_without_warnings(changes: dict[str, object]) 
         pytest.param({"endpoint__timeout": 86_400_001}, "endpoint.timeout", "a day", id="timeout"),
         pytest.param({"retryPolicy__maxDelay": 10**12}, "retryPolicy", "max_delay_s", id="delay"),
         pytest.param(
-            {"authentication": {"type": "custom", "handler": "h"}},
-            "authentication.type",
-            "not available in this release",
+            {"authentication": {"type": "custom", "handler": " "}},
+            "authentication.handler",
+            "registered function",
             id="custom",
         ),
         pytest.param(
-            {"authentication": {**GET, "tokenFrom": "user_input"}},
-            "authentication.tokenFrom",
-            "not available",
+            {"authentication": {**GET, "token": "", "tokenFrom": "user_input"}},
+            "authentication.token",
+            "must name the secret",
             id="asked-for",
         ),
         pytest.param(

@@ -265,9 +265,11 @@ def default(name: str) -> object:
 
 
 def told(given: object, now: datetime) -> Answer:
-    """Turn a line of the script into an answer: a verdict, an output, or (a text) a new token."""
+    """Turn a line of the script into an answer: a verdict, an output, or a new token (a text, or how many seconds it lives)."""
     if isinstance(given, Verdict):
         return Answer(verdict=given, observed_at=now)
+    if isinstance(given, float):
+        return Answer(output="{}", sealed_token=b"sealed short", token_expires_s=given, observed_at=now)
     if isinstance(given, str):
         return Answer(output='{"refreshed":"c"}', sealed_token=f"sealed {given}".encode(), observed_at=now)
     import json

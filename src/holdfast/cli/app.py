@@ -13,7 +13,7 @@ import typer
 from typer.main import get_command
 
 from holdfast import __version__
-from holdfast.cli import config, contract, dead_letters, executions
+from holdfast.cli import config, contract, credentials, dead_letters, executions
 from holdfast.cli.demo import demo
 from holdfast.cli.exits import EXIT_CODES, ExitCode, exit_code_of
 from holdfast.cli.people import confirm, questions, reject
@@ -43,6 +43,7 @@ for command in (demo, run, resume, worker, why, validate, purge):
 for for_people in (confirm, reject, questions):
     executions.group.command()(for_people)
 app.add_typer(executions.group, name="executions")
+app.add_typer(credentials.group, name="credentials")
 app.add_typer(dead_letters.group, name="dead-letters")
 app.add_typer(contract.group, name="contract")
 app.add_typer(config.group, name="config")

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from enum import IntEnum, unique
 
-from holdfast.errors import ExecutionLive, HoldfastError, QuestionClosed, StoreError, WorkerAlreadyRunning
+from holdfast.errors import (
+    CredentialMoved,
+    ExecutionLive,
+    HoldfastError,
+    QuestionClosed,
+    StoreError,
+    WorkerAlreadyRunning,
+)
 
 __all__ = ["EXIT_CODES", "ExitCode", "exit_code_of"]
 
@@ -32,6 +39,6 @@ def exit_code_of(error: HoldfastError) -> ExitCode:
     What a person can mend in what they typed or set is bad input. A database that cannot be used, another worker in the way and an answer that
     came too late are negative results: the same command may work later.
     """
-    if isinstance(error, StoreError | WorkerAlreadyRunning | QuestionClosed | ExecutionLive):
+    if isinstance(error, StoreError | WorkerAlreadyRunning | QuestionClosed | ExecutionLive | CredentialMoved):
         return ExitCode.NEGATIVE
     return ExitCode.BAD_INPUT

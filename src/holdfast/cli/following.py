@@ -87,7 +87,14 @@ class Follower:
             if row is None:
                 raise UnknownExecution(execution)
             actions, questions = snapshot.actions(execution), snapshot.questions(execution)
-            return standing_of(row, actions, questions=questions, now=snapshot.now, wait_max_s=self._wait_max_s)
+            return standing_of(
+                row,
+                actions,
+                questions=questions,
+                now=snapshot.now,
+                wait_max_s=self._wait_max_s,
+                credentials=snapshot.asked_for(execution),
+            )
 
         self.standings[execution] = await read(self._hold, standing)
         return self.standings[execution]

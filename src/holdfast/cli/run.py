@@ -37,6 +37,15 @@ def run(
     tenant: Annotated[str, typer.Option(help="Tenants take turns.")] = "",
     priority: Annotated[int, typer.Option(help="Lower goes first.")] = 0,
     wait_max: WaitMax = None,
+    secret: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--secret",
+            metavar="NAME=VALUE",
+            help="A secret that a definition asks its user for: NAME=env:VARIABLE, NAME=- (standard input), or NAME to be asked. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Print the id and leave; a worker does the rest.")] = False,
     imports: Imports = None,
     is_json: Json = False,
@@ -46,18 +55,27 @@ def run(
     It survives failures of the calls and its own death: Ctrl-C leaves it resumable, and so does kill -9. Every run is a new execution unless --id
     names one.
     """
-    from holdfast.cli.session import opened, run_async, settings_of  # noqa: PLC0415 - `--help` need not load what runs plans
+    from holdfast.cli.secret_values import read_secrets  # noqa: PLC0415 - `--help` need not load what runs plans
+    from holdfast.cli.session import opened, run_async, settings_of  # noqa: PLC0415 - as above
+    from holdfast.plans.authentication import own_names  # noqa: PLC0415 - as above
     from holdfast.plans.files import read_plan_and_definitions  # noqa: PLC0415 - as above
 
     settings = settings_of(db=db, config=config, catalog=catalog, wait_max_s=wait_max)
     files: list[Path] = list(actions or ())
     # What is wrong in any file is told before a database is made.
-    read_plan_and_definitions(plan, files, size_max_bytes=settings.plan.size_max_bytes)
+    wanted, definitions = read_plan_and_definitions(plan, files, size_max_bytes=settings.plan.size_max_bytes)
+    used = {one.action_definition_id for one in wanted.actions}
+    asked = own_names(
+        one.definition for (name, version), one in definitions.items() if {name, f"{name}@{version}"} & used
+    )
+    secrets = read_secrets(secret or (), wanted=() if is_json or detach else asked)
 
     async def work() -> ExitCode:
         """Start it and stay."""
         async with opened(settings, imports=imports or ()) as hold:
-            execution = await hold.start(plan, files, id=str(id) if id else None, tenant=tenant, priority=priority)
+            execution = await hold.start(
+                plan, files, id=str(id) if id else None, tenant=tenant, priority=priority, secrets=secrets
+            )
             if detach:
                 print(json.dumps({"executionId": execution}) if is_json else execution)
                 return ExitCode.DONE

@@ -121,6 +121,7 @@ def adopt_functions(hold: AsyncHold, modules: Mapping[str, ModuleType]) -> None:
     for module in modules.values():
         for other in holds_of(module):
             mine.functions.update(other.registry.functions)
+            mine.authenticators.update(other.registry.authenticators)
     mine.rules.update(rules)
 
 

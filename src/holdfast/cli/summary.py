@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from holdfast.cli.session import further
 from holdfast.cli.standing import Stands
 from holdfast.contract import ActionFailure, ActionSkipped, ActionStatus, ExecutionStatus
+from holdfast.plans.authentication import split_own
 from holdfast.recovery.questions import CONFIRMATION
 
 if TYPE_CHECKING:
@@ -110,6 +111,9 @@ def show_next(terminal: Terminal, settings: Settings, *, standing: Standing) -> 
     """Print what a person may do now."""
     execution = standing.execution.id
     show_questions(terminal, standing.questions)
+    for credential in standing.credentials:
+        terminal.say()
+        terminal.line(("? ", "person"), (credential.question or "", "plain"))
     terminal.say()
     terminal.say("Next:", "faint")
     for command, meaning in commands_after(settings, execution, standing=standing):
@@ -148,6 +152,11 @@ def commands_after(settings: Settings, execution: str, *, standing: Standing) ->
     found: list[tuple[str, str]] = []
     for question in standing.questions:
         found += answers_to(settings, question)
+    for credential in standing.credentials:
+        name, owner = split_own(credential.name)
+        whose = ["--execution", owner] if owner else []
+        found.append((further(settings, "credentials", "set", name, *whose), "provide it; its value is asked for"))
+        found.append((further(settings, "credentials", "give-up", name, *whose), "let those who wait for it fail"))
     if standing.stands is not Stands.ENDED:
         due = f"from {standing.due_at:%Y-%m-%d %H:%M:%S} UTC on" if standing.due_at else "afterwards"
         found.append((further(settings, "resume", execution), f"go on {due}"))

@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from holdfast.catalog.strategies import with_advice
 from holdfast.contract.json_text import write_json
+from holdfast.drivers.authenticating import AuthenticatorFailed, authenticated
+from holdfast.drivers.granting import Granting, believable_s
 from holdfast.drivers.hidden import Hidden
 from holdfast.drivers.trace import answered, refused_trace
 from holdfast.errors import SecretKeyMissing, StoreError
@@ -21,23 +23,26 @@ from holdfast.faults.capture import capture_answer, capture_exception
 from holdfast.faults.classify import classify, examine
 from holdfast.faults.redact import REDACTED, spellings
 from holdfast.faults.taxonomy import ErrorCategory
+from holdfast.plans.authentication import Source, variables_of
 from holdfast.plans.output import as_output, output_text
 from holdfast.plans.references import LOCATION, MISSING, Reference, parse_reference, resolve
 from holdfast.plans.request import Extras, UnusableRequest, build_request
+from holdfast.plans.tokens import read_tokens
 from holdfast.ports.http import ResponseTooLarge
 from holdfast.ports.rows import Purpose
 from holdfast.recovery.answer import Answer
-from holdfast.recovery.detail import error_detail, refusal_verdict, unkept_verdict
+from holdfast.recovery.detail import REFRESH_LATE, error_detail, refusal_verdict, unkept_verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from holdfast.contract import ActionDefinition
     from holdfast.faults.fault import Fault
     from holdfast.faults.verdict import Verdict
     from holdfast.plans.frozen import FrozenAction
     from holdfast.ports.clock import Clock
-    from holdfast.ports.http import HttpAnswer, HttpRequest, Transport
+    from holdfast.ports.http import HttpAnswer, HttpRequest, OutgoingRequest, Transport
     from holdfast.ports.outputs import Outputs, Sealer
     from holdfast.recovery.claim import Assignment
 
@@ -77,6 +82,7 @@ class Performer:
         sealer: Sealer,
         clock: Clock,
         limits: Limits,
+        authenticators: Mapping[str, Callable[[OutgoingRequest], object]] | None = None,
     ) -> None:
         self._transport = transport
         self._functions = functions
@@ -85,14 +91,27 @@ class Performer:
         self._sealer = sealer
         self._clock = clock
         self._limits = limits
+        self._authenticators = {} if authenticators is None else authenticators
+        self._granting = Granting(
+            transport=transport,
+            environ=environ,
+            sealer=sealer,
+            clock=clock,
+            trace_body_max_bytes=limits.trace_body_max_bytes,
+        )
 
     def can_perform(self, action: FrozenAction) -> bool:
-        """Whether this worker has what an action needs: its function, if it is a Python action."""
+        """Whether this worker has what an action needs: its function, if it is a Python action, and the one that authenticates it."""
+        if action.handler is not None and action.handler not in self._authenticators:
+            return False
         return action.function is None or action.definition_id in self._functions
 
     async def perform(self, assignment: Assignment) -> Answer:
         """Make the attempt and report. Never raises for anything the attempt did."""
         try:
+            refuse_late(assignment, now=self._clock.now())
+            if assignment.action.grant is not None:
+                return await self._granting.fetch(assignment, timeout_s=assignment.timeout_s)
             inputs = await self._inputs(assignment)
             if assignment.action.function is not None:
                 return await self._call_function(assignment, inputs)
@@ -161,7 +180,7 @@ class Performer:
         """Send one request and judge the answer."""
         action, definition = assignment.action, assignment.action.definition
         assert definition is not None, "an action is a function or has a definition"
-        request = self._request(assignment, definition, inputs)
+        request = await self._authenticated(self._request(assignment, definition, inputs), assignment)
         hidden = Hidden.of(action.personal, inputs)
         told = hidden.told(request, lambda masked: self._request(assignment, definition, masked))
         is_secret = definition.refreshes is not None
@@ -208,6 +227,18 @@ class Performer:
         text = without(output_text(as_output(received.body)), request.secrets)
         return await self._keep(text, assignment=assignment, trace=trace)
 
+    async def _authenticated(self, request: HttpRequest, assignment: Assignment) -> HttpRequest:
+        """Let the function that authenticates an action add its headers, if it has one."""
+        handler = assignment.action.handler
+        if handler is None:
+            return request
+        try:
+            return await authenticated(request, self._authenticators.get(handler), timeout_s=assignment.timeout_s)
+        except AuthenticatorFailed as err:
+            message = f"the authenticator {handler!r} made no request that can be sent: {err.why}"
+            verdict = refusal_verdict(message, rule="authenticator-failed", category=ErrorCategory.AUTH_INVALID)
+            raise Refused(verdict) from None
+
     def _request(
         self, assignment: Assignment, definition: ActionDefinition, inputs: Mapping[str, object]
     ) -> HttpRequest:
@@ -229,29 +260,34 @@ class Performer:
             raise Refused(refusal_verdict(f"the request cannot be made: {err}", rule="unusable-request")) from None
 
     def _secret(self, definition: ActionDefinition, assignment: Assignment) -> str | None:
-        """Return the credential's newest value: the sealed one once it was refreshed, else the environment's."""
-        authentication = definition.authentication
-        if authentication is None:
+        """Return the credential's newest value: the sealed one where there is one, else the environment's."""
+        source = assignment.action.source
+        if source is None or source is Source.FUNCTION:
             return None
-        if assignment.sealed is not None and assignment.step.purpose is not Purpose.REFRESH:
-            try:
-                return self._sealer.open(assignment.sealed)
-            except SecretKeyMissing as err:
-                raise Refused(
-                    refusal_verdict(str(err), rule="secret-sealed", category=ErrorCategory.AUTH_INVALID)
-                ) from err
-        name = (
-            authentication.token
-            if authentication.type == "bearer"
-            else authentication.value
-            if authentication.type == "api_key"
-            else ""
-        )
-        value = self._environ.get(name)
-        if not value:
+        # A refresh action uses another credential than the one that it renews.
+        if assignment.sealed is not None and (assignment.step.purpose is not Purpose.REFRESH or source.is_held):
+            return self._opened(assignment.sealed)
+        if source is Source.ENVIRONMENT:
+            name = next(iter(variables_of(definition).values()), "")
+            value = self._environ.get(name)
             message = f"the environment variable {name} is not set in this worker; it holds the credential of {definition.id!r}"
+        else:
+            value = None
+            message = f"the credential {assignment.action.credential!r} of {definition.id!r} has no value"
+        if not value:
             raise Refused(refusal_verdict(message, rule="secret-missing", category=ErrorCategory.AUTH_INVALID))
         return value
+
+    def _opened(self, sealed: bytes) -> str:
+        """Return the access token or key that was sealed."""
+        try:
+            access = read_tokens(self._sealer.open(sealed)).access
+        except SecretKeyMissing as err:
+            raise Refused(refusal_verdict(str(err), rule="secret-sealed", category=ErrorCategory.AUTH_INVALID)) from err
+        if access is None:
+            message = "the credential has a refresh token and no access token yet"
+            raise Refused(refusal_verdict(message, rule="secret-missing", category=ErrorCategory.AUTH_INVALID))
+        return access
 
     def _captured(self, exc: Exception, action: FrozenAction, request: HttpRequest) -> Fault:
         observed_at = self._clock.now()
@@ -285,7 +321,15 @@ class Performer:
             verdict = refusal_verdict(message, rule="token-missing", category=ErrorCategory.API_RESPONSE_MALFORMED)
             return Answer(verdict=verdict, trace=trace, observed_at=self._clock.now())
         output = output_text({"refreshed": definition.refreshes})
-        return Answer(output=output, sealed_token=self._sealer.seal(value), trace=trace, observed_at=self._clock.now())
+        beside = parse_reference(f"${{refresh.output.{beside_token(definition.token_path or '')}}}")
+        told = resolve(beside, {"output": as_output(received.body)}) if beside else MISSING
+        return Answer(
+            output=output,
+            sealed_token=self._sealer.seal(value),
+            token_expires_s=believable_s(told),
+            trace=trace,
+            observed_at=self._clock.now(),
+        )
 
     async def _keep(self, text: str, *, assignment: Assignment, trace: str | None) -> Answer:
         """Report an output: in the row when it is small, in a file of its own when it is large."""
@@ -311,6 +355,19 @@ class Performer:
             },
         }
         return Answer(location=json.dumps(location), trace=trace, observed_at=self._clock.now())
+
+
+def refuse_late(assignment: Assignment, *, now: datetime) -> None:
+    """Refuse to send a refresh that was claimed too long ago (the process stood still): another worker may have taken it over."""
+    if assignment.send_before is not None and now > assignment.send_before:
+        message = "the refresh was claimed too long ago to be sent; another worker may have taken it over"
+        raise Refused(replace(refusal_verdict(message, rule=REFRESH_LATE), category=ErrorCategory.NETWORK_TIMEOUT))
+
+
+def beside_token(path: str) -> str:
+    """Return where a token's lifetime stands: `expires_in`, beside the token (RFC 6749 §5.1)."""
+    head, dot, _ = path.rpartition(".")
+    return f"{head}{dot}expires_in"
 
 
 def watched_values(text: str, action: FrozenAction) -> dict[str, str]:

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from holdfast.contract import ExecutionStatus
 from holdfast.errors import BadInput, Problem, UnknownExecution
+from holdfast.hold.credentials import CredentialDoor
 from holdfast.hold.erasing import CanErase
 from holdfast.hold.functions import problems_of
 from holdfast.hold.people import ForPeople
+from holdfast.hold.secrets import needs_key, protect, seal_own
 from holdfast.hold.sources import as_definitions, as_plan
 from holdfast.journal.timeline import explain
 from holdfast.plans.check import check
@@ -24,7 +26,7 @@ from holdfast.recovery.closing import cancel
 from holdfast.recovery.sweep import sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from holdfast.contract import ExecutionState
     from holdfast.hold.parts import Registry
@@ -43,7 +45,7 @@ WATCH_INTERVAL_S = 0.1
 """How often somebody who waits for an execution looks at it."""
 
 
-class AsyncHold(ForPeople, CanErase):
+class AsyncHold(ForPeople, CredentialDoor, CanErase):
     """Durable recovery for asyncio programs. Every method may be called from any task of one event loop."""
 
     @property
@@ -67,15 +69,18 @@ class AsyncHold(ForPeople, CanErase):
         id: str | None = None,  # noqa: A002 - the word users know it by, also on the command line
         tenant: str = "",
         priority: int = 0,
+        secrets: Mapping[str, str] | None = None,
     ) -> str:
         """Accept a plan for execution and return the execution's id; it is durable when this returns.
 
         `plan` and `actions` are models, parsed JSON, or paths of JSON or YAML files. The same `id` again is the same execution.
+        `secrets` are the values of secrets that definitions ask the user for (`user_input`), by their names; they rest sealed, serve this
+        execution only and are forgotten when it has ended. One that is missing pauses the execution until somebody sets it.
 
         Raises:
             BadInput: the plan, a definition or the environment has problems; all of them are listed.
             ExecutionConflict: `id` belongs to an execution of something else.
-            SecretKeyMissing: the plan can refresh a credential and there is no key to seal it with.
+            SecretKeyMissing: the plan has secrets to keep and there is no key to seal them with.
             StoreError: the database cannot be used.
         """
         parts = self._parts
@@ -86,13 +91,16 @@ class AsyncHold(ForPeople, CanErase):
             functions=parts.registry.rules,
             catalog=parts.catalog,
             environ=parts.environ,
+            authenticators=parts.registry.authenticators,
             actions_max=parts.actions_max,
             plan_source=source,
         )
-        if any(definition.refreshes for definition in checked.definitions.values()):
+        if any(needs_key(definition) for definition in checked.definitions.values()):
             parts.require_secrets()
-        frozen = freeze(wanted, checked.definitions, functions=parts.registry.rules, entries=checked.entries)
         execution_id = str(uuid.UUID(id)) if id else str(uuid.uuid4())
+        own = seal_own(secrets or {}, checked.definitions, sealer=parts.sealer, execution=execution_id)
+        definitions, sealed = protect(checked.definitions, sealer=parts.sealer)
+        frozen = freeze(wanted, definitions, functions=parts.registry.rules, entries=checked.entries)
         await parts.store.transact(
             lambda tx: begin(
                 tx,
@@ -102,6 +110,7 @@ class AsyncHold(ForPeople, CanErase):
                 frozen=frozen,
                 tenant=tenant,
                 priority=priority,
+                secrets={**own, **sealed},
             )
         )
         return execution_id
@@ -127,6 +136,7 @@ class AsyncHold(ForPeople, CanErase):
                 attempts=snapshot.attempts(execution_id),
                 questions=snapshot.questions(execution_id),
                 database=self._parts.database,
+                credentials=snapshot.asked_for(execution_id),
             )
 
         return await self._parts.store.read(look)

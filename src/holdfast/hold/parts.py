@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from holdfast.catalog.entries import Catalog
     from holdfast.plans.frozen import FunctionRules
     from holdfast.ports.clock import Clock
-    from holdfast.ports.outputs import Outputs
+    from holdfast.ports.http import OutgoingRequest
+    from holdfast.ports.outputs import Outputs, Sealer
     from holdfast.ports.steps import Steps
     from holdfast.ports.store import Store
     from holdfast.recovery.turn import Plans
@@ -26,6 +27,7 @@ class Registry:
     """The Python functions that plans can name, and what their authors said of them."""
 
     functions: dict[str, Callable[..., object]] = field(default_factory=dict)
+    authenticators: dict[str, Callable[[OutgoingRequest], object]] = field(default_factory=dict)
     rules: dict[str, FunctionRules] = field(default_factory=dict)
 
 
@@ -48,6 +50,7 @@ class Parts:
     claim_worker_place: Callable[[], None]
     leave_worker_place: Callable[[], None]
     require_secrets: Callable[[], None]
+    sealer: Sealer
     close: Callable[[], Awaitable[None]]
 
 

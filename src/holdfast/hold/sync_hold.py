@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from holdfast.contract import ExecutionState
     from holdfast.hold.async_hold import AsyncHold
+    from holdfast.hold.credentials import Credential
     from holdfast.hold.sources import ActionSource, PlanSource
     from holdfast.ports.rows import DeadLetterRow, ExecutionRow, QuestionRow
     from holdfast.recovery.purge import Purged
@@ -104,9 +105,12 @@ class Hold:
         id: str | None = None,  # noqa: A002 - the word users know it by, also on the command line
         tenant: str = "",
         priority: int = 0,
+        secrets: Mapping[str, str] | None = None,
     ) -> Execution:
         """Accept a plan and begin to carry it out; see `AsyncHold.start`."""
-        execution_id = self.call(self.inner.start(plan, actions, id=id, tenant=tenant, priority=priority))
+        execution_id = self.call(
+            self.inner.start(plan, actions, id=id, tenant=tenant, priority=priority, secrets=secrets)
+        )
         self.begin_work()
         return Execution(self, execution_id)
 
@@ -168,6 +172,40 @@ class Hold:
     ) -> str:
         """Answer the question an execution waits for; see `AsyncHold.answer`."""
         return self.call(self.inner.answer(execution_id, choice, action=action, by=by, reason=reason, output=output))
+
+    def authenticator(self, name: str) -> Callable[[F], F]:
+        """Register a function that authenticates requests; see `AsyncHold.authenticator`."""
+        return self.inner.authenticator(name)
+
+    def credentials(self, *, limit: int = 1000) -> list[Credential]:
+        """Return the credentials that rest here, without their values; see `AsyncHold.credentials`."""
+        return self.call(self.inner.credentials(limit=limit))
+
+    def set_credential(
+        self,
+        name: str,
+        *,
+        access_token: str | None = None,
+        refresh_token: str | None = None,
+        expires_in_s: float | None = None,
+        execution_id: str | None = None,
+        generation: int | None = None,
+    ) -> int:
+        """Provide a credential; see `AsyncHold.set_credential`."""
+        return self.call(
+            self.inner.set_credential(
+                name,
+                access_token=access_token,
+                refresh_token=refresh_token,
+                expires_in_s=expires_in_s,
+                execution_id=execution_id,
+                generation=generation,
+            )
+        )
+
+    def give_up_credential(self, name: str, *, execution_id: str | None = None, generation: int | None = None) -> None:
+        """Say that a credential will not come; see `AsyncHold.give_up_credential`."""
+        self.call(self.inner.give_up_credential(name, execution_id=execution_id, generation=generation))
 
     def begin_work(self) -> None:
         """Start the background worker, unless it runs, was not wanted, or another process does the work of this file."""

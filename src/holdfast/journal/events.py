@@ -131,6 +131,18 @@ TABLE = (
         level="error",
     ),
     EventType(
+        name="credential.asked",
+        meaning="No machine can provide a credential (any more): one person is asked for everybody who waits for it.",
+        fields=("executionId", "credential", "isOwn", "text"),
+        level="error",
+    ),
+    EventType(
+        name="credential.awaited",
+        meaning="An action waits until a person has provided a credential.",
+        fields=(*ACTION, "credential", "isOwn", "text"),
+        level="error",
+    ),
+    EventType(
         name="question.asked",
         meaning="A person is asked: the action waits for an answer, until the deadline if there is one.",
         fields=(*ACTION, "kind", "text", "options", "deadline", "defaultAnswer"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -138,6 +139,13 @@ def asked(data: Mapping[str, object]) -> Told:
     return "person", f"a person is needed: {data.get('text')}{until}", []
 
 
+def credential_commands(data: Mapping[str, object]) -> list[str]:
+    """Return how a person answers; an execution is named only where the credential is its own."""
+    whose = f" --execution {data.get('executionId')}" if data.get("isOwn") else ""
+    name = shlex.quote(str(data.get("credential")))
+    return [f"holdfast credentials set {name}{whose}", f"holdfast credentials give-up {name}{whose}"]
+
+
 def answered(data: Mapping[str, object]) -> Told:
     """Somebody answered."""
     if data.get("by") == "closing":
@@ -188,6 +196,16 @@ TELLERS: Mapping[str, Callable[[Mapping[str, object]], Told]] = {
     ),
     "credential.refresh_failed": refresh_failed,
     "question.asked": asked,
+    "credential.asked": lambda data: (
+        "person",
+        f"a person is needed: {data.get('text')}",
+        credential_commands(data),
+    ),
+    "credential.awaited": lambda data: (
+        "person",
+        f"waits for the credential {data.get('credential')!r}, which a person has to provide",
+        credential_commands(data),
+    ),
     "question.answered": answered,
     "dead_letter.added": lambda data: ("bad", f"set aside as a dead letter: {data.get('reason')}", []),
     "execution.closing": lambda data: (

@@ -6,16 +6,17 @@ The gate before `holdfast.plans.frozen`: what passes here freezes and thaws. It 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from holdfast.catalog.entries import Catalog
 from holdfast.contract import ActionDefinition, ApiCatalogEntry, ExecutionPlan, PlannedAction
 from holdfast.errors import BadInput, Problem
-from holdfast.plans.definition_check import check_as_probe, check_definition, missing_variable, variable_of
+from holdfast.plans.authentication import Grant, Source, credential_of, grant_of, source_of
+from holdfast.plans.definition_check import check_as_probe, check_definition, missing_variables
 from holdfast.plans.files import Definitions, SourcedDefinition
 from holdfast.plans.findings import Findings
-from holdfast.plans.frozen import FunctionRules, credential_of, match_definition
+from holdfast.plans.frozen import FunctionRules, match_definition
 from holdfast.plans.plan_check import check_plan
 from holdfast.plans.recovery_check import check_recovery_means
 from holdfast.plans.references import parse_reference
@@ -48,6 +49,7 @@ def check(
     functions: Mapping[str, FunctionRules] | None = None,
     catalog: Catalog | None = None,
     environ: Mapping[str, str] | None = None,
+    authenticators: Collection[str] | None = None,
     actions_max: int = ACTIONS_MAX,
     plan_source: str = "plan",
 ) -> Checked:
@@ -59,6 +61,7 @@ def check(
         functions: the registered Python functions by name.
         catalog: what is known of APIs.
         environ: the environment in which it will run; without it, no variable is missed.
+        authenticators: the registered functions that authenticate requests; without it, none is missed.
         actions_max: the most actions a plan may have.
         plan_source: the file or argument the plan came from, for the messages.
 
@@ -77,6 +80,8 @@ def check(
     use.look_up_actions()
     use.look_up_probes()
     use.look_up_refreshers()
+    use.check_grants()
+    use.check_authenticators(authenticators)
     use.check_definitions()
     use.check_inputs()
     use.check_recovery()
@@ -206,6 +211,40 @@ class Use:
             if named:
                 self.refreshers[credential] = next(iter(named))
 
+    def check_grants(self) -> None:
+        """Note credentials that would be renewed in two ways, and keys of single persons that a machine would renew for all."""
+        grants: dict[str, tuple[Grant, str]] = {}
+        for one in self.found.values():
+            name, here = credential_of(one.definition) or "", self.findings.at(one.path, source=one.source)
+            if source_of(one.definition) is Source.OWN and name in self.refreshers:
+                here.refuse(
+                    "authentication", f"{name!r} is one person's own (user_input); nothing can refresh it for all"
+                )
+            grant = grant_of(one.definition)
+            if grant is None:
+                continue
+            known, place = grants.setdefault(name, (grant, one.place))
+            if known != grant:
+                message = (
+                    f"{name!r} is fetched in another way already ({place}). Give one of them a credential of its own."
+                )
+                here.refuse("authentication", message)
+            if name in self.refreshers:
+                message = (
+                    f"{name!r} is renewed by its token endpoint and by {self.refreshers[name]!r} as well. Keep one."
+                )
+                here.refuse("authentication", message)
+
+    def check_authenticators(self, registered: Collection[str] | None) -> None:
+        """Warn of functions that this process does not have; a worker may."""
+        for one in self.found.values() if registered is not None else ():
+            handler = getattr(one.definition.authentication, "handler", None)
+            if handler is not None and registered is not None and handler not in registered:
+                message = (
+                    f"no authenticator {handler!r} is registered here; a worker must have it: --import your.module"
+                )
+                self.findings.at(one.path, source=one.source).warn("authentication.handler", message)
+
     def check_definitions(self) -> None:
         """Judge each definition in use by itself."""
         schemas: Counter[str] = Counter()
@@ -289,12 +328,13 @@ class Use:
     def check_variables(self, environ: Mapping[str, str]) -> None:
         """Note secrets whose variable is not set; each variable once, where it is named first."""
         wanting: dict[str, list[str]] = {}
+        places: dict[str, tuple[str, str]] = {}
         for key, one in self.found.items():
-            if missing_variable(one.definition, environ) is not None:
-                wanting.setdefault(variable_of(one.definition) or "", []).append(key)
-        for keys in wanting.values():
-            one = self.found[keys[0]]
-            path, shown = missing_variable(one.definition, environ) or ("", "")
+            for path, name, shown in missing_variables(one.definition, environ):
+                wanting.setdefault(name, []).append(key)
+                places.setdefault(name, (path, shown))
+        for name, keys in wanting.items():
+            one, (path, shown) = self.found[keys[0]], places[name]
             actions = [action.id for action in self.plan.actions if action.action_definition_id in keys]
             if not actions:
                 who = f"{keys[0]!r}, which the plan's actions rely on, needs it"

@@ -13,21 +13,21 @@ from holdfast.contract import ActionDefinition, ApiKeyAuthentication, BearerAuth
 from holdfast.decisions.facts import Safety
 from holdfast.errors import BadInput
 from holdfast.faults.rules import compile_known_errors
+from holdfast.plans.authentication import RESERVED, credential_of, variables_of
+from holdfast.plans.authentication_check import check_further_authentication
 from holdfast.plans.findings import Findings
-from holdfast.plans.frozen import credential_of, retry_settings
+from holdfast.plans.frozen import retry_settings
 from holdfast.plans.outcome import flaw_of_comparison
 from holdfast.plans.personal import flaws_of_names
 from holdfast.plans.references import parse_reference, path_of
-from holdfast.plans.request import HEADER_NAME, PARAMETER, header_flaw
+from holdfast.plans.request import HEADER_NAME, OF_THE_TRANSPORT, PARAMETER, header_flaw
 from holdfast.plans.safety import safety_of
 
-__all__ = ["check_as_probe", "check_definition", "missing_variable", "variable_of"]
+__all__ = ["check_as_probe", "check_definition", "missing_variables"]
 
 TIMEOUT_MAX_MS = 86_400_000
-VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 SHOWN_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
 UNPRINTABLE = re.compile(r"[\x00-\x20\x7f\\]")
-OF_THE_TRANSPORT = frozenset({"content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer"})
 SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key"})
 PROBE_PARTS = frozenset({"output", "status"})
 
@@ -119,26 +119,26 @@ def check_headers(definition: ActionDefinition, findings: Findings) -> None:
 
 
 def check_authentication(definition: ActionDefinition, findings: Findings) -> None:
-    """Note ways of authentication that this release does not have, and variables that are none."""
+    """Note what keeps requests from being authenticated."""
     authentication = definition.authentication
     if authentication is None:
         return
+    if (credential_of(definition) or "").startswith(RESERVED):
+        findings.refuse(
+            "authentication", f"names a credential that begins with {RESERVED}; such names are Holdfast's own"
+        )
     if isinstance(authentication, BearerAuthentication | ApiKeyAuthentication):
         field, origin = secret_field(authentication)
         if origin != "env":
-            findings.refuse(
-                f"authentication.{field}From",
-                f"{origin!r} is not available in this release. Use env and an environment variable.",
-            )
-        elif variable_of(definition) is None:
+            if not (authentication.credential or getattr(authentication, field)).strip():
+                findings.refuse(f"authentication.{field}", f"must name the secret ({field}From is {origin})")
+        elif not variables_of(definition):
             findings.refuse(
                 f"authentication.{field}",
                 f"must be the name of an environment variable ({field}From is env), and not the secret itself",
             )
     else:
-        findings.refuse(
-            "authentication.type", f"{authentication.type!r} is not available in this release. Use bearer or api_key."
-        )
+        check_further_authentication(authentication, findings)
 
 
 def secret_field(authentication: BearerAuthentication | ApiKeyAuthentication) -> tuple[str, str]:
@@ -148,30 +148,22 @@ def secret_field(authentication: BearerAuthentication | ApiKeyAuthentication) ->
     return "value", authentication.value_from
 
 
-def variable_of(definition: ActionDefinition) -> str | None:
-    """Return the environment variable that holds a definition's secret; None when it needs none or names none."""
-    authentication = definition.authentication
-    if not isinstance(authentication, BearerAuthentication | ApiKeyAuthentication):
-        return None
-    if secret_field(authentication)[1] != "env":
-        return None
-    name = authentication.token if isinstance(authentication, BearerAuthentication) else authentication.value
-    return name if VARIABLE.fullmatch(name) else None
-
-
-def missing_variable(definition: ActionDefinition, environ: Mapping[str, str]) -> tuple[str, str] | None:
-    """Return the path of the secret and its variable as it may be shown, when the variable is not set; None when all is there.
+def missing_variables(definition: ActionDefinition, environ: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """Return each secret of a definition whose variable is not set: its path, the variable, and how that may be shown.
 
     A secret that was written where its variable's name belongs is not repeated: only names in capitals are shown.
     """
-    name = variable_of(definition)
-    if name is None or environ.get(name, "").strip():
-        return None
-    field = "token" if isinstance(definition.authentication, BearerAuthentication) else "value"
-    shown = (
-        f"the environment variable {name}" if SHOWN_VARIABLE.fullmatch(name) else "the environment variable named here"
-    )
-    return f"authentication.{field}", shown
+    return [
+        (
+            f"authentication.{field}",
+            name,
+            f"the environment variable {name}"
+            if SHOWN_VARIABLE.fullmatch(name)
+            else "the environment variable named here",
+        )
+        for field, name in variables_of(definition).items()
+        if not environ.get(name, "").strip()
+    ]
 
 
 def check_limits(definition: ActionDefinition, findings: Findings) -> None:

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from holdfast.catalog.rules import compile_entry
-from holdfast.contract import ActionDefinition, ApiCatalogEntry, ExecutionPlan
-from holdfast.decisions.facts import ActionRules
+from holdfast.contract import ActionDefinition, ApiCatalogEntry, CustomAuthentication, ExecutionPlan
+from holdfast.decisions.facts import ActionRules, Safety
 from holdfast.faults.rules import compile_known_errors
+from holdfast.faults.taxonomy import ErrorCategory
 from holdfast.plans.advance import Needs
+from holdfast.plans.authentication import Grant, Source, credential_of, grant_of, source_of
 from holdfast.plans.condition import Condition
 from holdfast.plans.personal import NOTHING, Personal, personal_of
 from holdfast.plans.references import parse_reference
@@ -41,6 +43,17 @@ __all__ = [
 ]
 
 FORMAT = 1
+GRANT_TIMEOUT_S = 30.0
+GRANT_RETRIED = frozenset(
+    {
+        ErrorCategory.NETWORK_TIMEOUT,
+        ErrorCategory.NETWORK_CONNECTION_REFUSED,
+        ErrorCategory.API_UNEXPECTED_STATUS,
+        ErrorCategory.API_RESPONSE_MALFORMED,
+        ErrorCategory.RATE_LIMIT_BURST,
+    }
+)
+"""What passes at a token endpoint; a refusal does not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +77,12 @@ class Frozen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrozenAction:
-    """One action with everything that its attempts and its failures need. Either `definition` (HTTP) or `function` (Python) is set.
+    """One action with everything that its attempts and its failures need. One of `definition` (HTTP), `function` (Python), `grant` (a token) is set.
 
     `watched` are the references by which the plan's expected outcome and conditions look at its output; `confirmation` is the question to a person
     before it, if one is required. `personal` is what is personal in its inputs and outputs, by its own definition and by those of the actions that
-    its inputs come from.
+    its inputs come from. `credential` is the name of its secret, `source` where that comes from; `handler` the function that authenticates its
+    requests.
     """
 
     id: str
@@ -82,6 +96,8 @@ class FrozenAction:
     rules: ActionRules
     idempotency_header: str | None = None
     credential: str | None = None
+    source: Source | None = None
+    grant: Grant | None = None
     api: ApiRules | None = None
     entry: ApiCatalogEntry | None = None
     known_errors: tuple[KnownError, ...] = ()
@@ -90,6 +106,14 @@ class FrozenAction:
     personal: Personal = NOTHING
     condition: Condition | None = None
     confirmation: UserConfirmation | None = None
+
+    @property
+    def handler(self) -> str | None:
+        """The registered function that authenticates its requests, if one does."""
+        if self.source is not Source.FUNCTION or self.definition is None:
+            return None
+        authentication = self.definition.authentication
+        return authentication.handler if isinstance(authentication, CustomAuthentication) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +233,8 @@ class Thawing:
             continue_on_failure=handling.continue_on_failure and not planned.critical,
             is_critical=bool(planned.critical),
             credential=made.credential,
-            can_refresh=made.credential in self.refresher_keys(),
+            can_refresh=made.source in (Source.GRANT, Source.PERSON, Source.OWN)
+            or made.credential in self.refresher_keys(),
             has_probe=made.rules.has_probe,
             overrides=dict(planned.recovery or {}),
             key_lifetime_s=made.rules.key_lifetime_s,
@@ -227,6 +252,7 @@ class Thawing:
             rules=rules,
             idempotency_header=made.idempotency_header,
             credential=made.credential,
+            source=made.source,
             api=made.api,
             entry=made.entry,
             known_errors=made.known_errors,
@@ -311,6 +337,7 @@ class Thawing:
             rules=rules,
             idempotency_header=header,
             credential=credential_of(definition),
+            source=source_of(definition),
             api=api,
             entry=entry,
             known_errors=compile_known_errors(
@@ -328,8 +355,9 @@ class Thawing:
         return keys
 
     def refreshers(self) -> Mapping[str, FrozenAction]:
-        """Make the refresh actions. One that stands in the plan as well lends its literal inputs."""
-        made: dict[str, FrozenAction] = {}
+        """Make what renews each credential: a grant, or a refresh action. One that stands in the plan as well lends its literal inputs."""
+        grants = (grant_of(definition) for definition in self.definitions.values())
+        made = {grant.credential: granting(grant) for grant in grants if grant is not None}
         for credential, key in self.refresher_keys().items():
             planned = next((a for a in self.plan.actions if a.action_definition_id == key), None)
             inputs = (
@@ -399,16 +427,32 @@ def primaries_of(plan: ExecutionPlan) -> dict[str, tuple[str, ...]]:
     return {name: tuple(primaries) for name, primaries in found.items()}
 
 
-def credential_of(definition: ActionDefinition) -> str | None:
-    """Return the name of the credential that a definition uses: the declared one, else the environment variable that holds it."""
-    authentication = definition.authentication
-    if authentication is None:
-        return None
-    if authentication.credential is not None:
-        return authentication.credential
-    if authentication.type == "bearer":
-        return authentication.token
-    return authentication.value if authentication.type == "api_key" else None
+def granting(grant: Grant) -> FrozenAction:
+    """Return the action that asks a token endpoint: three attempts at what passes, with a half and one second between."""
+    rules = ActionRules(
+        safety=Safety.UNSAFE,
+        retry=RetrySettings(
+            attempts_max=3,
+            initial_delay_s=0.5,
+            max_delay_s=10.0,
+            multiplier=2.0,
+            categories=GRANT_RETRIED,
+            jitter=Jitter.PLUS_MINUS_10,
+        ),
+        timeout_s=GRANT_TIMEOUT_S,
+    )
+    return FrozenAction(
+        id=grant.credential,
+        position=0,
+        definition_id=f"token:{grant.credential}",
+        definition=None,
+        function=None,
+        inputs={},
+        references={},
+        needs=Needs(),
+        rules=rules,
+        grant=grant,
+    )
 
 
 def idempotency_header_of(definition: ActionDefinition, entry: ApiCatalogEntry | None) -> str | None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HEADER_NAME",
+    "OF_THE_TRANSPORT",
     "PARAMETER",
     "Extras",
     "UnusableRequest",
@@ -30,6 +31,7 @@ __all__ = [
     "build_request",
     "header_flaw",
     "parameters_of",
+    "replace_header",
 ]
 
 PARAMETER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -38,6 +40,8 @@ LATIN_1 = re.compile(r"[\x00-\xff]*")
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
 """What a header may be called (RFC 9110 §5.6.2, token)."""
 
+OF_THE_TRANSPORT = frozenset({"content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer"})
+"""Headers that nobody but the transport may set."""
 USER_AGENT = "holdfast"
 
 

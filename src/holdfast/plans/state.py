@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from holdfast.ports.rows import ActionRow, AttemptRow, ExecutionRow, QuestionRow
+    from holdfast.ports.rows import ActionRow, AttemptRow, CredentialRow, ExecutionRow, QuestionRow
 
 __all__ = ["execution_state", "status_of"]
 
@@ -45,11 +45,14 @@ STATUS = {
 }
 
 
-def status_of(row: ExecutionRow, questions: Sequence[QuestionRow]) -> ExecutionStatus:
-    """Return the wire status: any open question means paused; a failure that still drains means running."""
+def status_of(
+    row: ExecutionRow, questions: Sequence[QuestionRow], *, credentials: Sequence[CredentialRow] = ()
+) -> ExecutionStatus:
+    """Return the wire status: any open question means paused, one about a credential too; a failure that still drains means running."""
     if row.state is not RunState.RUNNING:
         return ExecutionStatus(row.state.value)
-    is_waiting = row.closing is None and any(question.answered_at is None for question in questions)
+    is_asked = bool(credentials) or any(question.answered_at is None for question in questions)
+    is_waiting = row.closing is None and is_asked
     return ExecutionStatus.PAUSED_FOR_CONFIRMATION if is_waiting else ExecutionStatus.RUNNING
 
 
@@ -60,8 +63,9 @@ def execution_state(
     attempts: Sequence[AttemptRow],
     questions: Sequence[QuestionRow],
     database: str,
+    credentials: Sequence[CredentialRow] = (),
 ) -> ExecutionState:
-    """Return the state of an execution. `database` is where outputs kept in rows are said to lie."""
+    """Return the state of an execution. `database` is where outputs kept in rows are said to lie, `credentials` those a person is asked for."""
     states = {
         action.action: action_state(action, [a for a in attempts if a.action == action.action], database=database)
         for action in actions
@@ -69,7 +73,7 @@ def execution_state(
     return ExecutionState(
         id=row.id,
         plan_id=row.plan_id,
-        status=status_of(row, questions),
+        status=status_of(row, questions, credentials=credentials),
         started_at=row.started_at,
         completed_at=row.ended_at,
         action_states=states,

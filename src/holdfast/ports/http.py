@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-__all__ = ["HttpAnswer", "HttpRequest", "ResponseTooLarge", "Transport"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["HttpAnswer", "HttpRequest", "OutgoingRequest", "ResponseTooLarge", "Transport"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +22,19 @@ class HttpRequest:
     timeout_s: float
     response_size_max_bytes: int
     secrets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingRequest:
+    """A request as an authenticator sees it, ready to be sent but for what the function adds. It cannot be changed.
+
+    `headers` keeps the spelling of the definition; `body` is empty where there is none.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

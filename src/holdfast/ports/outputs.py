@@ -60,6 +60,14 @@ class Sealer(Protocol):
         """
         ...
 
+    def digest(self, secret: str) -> str:
+        """Return a name for a secret that tells nothing of it without the key; the same secret has the same one.
+
+        Raises:
+            SecretKeyMissing: there is no key.
+        """
+        ...
+
     def open(self, sealed: bytes) -> str:
         """Decrypt.
 

@@ -182,7 +182,9 @@ class CredentialRow:
 
     `refreshing_until` is the lease of the one refresh that may be under way; `error` and `failed_at` describe the last refresh that failed
     for good and are cleared by the next success. `expires_at` is when the newest value runs out, where that is known. While `question` is set
-    a person is asked for it, since `asked_at`: once, for all executions that wait.
+    a person is asked for it, since `asked_at`: once, for all executions that wait. `refreshing_by` is the one attempt that may renew it while
+    the lease lasts; `uses` counts how often the refresh token of this generation was sent without a definite no. `renewed_at` is when this
+    generation came.
     """
 
     name: str
@@ -194,6 +196,9 @@ class CredentialRow:
     expires_at: datetime | None = None
     question: str | None = None
     asked_at: datetime | None = None
+    refreshing_by: str | None = None
+    uses: int = 0
+    renewed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

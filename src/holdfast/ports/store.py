@@ -87,6 +87,14 @@ class Snapshot(Keeps, Protocol):
         """Return one credential."""
         ...
 
+    def credentials(self, *, limit: int) -> list[CredentialRow]:
+        """Return credentials in the order of their names."""
+        ...
+
+    def asked_for(self, execution_id: str) -> list[CredentialRow]:
+        """Return the credentials that a person is asked for and that an action of this execution awaits."""
+        ...
+
     def resting(self, *, after: str, limit: int) -> list[ActionRow]:
         """Return actions of live executions that rest on a step, of whole executions with an id above `after`, in its order, about `limit`."""
         ...
@@ -159,6 +167,10 @@ class Tx(Snapshot, Erases, Protocol):
 
     def save_credential(self, row: CredentialRow) -> None:
         """Write a locked credential."""
+        ...
+
+    def forget_credentials(self, prefix: str) -> None:
+        """Delete the credentials whose names begin so."""
         ...
 
     def waiting_for(self, credential: str, *, limit: int) -> list[tuple[ActionRow, ExecutionRow]]:

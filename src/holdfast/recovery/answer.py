@@ -15,12 +15,20 @@ if TYPE_CHECKING:
     from holdfast.plans.frozen import FrozenAction
     from holdfast.ports.rollback import Rollback
 
-__all__ = ["Answer", "Deciding"]
+__all__ = ["Answer", "CredentialTerms", "Deciding"]
 
 
 def anything(_: FrozenAction) -> bool:
     """Whether this worker can perform an action: it can."""
     return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialTerms:
+    """How long before its end a token is renewed, and how long a person may take to provide one; both in seconds."""
+
+    refresh_ahead_s: float = 60.0
+    question_timeout_s: float = 604_800.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +40,7 @@ class Deciding:
     bounds: Bounds
     draw: float
     crashes_max: int = 3
+    credentials: CredentialTerms = field(default_factory=CredentialTerms)
     can_perform: Callable[[FrozenAction], bool] = anything
     routes: Mapping[ErrorCategory, RecoveryStrategy] = field(default_factory=dict)
     rollback: Rollback | None = None
@@ -39,11 +48,15 @@ class Deciding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a performer reports: a verdict when it failed, else the output (text, or where it lies). `token` is a refreshed secret, sealed."""
+    """What a performer reports: a verdict when it failed, else the output (text, or where it lies).
+
+    `sealed_token` is a refreshed secret, sealed; it is good for `token_expires_s` seconds, where the answer said so.
+    """
 
     verdict: Verdict | None = None
     output: str | None = None
     location: str | None = None
     trace: str | None = None
     sealed_token: bytes | None = None
+    token_expires_s: float | None = None
     observed_at: datetime

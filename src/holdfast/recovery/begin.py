@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 
 from holdfast.errors import ExecutionConflict
 from holdfast.ports.rows import ActionRow, ExecutionRow, RunState
+from holdfast.recovery.credentials import next_generation
 from holdfast.recovery.turn import Turn
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from holdfast.plans.frozen import Frozen
     from holdfast.ports.steps import Steps
     from holdfast.ports.store import Tx
@@ -18,9 +21,19 @@ __all__ = ["begin"]
 
 
 def begin(
-    tx: Tx, steps: Steps, *, plans: Plans, execution_id: str, frozen: Frozen, tenant: str = "", priority: int = 0
+    tx: Tx,
+    steps: Steps,
+    *,
+    plans: Plans,
+    execution_id: str,
+    frozen: Frozen,
+    tenant: str = "",
+    priority: int = 0,
+    secrets: Mapping[str, bytes] | None = None,
 ) -> bool:
     """Insert the execution with its actions and schedule what is ready; False when it exists already.
+
+    `secrets` are sealed values by the name of their row; a row that has a value keeps it.
 
     Raises:
         ExecutionConflict: the id belongs to an execution of another plan or other definitions.
@@ -54,6 +67,15 @@ def begin(
         return False
     turn = Turn.open(tx, steps, plans=plans, execution_id=execution_id)
     assert turn is not None, "it was inserted in this transaction"
+    keep_secrets(tx, secrets or {})
     turn.emit("plan.execute.started", planId=row.plan_id)
     turn.finish()
     return True
+
+
+def keep_secrets(tx: Tx, secrets: Mapping[str, bytes]) -> None:
+    """Store sealed secrets that came with the plan, in one order for everybody."""
+    for name in sorted(secrets):
+        credential = tx.lock_credential(name)
+        if credential.sealed is None:
+            tx.save_credential(next_generation(credential, sealed=secrets[name], expires_s=None, now=tx.now))

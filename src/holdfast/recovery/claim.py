@@ -13,24 +13,27 @@ from __future__ import annotations
 import hashlib
 import logging
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from holdfast.plans.authentication import LITERAL
 from holdfast.plans.references import MISSING, resolve
 from holdfast.ports.rows import ActionState, AttemptRow, Purpose
 from holdfast.recovery.answer import Answer
+from holdfast.recovery.awaiting import Going, may_go_on, unobtainable
 from holdfast.recovery.consequences import carry_out
-from holdfast.recovery.credentials import is_still_needed
+from holdfast.recovery.credentials import begin_refresh, name_for
 from holdfast.recovery.deadlines import expire, is_deadline
 from holdfast.recovery.detail import error_detail, lost_worker_verdict
 from holdfast.recovery.doubt import due_after, is_in_doubt, last_word
 from holdfast.recovery.judging import decision_about, has_outlived_key
-from holdfast.recovery.refreshing import may_go_on
 from holdfast.recovery.settle import apply_answer, set_aside
 from holdfast.recovery.turn import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from holdfast.plans.frozen import FrozenAction
     from holdfast.ports.rows import ActionRow
@@ -43,6 +46,8 @@ __all__ = ["Assignment", "claim", "idempotency_key"]
 
 log = logging.getLogger("holdfast.worker")
 
+WAKING = ":wake."
+AGAIN = ":again."
 UNABLE_PAUSE_S = 5.0
 """A step that this worker cannot carry out is offered again after so long."""
 
@@ -51,7 +56,8 @@ UNABLE_PAUSE_S = 5.0
 class Assignment:
     """What a worker is to do, outside any transaction: one attempt, with everything it needs.
 
-    `parts` holds what the inputs' references can read, by action; `sealed` is the newest value of a refreshed credential.
+    `parts` holds what the inputs' references can read, by action; `sealed` is the newest value of a credential that rests in a row, `literals`
+    those that a grant names. A refresh may not be sent after `send_before`, by the worker's clock: then another may be under way.
     """
 
     step: Step
@@ -60,6 +66,8 @@ class Assignment:
     timeout_s: float
     parts: Mapping[str, Mapping[str, object]]
     sealed: bytes | None
+    literals: Mapping[str, bytes] = field(default_factory=dict)
+    send_before: datetime | None = None
 
 
 def idempotency_key(execution: str, action: str, epoch: int) -> str:
@@ -92,8 +100,8 @@ def claim(tx: Tx, steps: Steps, *, plans: Plans, step: Step, worker: str, decidi
 
 
 def is_beyond(turn: Turn, step: Step, *, attempt: AttemptRow | None, deciding: Deciding) -> bool:
-    """Whether the step is to be carried out and this worker lacks the Python function for it: another may have it, or this one after a restart."""
-    if step.purpose is not Purpose.PERFORM or deciding.can_perform(turn.plan.actions[step.action]) or not turn.is_live:
+    """Whether the step is to be carried out and this worker lacks a Python function for it: another may have it, or this one after a restart."""
+    if not turn.is_live or deciding.can_perform(performed_by(turn, step)):
         return False
     row = turn.rows[step.action]
     return is_expected(row, step) if attempt is None else attempt.outcome is None and carries(row, step)
@@ -101,8 +109,15 @@ def is_beyond(turn: Turn, step: Step, *, attempt: AttemptRow | None, deciding: D
 
 def put_off(turn: Turn, step: Step) -> None:
     """Leave a step to somebody who can carry it out. Failing the action instead would lose a plan to a forgotten import."""
-    turn.schedule(turn.rows[step.action], purpose=step.purpose, n=step.n, wait_s=UNABLE_PAUSE_S)
-    name = turn.plan.actions[step.action].definition_id
+    row, action = turn.rows[step.action], performed_by(turn, step)
+    if step.purpose is Purpose.REFRESH:
+        # No row rests on it; and its usual key would be that of the step at hand.
+        due_at = turn.now + timedelta(seconds=UNABLE_PAUSE_S)
+        key = f"{step.key.rpartition(AGAIN)[0] or step.key}{AGAIN}{turn.execution.version}"
+        turn.enqueued.append(replace(step, key=key, due_at=due_at))
+    else:
+        turn.schedule(row, purpose=step.purpose, n=step.n, wait_s=UNABLE_PAUSE_S)
+    name = action.handler or action.definition_id
     log.warning(
         "no function is registered for %s in this worker; action %s of execution %s waits for one that has it",
         name,
@@ -116,9 +131,9 @@ def first_claim(turn: Turn, step: Step, *, worker: str, deciding: Deciding) -> A
     row = turn.rows[step.action]
     if not turn.is_live or not is_expected(row, step):
         return None
-    if step.purpose is Purpose.PERFORM and not may_go_on(turn, row, deciding=deciding):
+    if step.purpose is Purpose.PERFORM and not is_free_to_go(turn, row, step=step, worker=worker, deciding=deciding):
         return None
-    if step.purpose is Purpose.REFRESH and not is_still_needed(turn, row):
+    if step.purpose is Purpose.REFRESH and not begin_refresh(turn, row, number=step.n):
         return None
     row = turn.rows[step.action]
     action = performed_by(turn, step)
@@ -126,7 +141,7 @@ def first_claim(turn: Turn, step: Step, *, worker: str, deciding: Deciding) -> A
         return None
     if step.purpose is Purpose.PERFORM and is_too_late(turn, row, action=action, deciding=deciding):
         return None
-    generation, sealed = credential_of(turn, action)
+    generation, sealed = credential_of(turn, action, step=step)
     if step.purpose is Purpose.REFRESH:
         generation = (
             row.generation or 0
@@ -164,6 +179,41 @@ def first_claim(turn: Turn, step: Step, *, worker: str, deciding: Deciding) -> A
     return assignment
 
 
+def is_free_to_go(turn: Turn, row: ActionRow, *, step: Step, worker: str, deciding: Deciding) -> bool:
+    """Whether nothing keeps an action from being attempted now: its credential is there, and no other step has taken over from this one."""
+    if row.waits_for is not None and row.step_key != step.key and WAKING not in step.key:
+        return False
+    going = may_go_on(turn, row, deciding=deciding)
+    if going is Going.NEVER:
+        refuse(turn, turn.rows[step.action], step=step, worker=worker, deciding=deciding)
+    return going is Going.NOW
+
+
+def refuse(turn: Turn, row: ActionRow, *, step: Step, worker: str, deciding: Deciding) -> None:
+    """There is no credential: the attempt stands on the ledger as one that sent nothing, and is decided about like any other."""
+    name = name_for(turn, turn.plan.actions[row.action])
+    verdict = unobtainable(turn.tx.lock_credential(name))
+    attempt = AttemptRow(
+        execution=step.execution,
+        action=step.action,
+        purpose=step.purpose,
+        n=step.n,
+        claims=1,
+        key=key_of(row, step),
+        started_at=turn.now,
+        worker=worker,
+        strategy=row.strategy,
+        credential=turn.plan.actions[row.action].credential,
+        generation=row.generation,
+    )
+    turn.tx.insert_attempt(attempt)
+    started_at = row.started_at or turn.now
+    turn.put(
+        replace(row, state=ActionState.RUNNING, waits_for=None, started_at=started_at, in_flight=row.in_flight + 1)
+    )
+    apply_answer(turn, attempt, answer=Answer(verdict=verdict, observed_at=turn.now), deciding=deciding)
+
+
 def later_claim(turn: Turn, step: Step, *, attempt: AttemptRow, worker: str, deciding: Deciding) -> Assignment | None:
     """Take up an attempt whose performer died or is slow, if that can do no harm; else its outcome is unknown."""
     action = performed_by(turn, step)
@@ -185,7 +235,7 @@ def later_claim(turn: Turn, step: Step, *, attempt: AttemptRow, worker: str, dec
         apply_answer(turn, attempt, answer=answer, deciding=deciding)
         return None
     turn.tx.reclaim_attempt(replace(attempt, worker=worker))
-    sealed = credential_of(turn, action)[1]
+    sealed = credential_of(turn, action, step=step)[1]
     return assign(
         turn, step, attempt=replace(attempt, claims=attempt.claims + 1, worker=worker), action=action, sealed=sealed
     )
@@ -194,7 +244,7 @@ def later_claim(turn: Turn, step: Step, *, attempt: AttemptRow, worker: str, dec
 def may_be_taken_up(turn: Turn, step: Step, *, action: FrozenAction, attempt: AttemptRow) -> bool:
     """Whether an attempt that may have been made can be made again.
 
-    A refresh may not, once somebody else has renewed the credential: a provider could revoke both tokens.
+    A refresh may not, once somebody else has renewed the credential or is about to: a provider could revoke both tokens.
     """
     match step.purpose:
         case Purpose.PERFORM:
@@ -202,7 +252,7 @@ def may_be_taken_up(turn: Turn, step: Step, *, action: FrozenAction, attempt: At
         case Purpose.PROBE:
             return True
         case Purpose.REFRESH:
-            return is_still_needed(turn, replace(turn.rows[step.action], generation=attempt.generation))
+            return begin_refresh(turn, replace(turn.rows[step.action], generation=attempt.generation), number=attempt.n)
 
 
 def is_expected(row: ActionRow, step: Step) -> bool:
@@ -292,11 +342,16 @@ def performed_by(turn: Turn, step: Step) -> FrozenAction:
             return turn.plan.refreshers[action.credential]
 
 
-def credential_of(turn: Turn, action: FrozenAction) -> tuple[int | None, bytes | None]:
-    """Return the generation and the sealed value of the action's credential; generation 0 means: as the environment has it."""
+def credential_of(turn: Turn, action: FrozenAction, *, step: Step) -> tuple[int | None, bytes | None]:
+    """Return the generation and the sealed value of the action's credential; generation 0 means: as the environment has it.
+
+    A grant renews the very tokens that it uses.
+    """
+    if action.grant is not None:
+        action = turn.plan.actions[step.action]
     if action.credential is None:
         return None, None
-    row = turn.tx.credential(action.credential)
+    row = turn.tx.credential(name_for(turn, action))
     return (0, None) if row is None else (row.generation, row.sealed)
 
 
@@ -316,6 +371,7 @@ def assign(turn: Turn, step: Step, *, attempt: AttemptRow, action: FrozenAction,
         timeout_s=attempt.timeout_s or action.rules.timeout_s,
         parts=parts,
         sealed=sealed,
+        literals=literals_of(turn, action),
     )
 
 
@@ -323,6 +379,14 @@ def told_inputs(turn: Turn, action: FrozenAction) -> object:
     """Return the inputs as the event tells them. What is personal is in it only where somebody outside performs the action and needs it."""
     inputs = {name: resolve_now(turn, action, name) for name in action.inputs}
     return inputs if turn.execution.external is not None else action.personal.masked(inputs)
+
+
+def literals_of(turn: Turn, action: FrozenAction) -> dict[str, bytes]:
+    """Return the sealed secrets that a grant names."""
+    if action.grant is None:
+        return {}
+    rows = ((name, turn.tx.credential(name)) for name in action.grant.secrets if name.startswith(LITERAL))
+    return {name: row.sealed for name, row in rows if row is not None and row.sealed is not None}
 
 
 def resolve_now(turn: Turn, action: FrozenAction, name: str) -> object:

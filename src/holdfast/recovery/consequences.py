@@ -43,7 +43,7 @@ def complete(turn: Turn, row: ActionRow, *, answer: Answer, attempt: AttemptRow)
         )
     )
     if answer.sealed_token is not None:
-        credentials.renewed_by_plan(turn, row, sealed=answer.sealed_token)
+        credentials.renewed_by_plan(turn, row, sealed=answer.sealed_token, expires_s=answer.token_expires_s)
     # An event goes to whoever subscribes: what is personal in an output stays where outputs are.
     told = without_personal(row, turn.plan.actions[row.action].personal)
     output, location = output_on_the_wire(told, database="database")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from holdfast.decisions.decision import Decision
 
 __all__ = [
+    "REFRESH_LATE",
     "cancelled_detail",
     "decision_json",
     "error_detail",
@@ -29,6 +30,8 @@ __all__ = [
 ]
 
 
+REFRESH_LATE = "refresh-late"
+"""The rule of a refresh that was not sent because its worker had stood still for too long."""
 BELIEVABLE_S = 3_155_760_000
 """A hundred years: beyond that a delay cannot be told as a date; servers have been seen to send 10^12 s."""
 

@@ -122,6 +122,9 @@ def set_aside(turn: Turn, attempt: AttemptRow) -> None:
 
 def answered_late(turn: Turn, attempt: AttemptRow, *, answer: Answer, deciding: Deciding) -> None:
     """Somebody else settled this attempt first. If it was settled as unknown, this answer is the truth that a probe or a person was to find."""
+    if attempt.purpose is Purpose.REFRESH:
+        refreshing.refreshed_late(turn, attempt, answer=answer)
+        return
     if attempt.outcome != Outcome.UNKNOWN or attempt.late_answer is not None or attempt.purpose is not Purpose.PERFORM:
         return
     result = "success" if answer.verdict is None else answer.verdict.outcome.value

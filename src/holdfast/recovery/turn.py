@@ -18,6 +18,7 @@ from holdfast.decisions.facts import Safety
 from holdfast.faults.taxonomy import ErrorCategory
 from holdfast.faults.verdict import Outcome
 from holdfast.plans.advance import Advance, advance, output_of
+from holdfast.plans.authentication import Source, own_rows
 from holdfast.plans.frozen import thaw
 from holdfast.plans.outcome import unmet
 from holdfast.plans.references import LOCATION
@@ -272,7 +273,9 @@ class Turn:
                 )
 
     def _end(self, end: RunState) -> None:
-        """The terminal event, in the same transaction as the state."""
+        """The terminal event, in the same transaction as the state. What somebody entrusted to this execution is forgotten."""
+        if any(action.source is Source.OWN for action in self.plan.actions.values()):
+            self.tx.forget_credentials(own_rows(self.execution.id))
         self.put_execution(replace(self.execution, state=end, ended_at=self.now))
         data: dict[str, object] = {"executionId": self.execution.id, "planId": self.execution.plan_id}
         if end is RunState.FAILED:

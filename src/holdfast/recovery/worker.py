@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from holdfast.errors import StoreError
-from holdfast.recovery.answer import Answer, Deciding, anything
+from holdfast.ports.rows import Purpose
+from holdfast.recovery.answer import Answer, CredentialTerms, Deciding, anything
 from holdfast.recovery.claim import claim
+from holdfast.recovery.credentials import LEASE_S
 from holdfast.recovery.settle import settle
 from holdfast.recovery.sweep import sweep
 
@@ -51,6 +54,7 @@ class WorkerSettings:
     name: str
     bounds: Bounds
     crashes_max: int = 3
+    credentials: CredentialTerms = field(default_factory=CredentialTerms)
     sweep_interval_s: float = 60.0
     routes: Mapping[ErrorCategory, RecoveryStrategy] = field(default_factory=dict)
 
@@ -102,15 +106,20 @@ class Worker:
             bounds=self._settings.bounds,
             draw=self._draw(),
             crashes_max=self._settings.crashes_max,
+            credentials=self._settings.credentials,
             can_perform=self._can_perform,
             routes=self._settings.routes,
             rollback=self._rollback,
         )
+        began_at = self._clock.now()
         assignment = await self._store.transact(
             lambda tx: claim(
                 tx, self._steps, plans=self._plans, step=step, worker=self._settings.name, deciding=deciding
             )
         )
+        if assignment is not None and step.purpose is Purpose.REFRESH:
+            # Its lease began after `began_at`. A process that stands still for longer than half of it leaves the refresh to others.
+            assignment = replace(assignment, send_before=began_at + timedelta(seconds=LEASE_S / 2))
         if assignment is not None:
             await self._settle(step, await self._performer.perform(assignment), deciding=deciding)
 

@@ -60,6 +60,24 @@ class Secret(Section):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials(Section):
+    """How long credentials live, and how long a person may take to provide one."""
+
+    refresh_ahead_s: float = declare(
+        60.0,
+        "A token whose end is known is renewed so long before it, by the action that would use it then.",
+        unit="s",
+        between=(0, 86_400),
+    )
+    question_timeout_s: float = declare(
+        604_800.0,
+        "How long a person may take to provide a credential; then everybody who waits for it fails.",
+        unit="s",
+        between=(1, 31_536_000),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Worker(Section):
     """How a worker process takes and keeps its work."""
 
@@ -309,6 +327,7 @@ class Settings:
     data: Data = field(default_factory=Data)
     deployment: Deployment = field(default_factory=Deployment)
     secret: Secret = field(default_factory=Secret)
+    credentials: Credentials = field(default_factory=Credentials)
     worker: Worker = field(default_factory=Worker)
     sweep: Sweep = field(default_factory=Sweep)
     retention: Retention = field(default_factory=Retention)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
-from holdfast.ports.rows import CredentialRow, DeadLetterRow, Purpose, QuestionRow, RunState
+from holdfast.ports.rows import ActionState, CredentialRow, DeadLetterRow, Purpose, QuestionRow, RunState
 from tests.conformance.store.rows import THEN, an_action, an_attempt, an_execution
 
 if TYPE_CHECKING:
@@ -300,3 +300,40 @@ async def test_what_waits_for_people_is_listed_over_all_live_executions(store: S
 
     assert [asked["late", 1], asked["run", 2]] == await store.read(lambda s: s.unanswered(limit=9))
     assert [asked["late", 1]] == await store.read(lambda s: s.unanswered(limit=1))
+
+
+async def test_credentials_are_listed_and_forgotten_by_the_beginning_of_their_names(store: Store) -> None:
+    """Forgetting takes what begins so, letter by letter: signs that SQL would take for wildcards are no wildcards."""
+
+    def keep(tx: Tx) -> None:
+        for name in ("a_b/1", "a_b/2", "axb/3", "%", "A_B/4"):
+            tx.save_credential(
+                replace(tx.lock_credential(name), sealed=b"s", uses=1, refreshing_by="x", renewed_at=THEN)
+            )
+
+    await store.transact(keep)
+    await store.transact(lambda tx: tx.forget_credentials("a_b/"))
+
+    rows = await store.read(lambda s: s.credentials(limit=10))
+    assert {"axb/3", "%", "A_B/4"} == {row.name for row in rows}
+    assert {(1, "x", THEN)} == {(row.uses, row.refreshing_by, row.renewed_at) for row in rows}
+    assert 2 == len(await store.read(lambda s: s.credentials(limit=2)))
+
+
+async def test_an_execution_knows_which_credentials_it_is_asked_for(store: Store) -> None:
+    """Only credentials with an open question that a scheduled action of this very execution awaits."""
+    await start(store, "mine")
+    await start(store, "other")
+
+    def wait(tx: Tx) -> None:
+        for name, question in (("asked", "which?"), ("quiet", None), ("elsewhere", "which?")):
+            tx.save_credential(replace(tx.lock_credential(name), question=question, asked_at=THEN))
+        for execution, name in (("mine", "asked"), ("other", "quiet")):
+            row = replace(an_action(execution=execution), state=ActionState.SCHEDULED, waits_for=name)
+            tx.lock(execution)
+            tx.save_actions([row])
+
+    await store.transact(wait)
+
+    found = [await store.read(lambda s, one=one: s.asked_for(one)) for one in ("mine", "other")]  # type: ignore[misc]  # a default argument
+    assert [["asked"], []] == [[row.name for row in rows] for rows in found]

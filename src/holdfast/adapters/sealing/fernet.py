@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import hmac
 import os
 import secrets
 import tempfile
@@ -34,10 +35,16 @@ class FernetSealer:
         self._key = key
         self._key_file = key_file
         self._fernet: Fernet | None = None
+        self._derived: bytes | None = None
 
     def seal(self, secret: str) -> bytes:
         """Encrypt."""
         return self._opened(create=True).encrypt(secret.encode())
+
+    def digest(self, secret: str) -> str:
+        """Return a keyed digest (HMAC-SHA256, under a key derived from the one that seals)."""
+        key = hmac.digest(self._key_once(create=True), b"holdfast.secret.digest.v1", "sha256")
+        return hmac.digest(key, secret.encode(), "sha256").hex()
 
     def open(self, sealed: bytes) -> str:
         """Decrypt."""
@@ -60,8 +67,14 @@ class FernetSealer:
         if self._fernet is None:
             from cryptography.fernet import Fernet  # noqa: PLC0415 - as above
 
-            self._fernet = Fernet(base64.urlsafe_b64encode(self._key_bytes(create=create)))
+            self._fernet = Fernet(base64.urlsafe_b64encode(self._key_once(create=create)))
         return self._fernet
+
+    def _key_once(self, *, create: bool) -> bytes:
+        """Return the key, derived once: scrypt is slow on purpose."""
+        if self._derived is None:
+            self._derived = self._key_bytes(create=create)
+        return self._derived
 
     def _key_bytes(self, *, create: bool) -> bytes:
         if self._key is not None:

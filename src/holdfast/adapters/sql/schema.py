@@ -236,6 +236,9 @@ credentials = sa.Table(
     sa.Column("expires_at", UtcTime),
     sa.Column("question", Text),
     sa.Column("asked_at", UtcTime),
+    sa.Column("refreshing_by", Text),
+    sa.Column("uses", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("renewed_at", UtcTime),
 )
 
 # Events from outside, by their id: what arrives twice takes effect once. `outcome` says what came of it.

@@ -118,6 +118,21 @@ UNANSWERED = (
     .limit(bindparam("most"))
 )
 SELECT_CREDENTIAL = Prepared(sa.select(C).where(C.c.name == bindparam("name")), CredentialRow)
+SELECT_CREDENTIALS = sa.select(C).order_by(C.c.name).limit(bindparam("most"))
+ASKED_FOR = (
+    sa.select(C)
+    .where(
+        C.c.question.is_not(None),
+        C.c.name.in_(
+            sa.select(A.c.waits_for).where(
+                A.c.execution == bindparam("execution"),
+                A.c.state == ActionState.SCHEDULED,
+                A.c.waits_for.is_not(None),
+            )
+        ),
+    )
+    .order_by(C.c.name)
+)
 TOUCH_CREDENTIAL = sa.update(C).where(C.c.name == bindparam("k_name")).values(generation=C.c.generation).returning(*C.c)
 SAVE_CREDENTIAL = update_of(C, ("name",), tuple(name for name in columns_of(CredentialRow, C) if name != "name"))
 ANSWER = (
@@ -253,6 +268,15 @@ class SqlSnapshot(SqlKeeps):
         """Return one credential."""
         return SELECT_CREDENTIAL.first(self.connection, {"name": name})
 
+    def credentials(self, *, limit: int) -> list[CredentialRow]:
+        """Return credentials in the order of their names."""
+        return [CredentialRow(**row._mapping) for row in self.connection.execute(SELECT_CREDENTIALS, {"most": limit})]
+
+    def asked_for(self, execution_id: str) -> list[CredentialRow]:
+        """Return the credentials that a person is asked for and that an action of this execution awaits."""
+        rows = self.connection.execute(ASKED_FOR, {"execution": execution_id})
+        return [CredentialRow(**row._mapping) for row in rows]
+
     def resting(self, *, after: str, limit: int) -> list[ActionRow]:
         """Return actions of live executions that rest on a step, whole executions at a time."""
         return [ActionRow(**row._mapping) for row in self.connection.execute(RESTING, {"after": after, "most": limit})]
@@ -370,6 +394,11 @@ class SqlTx(SqlSnapshot, SqlErases):
         """Write a locked credential."""
         names = [name for name in columns_of(CredentialRow, C) if name != "name"]
         self.connection.execute(SAVE_CREDENTIAL, {"k_name": row.name, **keyed("v", row, names)})
+
+    def forget_credentials(self, prefix: str) -> None:
+        """Delete the credentials whose names begin so."""
+        # Not LIKE: SQLite's knows no difference between small and capital letters.
+        self.connection.execute(sa.delete(C).where(sa.func.substr(C.c.name, 1, len(prefix)) == prefix))
 
     def waiting_for(self, credential: str, *, limit: int) -> list[tuple[ActionRow, ExecutionRow]]:
         """Return scheduled actions, of any execution, that await this credential's refresh."""

@@ -14,7 +14,11 @@ A scenario is read once (`holdfast.testing.fault_api.scenario_file`), never chan
       "expired_at_start": true,         the first access token is already expired (default false)
       "expires_after_uses": 100,        every access token: how many accepted calls it lives (default: no end)
       "expires_after_s": 3600,          every access token: how many seconds it lives (default: no end)
-      "rotates": true                   a refresh retires the refresh token and gives a new one (default true)
+      "rotates": true,                  a refresh retires the refresh token and gives a new one (default true)
+      "revokes_on_reuse": true,         a retired refresh token that comes again ends every token (default false)
+      "client_id": "me",                the token endpoint wants to see this client; alone, it grants client_credentials
+      "client_secret": "env:NAME",      and this secret of its, by HTTP Basic or in the body
+      "takes_secret_in_body_only": true in the body only (default false)
     }
   },
   "refused": {                          optional: a second port that refuses connections at first
@@ -135,6 +139,10 @@ class Credential:
     expires_after_uses: int | None = None
     expires_after_s: float | None = None
     rotates: bool = True
+    client_id: str | None = None
+    client_secret: str | None = None
+    takes_secret_in_body_only: bool = False
+    revokes_on_reuse: bool = False
 
     def __repr__(self) -> str:
         return f"Credential(name={self.name!r}, header={self.header!r})"

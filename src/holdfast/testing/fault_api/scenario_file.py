@@ -96,7 +96,7 @@ def parse_scenario(
     refused = _read_refused(top)
     routes = [_read_route(fields) for fields in top.objects("routes", required=True, limit=ROUTES_MAX)]
     top.close()
-    if any(one.refresh_token for one in credentials) and not any(route.refreshes for route in routes):
+    if any(one.refresh_token or one.client_id for one in credentials) and not any(route.refreshes for route in routes):
         routes.append(Route(name="oauth_token", method="POST", path=TOKEN_PATH, effect=Effect.CREATE, refreshes=True))
     _check_names(top, routes, credentials)
     if problems:
@@ -221,6 +221,10 @@ def _read_credentials(top: _Fields, environment: Mapping[str, str]) -> list[Cred
                 expires_after_uses=fields.whole("expires_after_uses", low=1, high=1_000_000, default=None),
                 expires_after_s=fields.seconds("expires_after_s", high=86_400.0, default=None),
                 rotates=fields.flag("rotates", default=True),
+                client_id=fields.optional_text("client_id"),
+                client_secret=_secret(fields, "client_secret", environment),
+                takes_secret_in_body_only=fields.flag("takes_secret_in_body_only", default=False),
+                revokes_on_reuse=fields.flag("revokes_on_reuse", default=False),
             )
         )
         fields.close()

@@ -5,10 +5,13 @@ Called by `holdfast.testing.fault_api.world` under its lock; knows no route and 
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import hashlib
 import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from urllib.parse import unquote_plus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,11 +34,12 @@ class Denial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refreshed:
-    """What a token request came to: `body` is None for a refusal; `reused` when the refresh token had been replaced before."""
+    """What a token request came to: `body` is None for a refusal, `error` says why; `reused` when the refresh token had been replaced before."""
 
     credential: str | None = None
     body: Mapping[str, object] | None = None
     reused: bool = False
+    error: str = "invalid_grant"
 
 
 @dataclass(slots=True)
@@ -44,6 +48,7 @@ class _TokenState:
     refresh_token: str | None
     issued_s: float
     is_expired: bool
+    is_revoked: bool = False
     uses: int = 0
     old_access_tokens: set[str] = field(default_factory=set)
     old_refresh_tokens: set[str] = field(default_factory=set)
@@ -81,22 +86,45 @@ class TokenBook:
             return _deny(wanted, code="invalid_token", description="The access token expired")
         if not secrets.compare_digest(token.encode(), state.access_token.encode()):
             return _deny(wanted, code="invalid_token", description="The access token is not known")
-        if state.is_expired or _has_ended(wanted, state, now_s=now_s):
+        if state.is_expired or state.is_revoked or _has_ended(wanted, state, now_s=now_s):
             return _deny(wanted, code="invalid_token", description="The access token expired")
         state.uses += 1
         return None
 
     def refresh(self, headers: Mapping[str, str], *, body: object, now_s: float) -> Refreshed:
-        """A new access token for a refresh token, which stands in the header `X-Refresh-Token` or the body's `refresh_token`."""
+        """A new access token for a refresh token, which stands in the header `X-Refresh-Token` or the body's `refresh_token`.
+
+        With `grant_type=client_credentials` the client itself is let in (RFC 6749 §4.4). A credential with a `client_id` wants to see it.
+        """
+        client = _client_of(headers, body)
+        if isinstance(body, dict) and body.get("grant_type") == "client_credentials":
+            for name, one in self._credentials.items():
+                if one.client_id is not None and client is not None and one.client_id == client[0]:
+                    return self._granted(name, client, now_s=now_s)
+            return Refreshed(error="invalid_client")
         token = headers.get(REFRESH_HEADER)
         if token is None and isinstance(body, dict) and isinstance(body.get("refresh_token"), str):
             token = body["refresh_token"]
         for name, state in self._states.items():
-            if token is not None and token in state.old_refresh_tokens:
+            if token is None or not (token == state.refresh_token or token in state.old_refresh_tokens):
+                continue
+            if not _is_client(self._credentials[name], client):
+                return Refreshed(error="invalid_client")
+            if token in state.old_refresh_tokens:
+                # Whoever sends a replaced token may have stolen it: everything that came from it ends (RFC 9700 §4.14.2).
+                state.is_revoked = state.is_revoked or self._credentials[name].revokes_on_reuse
                 return Refreshed(credential=name, reused=True)
-            if token is not None and token == state.refresh_token and len(state.old_access_tokens) < REFRESHES_MAX:
+            if not state.is_revoked and len(state.old_access_tokens) < REFRESHES_MAX:
                 return Refreshed(credential=name, body=self._renew(name, state, now_s=now_s))
         return Refreshed()
+
+    def _granted(self, name: str, client: tuple[str, str, bool], *, now_s: float) -> Refreshed:
+        """A token for the client itself; it comes without a refresh token (RFC 6749 §4.4.3)."""
+        if not _is_client(self._credentials[name], client):
+            return Refreshed(error="invalid_client")
+        body = dict(self._renew(name, self._states[name], now_s=now_s))
+        body.pop("refresh_token", None)
+        return Refreshed(credential=name, body=body)
 
     def _renew(self, name: str, state: _TokenState, *, now_s: float) -> Mapping[str, object]:
         credential = self._credentials[name]
@@ -111,6 +139,27 @@ class TokenBook:
             state.refresh_token = fresh(state.refresh_token)
             body["refresh_token"] = state.refresh_token
         return body
+
+
+def _client_of(headers: Mapping[str, str], body: object) -> tuple[str, str, bool] | None:
+    """Who asks: id, secret, and whether both stood in the body (RFC 6749 §2.3.1)."""
+    scheme, _, encoded = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "basic":
+        with contextlib.suppress(ValueError):
+            name, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
+            return unquote_plus(name), unquote_plus(secret), False
+    if isinstance(body, dict) and isinstance(body.get("client_id"), str):
+        return body["client_id"], str(body.get("client_secret", "")), True
+    return None
+
+
+def _is_client(credential: Credential, client: tuple[str, str, bool] | None) -> bool:
+    """Whether it is the client that a credential belongs to, if it belongs to one."""
+    if credential.client_id is None:
+        return True
+    if client is None or (credential.takes_secret_in_body_only and not client[2]):
+        return False
+    return client[:2] == (credential.client_id, credential.client_secret or "")
 
 
 def _has_ended(credential: Credential, state: _TokenState, *, now_s: float) -> bool:

@@ -278,7 +278,8 @@ class World:
                 f"a replaced refresh token of {refreshed.credential!r} came again",
             )
         if refreshed.body is None:
-            return _problem(400, "invalid_grant")
+            status = 401 if refreshed.error == "invalid_client" else 400
+            return Reply(status=status, body=_json({"error": refreshed.error}))
         self._count_effect(call)
         return Reply(status=200, headers=(("Cache-Control", "no-store"),), body=_json(refreshed.body))
 
