@@ -227,6 +227,7 @@ def worker_settings_of(settings: Settings, *, name: str) -> WorkerSettings:
         crashes_max=settings.worker.crashes_max,
         sweep_interval_s=settings.sweep.interval_s,
         routes=routes_of(settings),
+        egress=settings.worker.egress_id or socket.gethostname(),
     )
 
 

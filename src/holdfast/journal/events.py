@@ -97,6 +97,11 @@ TABLE = (
         level="warning",
     ),
     EventType(
+        name="action.paced",
+        meaning="A call waits for its turn, since the definition's rate limit is used up; told once for each attempt.",
+        fields=(*ACTION, "purpose", "dueAt", "requests", "windowMs", "scope"),
+    ),
+    EventType(
         name="attempt.reclaimed",
         meaning="An attempt was in flight when its worker died or fell silent; it is taken up again with the same key.",
         fields=(*ACTION, "claims", "lostWorker"),

@@ -149,6 +149,11 @@ TELLERS: Mapping[str, Callable[[Mapping[str, object]], Told]] = {
     "recovery.decided": decided,
     "recovery.succeeded": lambda data: ("good", f"recovered after {data.get('elapsedS')} s", []),
     "rollback.requested": lambda data: ("bad", f"rolls back to {data.get('to')} — {data.get('reason')}", []),
+    "action.paced": lambda data: (
+        "waiting",
+        f"the rate limit ({data.get('requests')} in {data.get('windowMs')} ms) is used up; its turn comes at {data.get('dueAt')}",
+        [],
+    ),
     "attempt.reclaimed": reclaimed,
     "attempt.answered_late": lambda data: (
         "plain",

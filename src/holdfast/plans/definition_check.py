@@ -23,6 +23,8 @@ from holdfast.plans.safety import safety_of
 __all__ = ["check_as_probe", "check_definition", "missing_variable", "variable_of"]
 
 TIMEOUT_MAX_MS = 86_400_000
+RATE_REQUESTS_MAX = 100_000
+RATE_WINDOW_MAX_MS = 31_536_000_000
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 SHOWN_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
 UNPRINTABLE = re.compile(r"[\x00-\x20\x7f\\]")
@@ -44,8 +46,6 @@ def check_definition(definition: ActionDefinition, findings: Findings) -> None:
     except BadInput as err:
         for problem in err.problems:
             findings.refuse(problem.path, problem.message)
-    if definition.rate_limit is not None:
-        findings.warn("rateLimit", "is not kept in this release: requests are not slowed down before the API says so")
 
 
 def check_address(definition: ActionDefinition, findings: Findings) -> None:
@@ -182,6 +182,14 @@ def check_limits(definition: ActionDefinition, findings: Findings) -> None:
         findings.refuse("retryPolicy", "; ".join(f"{problem.path} {problem.message}" for problem in err.problems))
     if policy.max_delay < policy.initial_delay and policy.max_attempts > 1:
         findings.warn("retryPolicy.maxDelay", "is less than initialDelay, and caps the first wait as well")
+    limit = definition.rate_limit
+    if limit is None:
+        return
+    if limit.requests > RATE_REQUESTS_MAX:
+        message = f"must be at most {RATE_REQUESTS_MAX:,}: so many moments are kept. Use a shorter window with fewer requests."
+        findings.refuse("rateLimit.requests", message)
+    if not 1 <= limit.window <= RATE_WINDOW_MAX_MS:
+        findings.refuse("rateLimit.window", f"must be from 1 ms to {RATE_WINDOW_MAX_MS} ms (a year)")
 
 
 def check_refresh(definition: ActionDefinition, findings: Findings) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from holdfast.ports.rows import (
         ActionRow,
         AttemptRow,
+        BucketRow,
         CredentialRow,
         DeadLetterRow,
         EventRow,
@@ -153,6 +154,26 @@ class Tx(Snapshot, Protocol):
 
     def save_credential(self, row: CredentialRow) -> None:
         """Write a locked credential."""
+        ...
+
+    def lock_bucket(self, name: str) -> BucketRow:
+        """Take a rate limit's lock, creating the row if need be. After the execution's lock, never before; `now` is read once the lock is there."""
+        ...
+
+    def save_bucket(self, row: BucketRow) -> None:
+        """Write a locked rate limit."""
+        ...
+
+    def rate_start(self, bucket: str, slot: int) -> datetime | None:
+        """Return the moment in one slot of a rate limit's ring; None while nothing was written there."""
+        ...
+
+    def keep_start(self, bucket: str, *, slot: int, at: datetime) -> None:
+        """Write a moment into one slot of a rate limit's ring, over what was there."""
+        ...
+
+    def draw_back_starts(self, bucket: str, *, to: datetime) -> None:
+        """Make every moment of a ring that lies after `to` be `to`: the clock was set back."""
         ...
 
     def waiting_for(self, credential: str, *, limit: int) -> list[tuple[ActionRow, ExecutionRow]]:

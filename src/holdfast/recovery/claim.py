@@ -23,6 +23,7 @@ from holdfast.recovery.credentials import is_still_needed
 from holdfast.recovery.detail import error_detail, lost_worker_verdict
 from holdfast.recovery.doubt import due_after, is_in_doubt, last_word
 from holdfast.recovery.judging import decision_about, has_outlived_key
+from holdfast.recovery.pacing import may_begin
 from holdfast.recovery.refreshing import may_go_on
 from holdfast.recovery.settle import apply_answer, set_aside
 from holdfast.recovery.turn import Turn
@@ -121,6 +122,9 @@ def first_claim(turn: Turn, step: Step, *, worker: str, deciding: Deciding) -> A
         return None
     if step.purpose is Purpose.PERFORM and is_too_late(turn, row, action=action, deciding=deciding):
         return None
+    if not may_begin(turn, step, action=action, egress=deciding.egress):
+        return None
+    row = turn.rows[step.action]
     generation, sealed = credential_of(turn, action)
     if step.purpose is Purpose.REFRESH:
         generation = (
@@ -162,6 +166,14 @@ def first_claim(turn: Turn, step: Step, *, worker: str, deciding: Deciding) -> A
 def later_claim(turn: Turn, step: Step, *, attempt: AttemptRow, worker: str, deciding: Deciding) -> Assignment | None:
     """Take up an attempt whose performer died or is slow, if that can do no harm; else its outcome is unknown."""
     action = performed_by(turn, step)
+    # A probe has no side effect by contract; a refresh is guarded by the credential's generation. Neither is repeated once the execution closes.
+    is_repeated = (
+        attempt.claims < deciding.crashes_max
+        and may_be_taken_up(turn, step, action=action, attempt=attempt)
+        and turn.is_live
+    )
+    if is_repeated and not may_begin(turn, step, action=action, egress=deciding.egress, claims=attempt.claims):
+        return None
     turn.emit(
         "attempt.reclaimed",
         actionId=step.action,
@@ -173,9 +185,7 @@ def later_claim(turn: Turn, step: Step, *, attempt: AttemptRow, worker: str, dec
     if attempt.claims >= deciding.crashes_max:
         set_aside(turn, attempt)
         return None
-    # A probe has no side effect by contract; a refresh is guarded by the credential's generation. Neither is repeated once the execution closes.
-    is_safe = may_be_taken_up(turn, step, action=action, attempt=attempt)
-    if not is_safe or not turn.is_live:
+    if not is_repeated:
         answer = Answer(verdict=lost_worker_verdict(claims=attempt.claims), observed_at=turn.now)
         apply_answer(turn, attempt, answer=answer, deciding=deciding)
         return None

@@ -46,13 +46,15 @@ class Performing(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSettings:
-    """A worker's name, the bounds of recovery, how many deaths a step may cause, how often the sweep looks, and the deployment's own routes."""
+    """A worker's name, the bounds of recovery, how many deaths a step may cause, how often the sweep looks, the deployment's own routes,
+    and whose address its calls come from."""
 
     name: str
     bounds: Bounds
     crashes_max: int = 3
     sweep_interval_s: float = 60.0
     routes: Mapping[ErrorCategory, RecoveryStrategy] = field(default_factory=dict)
+    egress: str = ""
 
 
 class Worker:
@@ -100,6 +102,7 @@ class Worker:
             can_perform=self._can_perform,
             routes=self._settings.routes,
             rollback=self._rollback,
+            egress=self._settings.egress,
         )
         assignment = await self._store.transact(
             lambda tx: claim(

@@ -85,6 +85,10 @@ class Worker(Section):
         unit="crashes",
         between=(1, 100),
     )
+    egress_id: str | None = declare(
+        None,
+        "By what name servers tell this worker's address from others; workers behind one address say the same. None: the host's name.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from holdfast.ports.rows import (
     ActionRow,
     ActionState,
     AttemptRow,
+    BucketRow,
     CredentialRow,
     DeadLetterRow,
     EventRow,
@@ -40,6 +41,7 @@ __all__ = ["SqlSnapshot", "SqlTx"]
 
 E, A, T = schema.executions, schema.actions, schema.attempts
 V, Q, D, C = schema.events, schema.questions, schema.dead_letters, schema.credentials
+R, S = schema.rate_limits, schema.rate_starts
 EVENT_NAMESPACE = uuid.UUID("6f1c8a62-58d4-4f0e-9a43-0b8f0d9b6c11")
 
 # clock_timestamp(), not now(): a transaction may wait for its lock, and what is decided after the wait must not carry the time from before it.
@@ -110,6 +112,18 @@ SELECT_QUESTIONS = sa.select(Q).where(Q.c.execution == bindparam("execution")).o
 SELECT_CREDENTIAL = Prepared(sa.select(C).where(C.c.name == bindparam("name")), CredentialRow)
 TOUCH_CREDENTIAL = sa.update(C).where(C.c.name == bindparam("k_name")).values(generation=C.c.generation).returning(*C.c)
 SAVE_CREDENTIAL = update_of(C, ("name",), tuple(name for name in columns_of(CredentialRow, C) if name != "name"))
+# The time is the one after the wait for the lock: PostgreSQL works RETURNING out once the row is its own.
+TOUCH_BUCKET = sa.update(R).where(R.c.bucket == bindparam("k_bucket")).values(position=R.c.position).returning(*R.c)
+TOUCH_BUCKET_POSTGRES = TOUCH_BUCKET.returning(POSTGRES_NOW.label("now"))
+SAVE_BUCKET = update_of(R, ("bucket",), ("position", "next_at"))
+THIS_START = [S.c[name] == bindparam(f"k_{name}") for name in ("bucket", "slot")]
+SELECT_START = sa.select(S.c.at).where(*THIS_START)
+SAVE_START = sa.update(S).where(*THIS_START).values(at=bindparam("v_at", type_=S.c.at.type))
+DRAW_BACK = (
+    sa.update(S)
+    .where(S.c.bucket == bindparam("k_bucket"), S.c.at > bindparam("k_to", type_=S.c.at.type))
+    .values(at=bindparam("v_at", type_=S.c.at.type))
+)
 ANSWER = (
     sa.update(Q)
     .where(
@@ -354,6 +368,33 @@ class SqlTx(SqlSnapshot):
         """Write a locked credential."""
         names = [name for name in columns_of(CredentialRow, C) if name != "name"]
         self.connection.execute(SAVE_CREDENTIAL, {"k_name": row.name, **keyed("v", row, names)})
+
+    def lock_bucket(self, name: str) -> BucketRow:
+        """Take a rate limit's lock by touching it, creating it first if need be."""
+        touch = TOUCH_BUCKET_POSTGRES if self.is_postgres else TOUCH_BUCKET
+        found = self.connection.execute(touch, {"k_bucket": name}).first()
+        if found is None:
+            self._insert_once(R, {"bucket": name, "position": 0})
+            found = self.connection.execute(touch, {"k_bucket": name}).one()
+        now = from_microseconds(found.now) if self._clock is None else self._clock()
+        return BucketRow(name=name, position=found.position, next_at=found.next_at, now=now)
+
+    def save_bucket(self, row: BucketRow) -> None:
+        """Write a locked rate limit."""
+        self.connection.execute(SAVE_BUCKET, {"k_bucket": row.name, **keyed("v", row, ("position", "next_at"))})
+
+    def rate_start(self, bucket: str, slot: int) -> datetime | None:
+        """Return the moment in one slot of a ring."""
+        return self.connection.scalar(SELECT_START, {"k_bucket": bucket, "k_slot": slot})
+
+    def keep_start(self, bucket: str, *, slot: int, at: datetime) -> None:
+        """Write a moment into one slot of a ring."""
+        if self.connection.execute(SAVE_START, {"k_bucket": bucket, "k_slot": slot, "v_at": at}).rowcount == 0:
+            self.connection.execute(sa.insert(S), {"bucket": bucket, "slot": slot, "at": at})
+
+    def draw_back_starts(self, bucket: str, *, to: datetime) -> None:
+        """Make every later moment of a ring be `to`."""
+        self.connection.execute(DRAW_BACK, {"k_bucket": bucket, "k_to": to, "v_at": to})
 
     def waiting_for(self, credential: str, *, limit: int) -> list[tuple[ActionRow, ExecutionRow]]:
         """Return scheduled actions, of any execution, that await this credential's refresh."""
