@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from holdfast.catalog.strategies import with_advice
@@ -18,15 +18,17 @@ from holdfast.drivers.trace import answered, refused_trace
 from holdfast.errors import SecretKeyMissing, StoreError
 from holdfast.faults.capture import capture_answer, capture_exception
 from holdfast.faults.classify import classify, examine
+from holdfast.faults.fault import BodyKind
 from holdfast.faults.redact import REDACTED
 from holdfast.faults.taxonomy import ErrorCategory
 from holdfast.plans.output import as_output, output_text
 from holdfast.plans.references import LOCATION, MISSING, Reference, parse_reference, resolve
 from holdfast.plans.request import Extras, UnusableRequest, build_request
+from holdfast.plans.value_schema import flaws
 from holdfast.ports.http import ResponseTooLarge
 from holdfast.ports.rows import Purpose
 from holdfast.recovery.answer import Answer
-from holdfast.recovery.detail import error_detail, refusal_verdict, unkept_verdict
+from holdfast.recovery.detail import error_detail, misfit_verdict, refusal_verdict, unkept_verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,6 +44,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Limits", "Performer"]
 
+MISFITS_MAX = 5
+"""So many flaws of inputs or outputs are told at once."""
+LARGE = 65_536
+"""Outputs of so many bytes are checked in a thread."""
 ECHO_LENGTH_MIN = 8
 """Shorter secrets are not looked for in outputs: replacing them would spoil data that only happens to look alike."""
 
@@ -93,6 +99,7 @@ class Performer:
         """Make the attempt and report. Never raises for anything the attempt did."""
         try:
             inputs = await self._inputs(assignment)
+            refuse_misfits(inputs, assignment)
             if assignment.action.function is not None:
                 return await self._call_function(assignment, inputs)
             return await self._call_http(assignment, inputs)
@@ -145,7 +152,8 @@ class Performer:
                     value = await function(**arguments)
                 else:
                     value = await asyncio.to_thread(function, **arguments)
-            text = output_text(value if isinstance(value, dict) else {} if value is None else {"value": value})
+            output = value if isinstance(value, dict) else {} if value is None else {"value": value}
+            text = output_text(output)
         except (Exception, asyncio.CancelledError) as exc:
             task = asyncio.current_task()
             if isinstance(exc, asyncio.CancelledError) and task is not None and task.cancelling():
@@ -154,6 +162,9 @@ class Performer:
             return Answer(
                 verdict=classify(fault, known_errors=assignment.action.known_errors), observed_at=fault.observed_at
             )
+        misfit = await misfit_of(output, assignment.action, size=len(text), is_own_answer=True)
+        if misfit is not None:
+            return Answer(verdict=misfit, observed_at=self._clock.now())
         return await self._keep(text, assignment=assignment, trace=None)
 
     async def _call_http(self, assignment: Assignment, inputs: Mapping[str, object]) -> Answer:
@@ -201,7 +212,13 @@ class Performer:
             return Answer(verdict=found, trace=trace, observed_at=observed_at)
         if is_secret:
             return self._token(definition, received, trace=trace)
-        text = without(output_text(as_output(received.body)), request.secrets)
+        output = as_output(received.body)
+        is_own_answer = fault.body_kind not in {BodyKind.EMPTY, BodyKind.HTML}
+        misfit = await misfit_of(output, action, size=len(received.body), is_own_answer=is_own_answer)
+        if misfit is not None:
+            misfit = replace(misfit, status=fault.status, api_id=fault.api_id, credential=fault.credential)
+            return Answer(verdict=misfit, trace=trace, observed_at=observed_at)
+        text = without(output_text(output), request.secrets)
         return await self._keep(text, assignment=assignment, trace=trace)
 
     def _request(
@@ -307,6 +324,29 @@ class Performer:
             },
         }
         return Answer(location=json.dumps(location), trace=trace, observed_at=self._clock.now())
+
+
+def refuse_misfits(inputs: Mapping[str, object], assignment: Assignment) -> None:
+    """Refuse inputs that are not what the definition's inputSchema says, before anything is sent. Values are not repeated: they may be secret."""
+    if assignment.step.purpose is Purpose.REFRESH:
+        return  # everybody waits for it; what it needs was looked at when the plan was accepted
+    found = flaws(inputs, assignment.action.takes)
+    if found:
+        told = "; ".join(f"the input {name!r} {message}" for name, message in found[:MISFITS_MAX])
+        raise Refused(refusal_verdict(f"{told}, says inputSchema. Nothing was sent.", rule="input-schema"))
+
+
+async def misfit_of(
+    output: Mapping[str, object], action: FrozenAction, *, size: int, is_own_answer: bool
+) -> Verdict | None:
+    """Return the verdict about an output that is not what outputSchema says; None when it is. Large ones do not hold the other attempts up."""
+    if not action.gives:
+        return None
+    found = flaws(output, action.gives) if size < LARGE else await asyncio.to_thread(flaws, output, action.gives)
+    if not found:
+        return None
+    told = "; ".join(f"{name!r} {message}" for name, message in found[:MISFITS_MAX])
+    return misfit_verdict(f"The output does not keep to outputSchema: {told}.", is_own_answer=is_own_answer)
 
 
 def watched_values(text: str, action: FrozenAction) -> dict[str, str]:

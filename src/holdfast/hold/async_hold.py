@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from holdfast.contract import ExecutionStatus
 from holdfast.errors import BadInput, UnknownExecution
-from holdfast.hold.functions import problems_of
+from holdfast.hold.functions import flawed_schemas, problems_of
 from holdfast.hold.parts import HasParts
 from holdfast.hold.sources import as_definitions, as_plan
 from holdfast.journal.timeline import explain
@@ -222,24 +222,38 @@ class AsyncHold(HasParts):
         return await sweep(self._parts.store, self._parts.steps, plans=self._parts.plans)
 
     def action(
-        self, name: str, *, repeatable: bool = False, timeout_s: float = 300.0, attempts_max: int = 3
+        self,
+        name: str,
+        *,
+        repeatable: bool = False,
+        timeout_s: float = 300.0,
+        attempts_max: int = 3,
+        input_schema: Mapping[str, str] | None = None,
+        output_schema: Mapping[str, str] | None = None,
     ) -> Callable[[F], F]:
         """Register a function, plain or async, as an action that plans name. Its arguments are the action's inputs, by keyword.
 
         `repeatable` is your statement that doing it twice is doing it once; without it an attempt of unknown outcome is never repeated. A parameter
-        named `idempotency_key` receives the key that is stable over all attempts.
+        named `idempotency_key` receives the key that is stable over all attempts. The schemas say what inputs and the keys of a returned dict must
+        be, as they do in a definition: a JSON type word or the text of a JSON Schema.
 
         Raises:
-            BadInput: the name is taken, or a parameter cannot be given by keyword.
+            BadInput: the name is taken, a parameter cannot be given by keyword, or a schema is none.
         """
 
         def register(function: F) -> F:
             problems = problems_of(function, name, taken=name in self._parts.registry.functions)
+            problems += flawed_schemas(name, input_schema=input_schema or {}, output_schema=output_schema or {})
             if problems:
                 raise BadInput(problems)
             self._parts.registry.functions[name] = function
             self._parts.registry.rules[name] = FunctionRules(
-                name=name, repeatable=repeatable, timeout_s=timeout_s, attempts_max=attempts_max
+                name=name,
+                repeatable=repeatable,
+                timeout_s=timeout_s,
+                attempts_max=attempts_max,
+                input_schema=dict(input_schema or {}),
+                output_schema=dict(output_schema or {}),
             )
             return function
 

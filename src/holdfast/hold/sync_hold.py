@@ -68,10 +68,24 @@ class Hold:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     def action(
-        self, name: str, *, repeatable: bool = False, timeout_s: float = 300.0, attempts_max: int = 3
+        self,
+        name: str,
+        *,
+        repeatable: bool = False,
+        timeout_s: float = 300.0,
+        attempts_max: int = 3,
+        input_schema: Mapping[str, str] | None = None,
+        output_schema: Mapping[str, str] | None = None,
     ) -> Callable[[F], F]:
         """Register a function as an action; see `AsyncHold.action`."""
-        return self.inner.action(name, repeatable=repeatable, timeout_s=timeout_s, attempts_max=attempts_max)
+        return self.inner.action(
+            name,
+            repeatable=repeatable,
+            timeout_s=timeout_s,
+            attempts_max=attempts_max,
+            input_schema=input_schema,
+            output_schema=output_schema,
+        )
 
     def start(
         self,

@@ -19,6 +19,7 @@ from holdfast.plans.outcome import flaw_of_comparison
 from holdfast.plans.references import parse_reference, path_of
 from holdfast.plans.request import HEADER_NAME, PARAMETER, header_flaw
 from holdfast.plans.safety import safety_of
+from holdfast.plans.schema_check import check_schemas
 
 __all__ = ["check_as_probe", "check_definition", "missing_variable", "variable_of"]
 
@@ -41,6 +42,7 @@ def check_definition(definition: ActionDefinition, findings: Findings) -> None:
     check_limits(definition, findings)
     check_refresh(definition, findings)
     check_probe(definition, findings)
+    check_schemas(definition, findings)
     try:
         compile_known_errors([(known.pattern, known.category, None) for known in definition.known_errors], source="")
     except BadInput as err:

@@ -18,6 +18,7 @@ from holdfast.faults.rules import compile_known_errors
 from holdfast.plans.advance import Needs
 from holdfast.plans.references import parse_reference
 from holdfast.plans.safety import safety_of
+from holdfast.plans.value_schema import compile_schemas
 from holdfast.policies.retry import Jitter, RetrySettings
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from holdfast.contract import PlannedAction, RetryPolicy
     from holdfast.faults.rules import ApiRules, KnownError
     from holdfast.plans.references import Reference
+    from holdfast.plans.value_schema import Schemas
 
 __all__ = [
     "Frozen",
@@ -43,12 +45,15 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionRules:
-    """What is known of a registered Python function: its name, whether it may be repeated, its time limit and its attempts."""
+    """What is known of a registered Python function: its name, whether it may be repeated, its time limit, its attempts, and what its inputs and
+    the keys of its output must be (as in a definition)."""
 
     name: str
     repeatable: bool = False
     timeout_s: float = 300.0
     attempts_max: int = 3
+    input_schema: Mapping[str, str] = field(default_factory=dict)
+    output_schema: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +68,7 @@ class Frozen:
 class FrozenAction:
     """One action with everything that its attempts and its failures need. Either `definition` (HTTP) or `function` (Python) is set.
 
-    `watched` are the references by which the plan's expected outcome looks at its output.
+    `watched` are the references by which the plan's expected outcome looks at its output; `takes` and `gives` what inputs and outputs must be.
     """
 
     id: str
@@ -82,6 +87,8 @@ class FrozenAction:
     known_errors: tuple[KnownError, ...] = ()
     fallback: Mapping[str, str] | None = None
     watched: tuple[Reference, ...] = ()
+    takes: Schemas = field(default_factory=dict)
+    gives: Schemas = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,11 +125,20 @@ def freeze(
         "plan": plan.to_wire(),
         "definitions": {key: definition.to_wire() for key, definition in definitions.items()},
         "functions": {
-            name: {"repeatable": rules.repeatable, "timeout_s": rules.timeout_s, "attempts_max": rules.attempts_max}
+            name: {
+                "repeatable": rules.repeatable,
+                "timeout_s": rules.timeout_s,
+                "attempts_max": rules.attempts_max,
+                **({"input_schema": dict(rules.input_schema)} if rules.input_schema else {}),
+                **({"output_schema": dict(rules.output_schema)} if rules.output_schema else {}),
+            }
             for name, rules in used_functions.items()
         },
         "catalog": {key: entry.to_wire() for key, entry in entries.items()},
     }
+    if any(one.input_schema or one.output_schema for one in definitions.values()):
+        # The release before read schemas and did not keep to them; a plan that it accepted goes on as it was told.
+        document["enforced"] = ["schemas"]
     # ASCII only: a text may hold half a surrogate pair, which JSON can escape and no database stores.
     body = json.dumps(document, sort_keys=True, separators=(",", ":"))
     return Frozen(digest=hashlib.sha256(body.encode("ascii")).hexdigest(), body=body)
@@ -135,7 +151,13 @@ def thaw(body: str) -> FrozenPlan:
     definitions = {key: ActionDefinition.from_wire(value, source=key) for key, value in document["definitions"].items()}
     functions = {name: FunctionRules(name=name, **rules) for name, rules in document["functions"].items()}
     entries = {key: ApiCatalogEntry.from_wire(value, source=key) for key, value in document["catalog"].items()}
-    thawing = Thawing(plan=plan, definitions=definitions, functions=functions, entries=entries)
+    thawing = Thawing(
+        plan=plan,
+        definitions=definitions,
+        functions=functions,
+        entries=entries,
+        keeps_schemas="schemas" in document.get("enforced", ()),
+    )
     actions = {planned.id: thawing.action(planned, position) for position, planned in enumerate(plan.actions)}
     probes = {action.id: probe for action in actions.values() if (probe := thawing.probe_of(action)) is not None}
     return FrozenPlan(plan=plan, actions=actions, refreshers=thawing.refreshers(), probes=probes)
@@ -149,6 +171,7 @@ class Thawing:
     definitions: Mapping[str, ActionDefinition]
     functions: Mapping[str, FunctionRules]
     entries: Mapping[str, ApiCatalogEntry]
+    keeps_schemas: bool = False
 
     def action(self, planned: PlannedAction, position: int) -> FrozenAction:
         """Make one action of the plan."""
@@ -196,6 +219,8 @@ class Thawing:
             known_errors=made.known_errors,
             fallback=handling.fallback_value,
             watched=self.watched(planned.id, primaries),
+            takes=made.takes,
+            gives=made.gives,
         )
 
     def watched(self, action: str, primaries: tuple[str, ...]) -> tuple[Reference, ...]:
@@ -220,6 +245,8 @@ class Thawing:
                 references=references,
                 needs=Needs(),
                 rules=function_rules(function),
+                takes=compile_schemas(function.input_schema),
+                gives=compile_schemas(function.output_schema),
             )
         definition, entry = self.definitions[key], self.entries.get(key)
         header = idempotency_header_of(definition, entry)
@@ -249,6 +276,8 @@ class Thawing:
             known_errors=compile_known_errors(
                 [(known.pattern, known.category, known.suggestion) for known in definition.known_errors], source=key
             ),
+            takes=compile_schemas(definition.input_schema) if self.keeps_schemas else {},
+            gives=compile_schemas(definition.output_schema) if self.keeps_schemas else {},
         )
 
     def refresher_keys(self) -> Mapping[str, str]:
