@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from holdfast.contract import ExecutionStatus
 from holdfast.errors import BadInput, UnknownExecution
 from holdfast.hold.functions import flawed_schemas, problems_of
-from holdfast.hold.parts import HasParts
+from holdfast.hold.replacing import Replacing
 from holdfast.hold.sources import as_definitions, as_plan
 from holdfast.journal.timeline import explain
 from holdfast.plans.check import check
@@ -42,7 +42,7 @@ WATCH_INTERVAL_S = 0.1
 """How often somebody who waits for an execution looks at it."""
 
 
-class AsyncHold(HasParts):
+class AsyncHold(Replacing):
     """Durable recovery for asyncio programs. Every method may be called from any task of one event loop."""
 
     @property

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from holdfast.contract import ExecutionState
     from holdfast.hold.async_hold import AsyncHold
     from holdfast.hold.sources import ActionSource, PlanSource
+    from holdfast.plans.replacement import Replacement
     from holdfast.ports.rows import DeadLetterRow, ExecutionRow
 
 __all__ = ["Execution", "Hold"]
@@ -122,6 +123,10 @@ class Hold:
     def why(self, execution_id: str, action: str | None = None) -> list[str]:
         """Return what happened and why, line by line."""
         return self.call(self.inner.why(execution_id, action))
+
+    def replace_plan(self, execution_id: str, plan: PlanSource, actions: Iterable[ActionSource] = ()) -> Replacement:
+        """Let an execution go on with another plan; see `AsyncHold.replace_plan`."""
+        return self.call(self.inner.replace_plan(execution_id, plan, actions))
 
     def cancel(self, execution_id: str) -> bool:
         """Cancel an execution; see `AsyncHold.cancel`."""

@@ -49,6 +49,12 @@ TABLE = (
         is_terminal=True,
     ),
     EventType(
+        name="plan.replaced",
+        meaning="Somebody let the execution go on with another plan; what has begun is the same in both.",
+        fields=(*PLAN, "oldDigest", "newDigest", "added", "removed", "changed"),
+        level="warning",
+    ),
+    EventType(
         name="action.execute.requested",
         meaning="An attempt was put on the ledger and is about to be made.",
         fields=(*ACTION, "actionDefinitionId", "inputs", "timeoutMs", "idempotencyKey", "recovery"),

@@ -114,6 +114,18 @@ class Tx(Snapshot, Protocol):
         """Write the changing columns of actions of a locked execution."""
         ...
 
+    def insert_actions(self, rows: Sequence[ActionRow]) -> None:
+        """Add actions to a locked execution."""
+        ...
+
+    def delete_actions(self, execution_id: str, actions: Sequence[str]) -> None:
+        """Remove actions of a locked execution that nothing rests on."""
+        ...
+
+    def move_actions(self, execution_id: str, positions: Mapping[str, int]) -> None:
+        """Give actions of a locked execution other positions."""
+        ...
+
     def insert_attempt(self, row: AttemptRow) -> None:
         """Put an attempt on the ledger."""
         ...

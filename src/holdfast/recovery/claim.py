@@ -23,7 +23,7 @@ from holdfast.recovery.credentials import is_still_needed
 from holdfast.recovery.detail import error_detail, lost_worker_verdict
 from holdfast.recovery.doubt import due_after, is_in_doubt, last_word
 from holdfast.recovery.judging import decision_about, has_outlived_key
-from holdfast.recovery.pacing import may_begin
+from holdfast.recovery.pacing import beginning
 from holdfast.recovery.refreshing import may_go_on
 from holdfast.recovery.settle import apply_answer, set_aside
 from holdfast.recovery.turn import Turn
@@ -122,7 +122,8 @@ def first_claim(turn: Turn, step: Step, *, worker: str, deciding: Deciding) -> A
         return None
     if step.purpose is Purpose.PERFORM and is_too_late(turn, row, action=action, deciding=deciding):
         return None
-    if not may_begin(turn, step, action=action, egress=deciding.egress):
+    begun_at = beginning(turn, step, action=action, egress=deciding.egress)
+    if begun_at is None:
         return None
     row = turn.rows[step.action]
     generation, sealed = credential_of(turn, action)
@@ -137,7 +138,7 @@ def first_claim(turn: Turn, step: Step, *, worker: str, deciding: Deciding) -> A
         n=step.n,
         claims=1,
         key=key_of(row, step),
-        started_at=turn.now,
+        started_at=begun_at,
         worker=worker,
         strategy=row.strategy,
         timeout_s=row.timeout_s if step.purpose is Purpose.PERFORM else None,
@@ -172,7 +173,7 @@ def later_claim(turn: Turn, step: Step, *, attempt: AttemptRow, worker: str, dec
         and may_be_taken_up(turn, step, action=action, attempt=attempt)
         and turn.is_live
     )
-    if is_repeated and not may_begin(turn, step, action=action, egress=deciding.egress, claims=attempt.claims):
+    if is_repeated and not beginning(turn, step, action=action, egress=deciding.egress, claims=attempt.claims):
         return None
     turn.emit(
         "attempt.reclaimed",

@@ -20,21 +20,26 @@ from holdfast.ports.rows import Purpose
 from holdfast.recovery.turn import iso
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from holdfast.plans.frozen import FrozenAction
     from holdfast.ports.steps import Step
     from holdfast.recovery.turn import Turn
 
-__all__ = ["bucket_of", "may_begin"]
+__all__ = ["beginning", "bucket_of"]
 
 MARK = "paced"
 """So begins the last part of a step's key when the call was told to come again: `paced{claims}.{slot}.`, the claim it is for and its place."""
 
 
-def may_begin(turn: Turn, step: Step, *, action: FrozenAction, egress: str, claims: int = 0) -> bool:
-    """Whether the call may begin now, which then counts; if not, its step comes again when it may. `claims` is how often it was made before."""
+def beginning(turn: Turn, step: Step, *, action: FrozenAction, egress: str, claims: int = 0) -> datetime | None:
+    """Return the moment at which the call counts as begun; None when it may not begin yet, and its step comes again when it may.
+
+    `claims` is how often this attempt was made before.
+    """
     pace, bucket = pace_of(action), bucket_of(turn, action, egress=egress)
     if pace is None or bucket is None or step.purpose is Purpose.REFRESH:
-        return True
+        return turn.now
     kept = turn.tx.lock_bucket(bucket)
     place = place_of(step, claims=claims)
     slot = (kept.position if place is None else place) % pace.requests
@@ -47,7 +52,7 @@ def may_begin(turn: Turn, step: Step, *, action: FrozenAction, egress: str, clai
     turn.tx.save_bucket(replace(kept, position=kept.position + (place is None), next_at=admission.next_at))
     if admission.due_at is None:
         turn.tx.keep_start(bucket, slot=slot, at=kept.now)
-        return True
+        return kept.now
     row = turn.rows[step.action]
     mark = f"{MARK}{claims}.{slot}."
     key = turn.enqueue(step.action, purpose=step.purpose, n=step.n, due_at=admission.due_at, mark=mark)
@@ -66,7 +71,7 @@ def may_begin(turn: Turn, step: Step, *, action: FrozenAction, egress: str, clai
             windowMs=round(pace.window_s * 1000),
             scope=limit.scope if limit else None,
         )
-    return False
+    return None
 
 
 def place_of(step: Step, *, claims: int) -> int | None:

@@ -71,11 +71,24 @@ def insert_of(table: sa.Table, *, without: tuple[str, ...] = ()) -> sa.Insert:
     )
 
 
-EXECUTION_CHANGING = ("state", "closing", "document", "recoveries", "ended_at", "error", "failed_action", "contract")
+EXECUTION_CHANGING = (
+    "plan_name",
+    "state",
+    "closing",
+    "document",
+    "recoveries",
+    "ended_at",
+    "error",
+    "failed_action",
+    "contract",
+)
 ACTION_KEYS = ("execution", "action")
 ACTION_CHANGING = tuple(name for name in columns_of(ActionRow, A) if name not in (*ACTION_KEYS, "position"))
 ATTEMPT_KEYS = ("execution", "action", "purpose", "n")
 SETTLING = ("settled_at", "result", "outcome", "category", "verdict", "decision", "trace")
+
+MOVE_ACTION = update_of(A, ACTION_KEYS, ("position",))
+DELETE_ACTION = sa.delete(A).where(*(A.c[name] == bindparam(f"k_{name}") for name in ACTION_KEYS))
 
 TOUCH = sa.update(E).where(E.c.id == bindparam("k_id")).values(version=E.c.version + 1)
 LOCK: Prepared[dict[str, Any]] = Prepared(TOUCH.returning(*E.c), dict)
@@ -305,6 +318,22 @@ class SqlTx(SqlSnapshot):
         if rows:
             parameters = [{**keyed("k", row, ACTION_KEYS), **keyed("v", row, ACTION_CHANGING)} for row in rows]
             SAVE_ACTION.execute_many(self.connection, parameters)
+
+    def insert_actions(self, rows: Sequence[ActionRow]) -> None:
+        """Add actions to a locked execution."""
+        if rows:
+            self.connection.execute(sa.insert(A), [as_columns(row) for row in rows])
+
+    def delete_actions(self, execution_id: str, actions: Sequence[str]) -> None:
+        """Remove actions of a locked execution."""
+        if actions:
+            self.connection.execute(DELETE_ACTION, [{"k_execution": execution_id, "k_action": one} for one in actions])
+
+    def move_actions(self, execution_id: str, positions: Mapping[str, int]) -> None:
+        """Give actions of a locked execution other positions."""
+        if positions:
+            moves = [{"k_execution": execution_id, "k_action": one, "v_position": at} for one, at in positions.items()]
+            self.connection.execute(MOVE_ACTION, moves)
 
     def insert_attempt(self, row: AttemptRow) -> None:
         """Put an attempt on the ledger."""
