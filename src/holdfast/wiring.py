@@ -83,11 +83,13 @@ async def open_async(
         sealer=place.sealer,
         clock=clock,
         limits=limits_of(settings),
+        overruns_max=settings.worker.overruns_max,
     )
     plans = Plans()
     worker = make_worker(
         store, steps, plans=plans, performer=performer, clock=clock, name=place.worker, settings=settings
     )
+    performer.hand_late_answers_to(worker.settle_late)
 
     async def close() -> None:
         await transport.close()

@@ -10,15 +10,26 @@ from holdfast.contract import ActionDefinition
 from holdfast.plans.frozen import FunctionRules, thaw
 from holdfast.ports.rows import Purpose
 from holdfast.testing import FaultApi
-from tests.drivers.test_perform import assignment, at, performer, scenario
+from tests.drivers.test_perform import OPENED, assignment, at, performer, scenario
 from tests.recovery.bench import action, definition, frozen
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from holdfast.recovery.answer import Answer
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(autouse=True)
+async def _close_connections() -> AsyncIterator[None]:
+    """Give back what a test has opened."""
+    yield
+    while OPENED:
+        await OPENED.pop().close()
+
+
 PARTS = {"big": {"output": {"id": "secret-value"}}}
 
 
@@ -128,7 +139,7 @@ async def test_a_large_output_is_checked_as_well(tmp_path: Path) -> None:
     assert "output-schema" == answer.verdict.rule
 
 
-def test_a_plan_that_was_accepted_before_schemas_were_kept_goes_on_as_it_was_told() -> None:
+async def test_a_plan_that_was_accepted_before_schemas_were_kept_goes_on_as_it_was_told() -> None:
     """A document of the release before names no schemas as enforced: even what is no schema stops nothing."""
     made = with_schemas(definition("pay"), inputSchema={"x": "anything goes"}, outputSchema={"y": "string"})
     body = frozen([action("pay")], [made]).body.replace('"enforced":["schemas"],', "")

@@ -76,12 +76,13 @@ def test_a_tenant_with_many_plans_does_not_keep_another_waiting(url: str) -> Non
             """Note whose turn it is."""
             order.append(who)
 
-        blocked = [hold.start(plan(planned("wait", "hold.up")), tenant="many") for _ in range(2)]
-        many = [hold.start(plan(planned("a", "note", who="many")), tenant="many") for _ in range(200)]
+        for _ in range(2):
+            hold.start(plan(planned("wait", "hold.up")), tenant="many")
+        for _ in range(200):
+            hold.start(plan(planned("a", "note", who="many")), tenant="many")
         one = hold.start(plan(planned("a", "note", who="one")), tenant="one")
         gate.set()
         assert "completed" == one.wait(timeout_s=60).status
-        assert {"completed"} == {execution.wait(timeout_s=60).status for execution in [*blocked, *many]}
 
     assert order.index("one") <= 8
 

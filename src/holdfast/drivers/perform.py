@@ -7,6 +7,7 @@ happens here comes back as an `Answer`, and a cancelled worker leaves the attemp
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 import json
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from holdfast.catalog.strategies import with_advice
 from holdfast.contract.json_text import write_json
+from holdfast.drivers.function_threads import Ended, FunctionThreads, TooManyOverruns
 from holdfast.drivers.trace import answered, refused_trace
 from holdfast.errors import SecretKeyMissing, StoreError
 from holdfast.faults.capture import capture_answer, capture_exception
@@ -28,10 +30,11 @@ from holdfast.plans.value_schema import flaws
 from holdfast.ports.http import ResponseTooLarge
 from holdfast.ports.rows import Purpose
 from holdfast.recovery.answer import Answer
-from holdfast.recovery.detail import error_detail, misfit_verdict, refusal_verdict, unkept_verdict
+from holdfast.recovery.detail import error_detail, misfit_verdict, overrun_verdict, refusal_verdict, unkept_verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
+    from typing import TypeAlias
 
     from holdfast.contract import ActionDefinition
     from holdfast.faults.fault import Fault
@@ -40,7 +43,10 @@ if TYPE_CHECKING:
     from holdfast.ports.clock import Clock
     from holdfast.ports.http import HttpAnswer, HttpRequest, Transport
     from holdfast.ports.outputs import Outputs, Sealer
+    from holdfast.ports.steps import Step
     from holdfast.recovery.claim import Assignment
+
+    TellLate: TypeAlias = Callable[[Step, Answer], Awaitable[None]]
 
 __all__ = ["Limits", "Performer"]
 
@@ -82,6 +88,7 @@ class Performer:
         sealer: Sealer,
         clock: Clock,
         limits: Limits,
+        overruns_max: int = 32,
     ) -> None:
         self._transport = transport
         self._functions = functions
@@ -90,6 +97,13 @@ class Performer:
         self._sealer = sealer
         self._clock = clock
         self._limits = limits
+        self._threads = FunctionThreads(overruns_max=overruns_max)
+        self._tell_late: TellLate | None = None
+        self._reporting: set[asyncio.Future[None]] = set()
+
+    def hand_late_answers_to(self, tell: TellLate) -> None:
+        """Name who is told what came of a function that ended after its time."""
+        self._tell_late = tell
 
     def can_perform(self, action: FrozenAction) -> bool:
         """Whether this worker has what an action needs: its function, if it is a Python action."""
@@ -147,25 +161,55 @@ class Performer:
         if takes_key(function):
             arguments["idempotency_key"] = assignment.attempt.key
         try:
-            async with asyncio.timeout(assignment.timeout_s):
-                if inspect.iscoroutinefunction(function):
-                    value = await function(**arguments)
-                else:
-                    value = await asyncio.to_thread(function, **arguments)
-            output = value if isinstance(value, dict) else {} if value is None else {"value": value}
-            text = output_text(output)
+            if inspect.iscoroutinefunction(function):
+                async with asyncio.timeout(assignment.timeout_s):
+                    ended = Ended(value=await function(**arguments))
+            else:
+                ended = await self._threads.run(
+                    functools.partial(function, **arguments),
+                    timeout_s=assignment.timeout_s,
+                    late=lambda ended: self._came_late(assignment, ended),
+                )
+        except TooManyOverruns as err:
+            message = (
+                f"the function {name!r} was not called: {err}. Find out what they wait for, and give it a time limit."
+            )
+            raise Refused(overrun_verdict(message)) from None
         except (Exception, asyncio.CancelledError) as exc:
             task = asyncio.current_task()
             if isinstance(exc, asyncio.CancelledError) and task is not None and task.cancelling():
                 raise  # it is we who are cancelled, not something inside the function
-            fault = capture_exception(exc, operation=name, observed_at=self._clock.now())
-            return Answer(
-                verdict=classify(fault, known_errors=assignment.action.known_errors), observed_at=fault.observed_at
-            )
-        misfit = await misfit_of(output, assignment.action, size=len(text), is_own_answer=True)
+            ended = Ended(raised=exc)
+        return await self._judge(ended, assignment=assignment)
+
+    async def _judge(self, ended: Ended, *, assignment: Assignment) -> Answer:
+        """Report how a function ended."""
+        action, value = assignment.action, ended.value
+        if ended.raised is not None:
+            return self._failed(ended.raised, action)
+        output = value if isinstance(value, dict) else {} if value is None else {"value": value}
+        try:
+            text = output_text(output)
+        except Exception as exc:  # noqa: BLE001 - what a function returns may be anything, also something that JSON cannot hold
+            return self._failed(exc, action)
+        misfit = await misfit_of(output, action, size=len(text), is_own_answer=True)
         if misfit is not None:
             return Answer(verdict=misfit, observed_at=self._clock.now())
         return await self._keep(text, assignment=assignment, trace=None)
+
+    def _failed(self, raised: BaseException, action: FrozenAction) -> Answer:
+        fault = capture_exception(raised, operation=action.definition_id, observed_at=self._clock.now())
+        return Answer(verdict=classify(fault, known_errors=action.known_errors), observed_at=fault.observed_at)
+
+    def _came_late(self, assignment: Assignment, ended: Ended) -> None:
+        """A function has ended after its time: what came of it is the truth about an attempt that was settled as unknown."""
+        if self._tell_late is not None:
+            task = asyncio.ensure_future(self._report_late(assignment, ended, tell=self._tell_late))
+            self._reporting.add(task)
+            task.add_done_callback(self._reporting.discard)
+
+    async def _report_late(self, assignment: Assignment, ended: Ended, *, tell: TellLate) -> None:
+        await tell(assignment.step, await self._judge(ended, assignment=assignment))
 
     async def _call_http(self, assignment: Assignment, inputs: Mapping[str, object]) -> Answer:
         """Send one request and judge the answer."""

@@ -23,6 +23,7 @@ __all__ = [
     "error_detail",
     "lost_worker_verdict",
     "misfit_verdict",
+    "overrun_verdict",
     "refusal_verdict",
     "unkept_verdict",
     "verdict_json",
@@ -120,6 +121,12 @@ def unkept_verdict(message: str) -> Verdict:
     return own_verdict(
         ErrorCategory.API_RESPONSE_MALFORMED, message, rule="output-not-kept", outcome=Outcome.UNKNOWN, retryable=True
     )
+
+
+def overrun_verdict(message: str) -> Verdict:
+    """Return the verdict about a function that was not called, since too many others hang: another worker, or a later moment, may do better."""
+    category = ErrorCategory.NETWORK_CONNECTION_REFUSED
+    return own_verdict(category, message, rule="too-many-overruns", outcome=Outcome.NOT_EXECUTED, retryable=True)
 
 
 def misfit_verdict(message: str, *, is_own_answer: bool) -> Verdict:

@@ -95,7 +95,25 @@ class Worker:
 
     async def perform(self, step: Step) -> None:
         """Carry out one step. Whatever interrupts this leaves rows from which another worker goes on."""
-        deciding = Deciding(
+        deciding = self._deciding()
+        assignment = await self._store.transact(
+            lambda tx: claim(
+                tx, self._steps, plans=self._plans, step=step, worker=self._settings.name, deciding=deciding
+            )
+        )
+        if assignment is not None:
+            await self._settle(step, await self._performer.perform(assignment), deciding=deciding)
+
+    async def settle_late(self, step: Step, answer: Answer) -> None:
+        """Take in an answer to an attempt that was settled without it: a function that ended after its time."""
+        try:
+            await self._settle(step, answer, deciding=self._deciding())
+        except StoreError as err:
+            log.warning("a late answer to %s could not be kept: %s", step.key, err)
+
+    def _deciding(self) -> Deciding:
+        """Return what a decision needs besides the rows."""
+        return Deciding(
             bounds=self._settings.bounds,
             draw=self._draw(),
             crashes_max=self._settings.crashes_max,
@@ -104,13 +122,6 @@ class Worker:
             rollback=self._rollback,
             egress=self._settings.egress,
         )
-        assignment = await self._store.transact(
-            lambda tx: claim(
-                tx, self._steps, plans=self._plans, step=step, worker=self._settings.name, deciding=deciding
-            )
-        )
-        if assignment is not None:
-            await self._settle(step, await self._performer.perform(assignment), deciding=deciding)
 
     async def _settle(self, step: Step, answer: Answer, *, deciding: Deciding) -> None:
         """Settle, waiting for a database that is away: settling twice is one settle, losing an answer may be a question to a person."""
