@@ -17,6 +17,8 @@ PAGES = [
     "docs/how-to/refresh-a-token.md",
     "docs/how-to/python-actions.md",
     "docs/how-to/change-a-route.md",
+    "docs/how-to/limit-and-check-calls.md",
+    "docs/how-to/change-a-plan-that-runs.md",
 ]
 
 
