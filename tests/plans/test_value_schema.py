@@ -83,6 +83,7 @@ def test_only_what_is_optional_may_be_missing(text: str, value: object, fits: bo
             {"secret": 1},
             "breaks the rule additionalProperties: false",
         ),
+        ({"patternProperties": {"^x\\z": True}, "additionalProperties": False}, {"x": 1}, {"s": 1}, "breaks the rule additionalProperties: false"),
         ({"additionalProperties": {"type": "string"}}, {"a": "x"}, {"a": 1}, 'at a breaks the rule type: "string"'),
         ({"$ref": "#/$defs/n", "$defs": {"n": {"type": "integer"}}}, 1, "secret", 'breaks the rule type: "integer"'),
         ({"anyOf": [{"type": "null"}, {"minLength": 9}]}, None, "secret", 'breaks the rule anyOf: [{"type": "null"}, {"minLength": 9}]'),

@@ -256,6 +256,37 @@ def test_the_rules_of_a_function_that_has_begun_may_not_change() -> None:
     assert "action 'a' has begun, and the new plan changes its definition" in told
 
 
+@pytest.mark.parametrize("what", ["probe", "refresh"])
+def test_what_belongs_to_an_action_that_has_begun_may_not_change(what: str) -> None:
+    """Its probe and the refresh of its credential are part of it: they may be needed yet."""
+    made = [
+        definition("a", probe="find", credential="TOKEN"),
+        definition("find", "GET"),
+        definition("renew", refreshes="TOKEN"),
+    ]
+    bench = begun(frozen([action("a"), action("b", "a")], made))
+    made[1 if what == "probe" else 2] = (
+        definition("find", "GET", timeout=9) if what == "probe" else definition("renew", refreshes="TOKEN", timeout=9)
+    )
+
+    (told,) = refusal(bench, frozen([action("a"), action("b", "a")], made))
+
+    assert ("its probe" if what == "probe" else "how its credential is refreshed") in told
+
+
+def test_what_was_not_noted_of_an_attempt_in_flight_cannot_be_expected() -> None:
+    """A worker notes of a large output only what the old plan looks at: the new one may not look at more of it."""
+    bench = Bench()
+    bench.start(frozen(FIRST))
+    bench.begin_attempt()
+
+    (told,) = refusal(
+        bench, frozen(FIRST, validations=[{"name": "x", "reference": "${a.output.id}", "operator": "exists"}])
+    )
+
+    assert "only what the old validations read is at hand, not ${a.output.id}" in told
+
+
 def test_a_plan_whose_rest_is_taken_away_is_complete() -> None:
     """When everything that has begun is done and nothing else is planned any more, the execution ends."""
     bench = Bench()
