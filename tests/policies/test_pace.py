@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from holdfast.policies.pace import IDLE_MAX_S, Pace, admit
 
@@ -134,6 +134,7 @@ def test_no_window_ever_holds_too_many(requests: int, window_ms: int, arrivals: 
 
 
 @given(st.integers(1, 7), st.integers(10, 5_000), CALLS)
+@example(3, 10, [0] * 7)  # a third of ten milliseconds is no whole number of microseconds
 def test_punctual_callers_are_served_in_their_order_at_the_full_rate(
     requests: int, window_ms: int, arrivals: list[int]
 ) -> None:

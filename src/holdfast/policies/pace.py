@@ -37,8 +37,8 @@ class Pace:
 
     @property
     def spacing(self) -> timedelta:
-        """What lies between two calls when the limit is used evenly."""
-        return self.window / self.requests
+        """What lies between two calls when the limit is used evenly, rounded up: a round of them is never shorter than the window."""
+        return -(-self.window // self.requests)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
