@@ -88,11 +88,13 @@ async def open_async(
         clock=clock,
         limits=limits_of(settings),
         authenticators=registry.authenticators,
+        overruns_max=settings.worker.overruns_max,
     )
     plans = Plans()
     worker = make_worker(
         store, steps, plans=plans, performer=performer, clock=clock, place=place, outputs=outputs, settings=settings
     )
+    performer.hand_late_answers_to(worker.settle_late)
 
     async def close() -> None:
         await transport.close()
@@ -260,6 +262,7 @@ def worker_settings_of(settings: Settings, *, name: str) -> WorkerSettings:
         ),
         sweep_interval_s=settings.sweep.interval_s,
         routes=routes_of(settings),
+        egress=settings.worker.egress_id or socket.gethostname(),
     )
 
 

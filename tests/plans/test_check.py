@@ -534,11 +534,10 @@ def test_a_name_is_a_function_or_a_definition() -> None:
         ),
         pytest.param(
             plan(action("a")),
-            (define(rateLimit={"requests": 1, "window": 1, "scope": "global"}),),
-            "actions.json: [0].rateLimit",
-            id="rate-limit",
+            (define(outputSchema={"x": "integer"}, examples=[{"name": "one", "input": {}, "output": {"x": "many"}}]),),
+            "actions.json: [0].examples[0].output.x",
+            id="example",
         ),
-        pytest.param(plan(action("a")), (define(inputSchema={"x": "string"}),), "actions.json", id="schema"),
         pytest.param(
             plan(action("a")),
             (define(retryPolicy__maxAttempts=2, retryPolicy__initialDelay=5, retryPolicy__maxDelay=4),),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from holdfast.cli.options import Config, Database, Imports, Json, WaitMax
+from holdfast.cli.options import ActionFiles, CatalogDirectory, Config, Database, Imports, Json, WaitMax
 
 __all__ = ["resume"]
 
@@ -22,19 +24,34 @@ def resume(
     everything: Annotated[
         bool, typer.Option("--all", help=f"Go on with every live execution, the newest {LIVE_MAX}.")
     ] = False,
+    new_plan: Annotated[
+        Path | None,
+        typer.Option(
+            "--with",
+            metavar="PLAN",
+            help="Go on with this plan instead; refused if it changes what has begun.",
+            show_default=False,
+        ),
+    ] = None,
+    actions: ActionFiles = None,
+    catalog: CatalogDirectory = None,
     db: Database = None,
     config: Config = None,
     wait_max: WaitMax = None,
     imports: Imports = None,
     is_json: Json = False,
 ) -> None:
-    """Go on with executions until they end or pause. Without ids it lists the live ones and does nothing."""
+    """Go on with executions until they end or pause. Without ids it lists the live ones and does nothing.
+
+    A changed file never changes a plan that runs; `--with`, with its `--actions`, does so for one execution.
+    """
     from holdfast.cli.executions import show_list  # noqa: PLC0415 - `--help` need not load what works
     from holdfast.cli.exits import ExitCode  # noqa: PLC0415 - as above
     from holdfast.cli.run import stay  # noqa: PLC0415 - as above
     from holdfast.cli.session import opened, resolve_id, run_async, settings_of  # noqa: PLC0415 - as above
 
-    settings = settings_of(db=db, config=config, wait_max_s=wait_max)
+    settings = settings_of(db=db, config=config, catalog=catalog, wait_max_s=wait_max)
+    refuse_misuse(ids or (), new_plan=new_plan, has_actions=bool(actions), everything=everything)
 
     async def work() -> ExitCode:
         """Choose the executions and go on with them."""
@@ -48,6 +65,8 @@ def resume(
                 )
                 return ExitCode.DONE
             chosen = [await resolve_id(hold, one) for one in ids or ()]
+            if new_plan is not None:
+                await hold.replace_plan(chosen[0], new_plan, list(actions or ()))
             if everything:
                 chosen += [row.id for row in reversed(await hold.executions(state="running", limit=LIVE_MAX))]
             chosen = list(dict.fromkeys(chosen))
@@ -57,3 +76,20 @@ def resume(
             return await stay(hold, chosen, settings=settings, is_json=is_json, is_new=False)
 
     raise typer.Exit(run_async(work()))
+
+
+def refuse_misuse(ids: Sequence[str], *, new_plan: Path | None, has_actions: bool, everything: bool) -> None:
+    """Refuse options that do not go together.
+
+    Raises:
+        BadInput: a plan is given for no execution or for several, or definitions without a plan.
+    """
+    from holdfast.errors import BadInput, Problem  # noqa: PLC0415 - `--help` need not load what works
+
+    message = ""
+    if new_plan is not None and (len(ids) != 1 or everything):
+        message = "one plan is for one execution; name exactly one"
+    elif new_plan is None and has_actions:
+        message = "definitions belong to a plan; name it with --with"
+    if message:
+        raise BadInput([Problem(source="--with", path="", message=message)])

@@ -7,6 +7,7 @@ happens here comes back as an `Answer`, and a cancelled worker leaves the attemp
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 import json
 from dataclasses import dataclass, replace
@@ -15,12 +16,14 @@ from typing import TYPE_CHECKING
 from holdfast.catalog.strategies import with_advice
 from holdfast.contract.json_text import write_json
 from holdfast.drivers.authenticating import AuthenticatorFailed, authenticated
+from holdfast.drivers.function_threads import Ended, FunctionThreads, TooManyOverruns
 from holdfast.drivers.granting import Granting, believable_s
 from holdfast.drivers.hidden import Hidden
 from holdfast.drivers.trace import answered, refused_trace
 from holdfast.errors import SecretKeyMissing, StoreError
 from holdfast.faults.capture import capture_answer, capture_exception
 from holdfast.faults.classify import classify, examine
+from holdfast.faults.fault import BodyKind
 from holdfast.faults.redact import REDACTED, spellings
 from holdfast.faults.taxonomy import ErrorCategory
 from holdfast.plans.authentication import Source, variables_of
@@ -28,14 +31,23 @@ from holdfast.plans.output import as_output, output_text
 from holdfast.plans.references import LOCATION, MISSING, Reference, parse_reference, resolve
 from holdfast.plans.request import Extras, UnusableRequest, build_request
 from holdfast.plans.tokens import read_tokens
+from holdfast.plans.value_schema import flaws
 from holdfast.ports.http import ResponseTooLarge
 from holdfast.ports.rows import Purpose
 from holdfast.recovery.answer import Answer
-from holdfast.recovery.detail import REFRESH_LATE, error_detail, refusal_verdict, unkept_verdict
+from holdfast.recovery.detail import (
+    REFRESH_LATE,
+    error_detail,
+    misfit_verdict,
+    overrun_verdict,
+    refusal_verdict,
+    unkept_verdict,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from datetime import datetime
+    from typing import TypeAlias
 
     from holdfast.contract import ActionDefinition
     from holdfast.faults.fault import Fault
@@ -44,10 +56,17 @@ if TYPE_CHECKING:
     from holdfast.ports.clock import Clock
     from holdfast.ports.http import HttpAnswer, HttpRequest, OutgoingRequest, Transport
     from holdfast.ports.outputs import Outputs, Sealer
+    from holdfast.ports.steps import Step
     from holdfast.recovery.claim import Assignment
+
+    TellLate: TypeAlias = Callable[[Step, Answer], Awaitable[None]]
 
 __all__ = ["Limits", "Performer"]
 
+MISFITS_MAX = 5
+"""So many flaws of inputs or outputs are told at once."""
+LARGE = 65_536
+"""Outputs of so many bytes are checked in a thread."""
 ECHO_LENGTH_MIN = 8
 """Shorter secrets are not looked for in outputs: replacing them would spoil data that only happens to look alike."""
 
@@ -83,6 +102,7 @@ class Performer:
         clock: Clock,
         limits: Limits,
         authenticators: Mapping[str, Callable[[OutgoingRequest], object]] | None = None,
+        overruns_max: int = 32,
     ) -> None:
         self._transport = transport
         self._functions = functions
@@ -99,6 +119,13 @@ class Performer:
             clock=clock,
             trace_body_max_bytes=limits.trace_body_max_bytes,
         )
+        self._threads = FunctionThreads(overruns_max=overruns_max)
+        self._tell_late: TellLate | None = None
+        self._reporting: set[asyncio.Future[None]] = set()
+
+    def hand_late_answers_to(self, tell: TellLate) -> None:
+        """Name who is told what came of a function that ended after its time."""
+        self._tell_late = tell
 
     def can_perform(self, action: FrozenAction) -> bool:
         """Whether this worker has what an action needs: its function, if it is a Python action, and the one that authenticates it."""
@@ -113,6 +140,7 @@ class Performer:
             if assignment.action.grant is not None:
                 return await self._granting.fetch(assignment, timeout_s=assignment.timeout_s)
             inputs = await self._inputs(assignment)
+            refuse_misfits(inputs, assignment)
             if assignment.action.function is not None:
                 return await self._call_function(assignment, inputs)
             return await self._call_http(assignment, inputs)
@@ -160,21 +188,59 @@ class Performer:
         if takes_key(function):
             arguments["idempotency_key"] = assignment.attempt.key
         try:
-            async with asyncio.timeout(assignment.timeout_s):
-                if inspect.iscoroutinefunction(function):
-                    value = await function(**arguments)
-                else:
-                    value = await asyncio.to_thread(function, **arguments)
-            text = output_text(value if isinstance(value, dict) else {} if value is None else {"value": value})
+            if inspect.iscoroutinefunction(function):
+                async with asyncio.timeout(assignment.timeout_s):
+                    ended = Ended(value=await function(**arguments))
+            else:
+                ended = await self._threads.run(
+                    functools.partial(function, **arguments),
+                    timeout_s=assignment.timeout_s,
+                    late=lambda ended: self._came_late(assignment, ended, inputs),
+                )
+        except TooManyOverruns as err:
+            message = (
+                f"the function {name!r} was not called: {err}. Find out what they wait for, and give it a time limit."
+            )
+            raise Refused(overrun_verdict(message)) from None
         except (Exception, asyncio.CancelledError) as exc:
             task = asyncio.current_task()
             if isinstance(exc, asyncio.CancelledError) and task is not None and task.cancelling():
                 raise  # it is we who are cancelled, not something inside the function
-            fault = capture_exception(exc, operation=name, observed_at=self._clock.now())
-            hidden = Hidden.of(assignment.action.personal, inputs)
-            verdict = classify(fault, known_errors=assignment.action.known_errors, secrets=hidden.values)
-            return Answer(verdict=hidden.spoken(verdict), observed_at=fault.observed_at)
+            ended = Ended(raised=exc)
+        return await self._judge(ended, assignment=assignment, inputs=inputs)
+
+    async def _judge(self, ended: Ended, *, assignment: Assignment, inputs: Mapping[str, object]) -> Answer:
+        """Report how a function ended."""
+        action, value = assignment.action, ended.value
+        if ended.raised is not None:
+            return self._failed(ended.raised, action, inputs)
+        output = value if isinstance(value, dict) else {} if value is None else {"value": value}
+        try:
+            text = output_text(output)
+        except Exception as exc:  # noqa: BLE001 - what a function returns may be anything, also something that JSON cannot hold
+            return self._failed(exc, action, inputs)
+        misfit = await misfit_of(output, action, size=len(text), is_own_answer=True)
+        if misfit is not None:
+            return Answer(verdict=misfit, observed_at=self._clock.now())
         return await self._keep(text, assignment=assignment, trace=None)
+
+    def _failed(self, raised: BaseException, action: FrozenAction, inputs: Mapping[str, object]) -> Answer:
+        fault = capture_exception(raised, operation=action.definition_id, observed_at=self._clock.now())
+        hidden = Hidden.of(action.personal, inputs)
+        verdict = classify(fault, known_errors=action.known_errors, secrets=hidden.values)
+        return Answer(verdict=hidden.spoken(verdict), observed_at=fault.observed_at)
+
+    def _came_late(self, assignment: Assignment, ended: Ended, inputs: Mapping[str, object]) -> None:
+        """A function has ended after its time: what came of it is the truth about an attempt that was settled as unknown."""
+        if self._tell_late is not None:
+            task = asyncio.ensure_future(self._report_late(assignment, ended, inputs=inputs, tell=self._tell_late))
+            self._reporting.add(task)
+            task.add_done_callback(self._reporting.discard)
+
+    async def _report_late(
+        self, assignment: Assignment, ended: Ended, *, inputs: Mapping[str, object], tell: TellLate
+    ) -> None:
+        await tell(assignment.step, await self._judge(ended, assignment=assignment, inputs=inputs))
 
     async def _call_http(self, assignment: Assignment, inputs: Mapping[str, object]) -> Answer:
         """Send one request and judge the answer."""
@@ -224,7 +290,13 @@ class Performer:
             return Answer(verdict=hidden.spoken(found, told), trace=trace, observed_at=observed_at)
         if is_secret:
             return self._token(definition, received, trace=trace)
-        text = without(output_text(as_output(received.body)), request.secrets)
+        output = as_output(received.body)
+        is_own_answer = fault.body_kind not in {BodyKind.EMPTY, BodyKind.HTML}
+        misfit = await misfit_of(output, action, size=len(received.body), is_own_answer=is_own_answer)
+        if misfit is not None:
+            misfit = replace(misfit, status=fault.status, api_id=fault.api_id, credential=fault.credential)
+            return Answer(verdict=misfit, trace=trace, observed_at=observed_at)
+        text = without(output_text(output), request.secrets)
         return await self._keep(text, assignment=assignment, trace=trace)
 
     async def _authenticated(self, request: HttpRequest, assignment: Assignment) -> HttpRequest:
@@ -368,6 +440,29 @@ def beside_token(path: str) -> str:
     """Return where a token's lifetime stands: `expires_in`, beside the token (RFC 6749 §5.1)."""
     head, dot, _ = path.rpartition(".")
     return f"{head}{dot}expires_in"
+
+
+def refuse_misfits(inputs: Mapping[str, object], assignment: Assignment) -> None:
+    """Refuse inputs that are not what the definition's inputSchema says, before anything is sent. Values are not repeated: they may be secret."""
+    if assignment.step.purpose is Purpose.REFRESH:
+        return  # everybody waits for it; what it needs was looked at when the plan was accepted
+    found = flaws(inputs, assignment.action.takes)
+    if found:
+        told = "; ".join(f"the input {name!r} {message}" for name, message in found[:MISFITS_MAX])
+        raise Refused(refusal_verdict(f"{told}, says inputSchema. Nothing was sent.", rule="input-schema"))
+
+
+async def misfit_of(
+    output: Mapping[str, object], action: FrozenAction, *, size: int, is_own_answer: bool
+) -> Verdict | None:
+    """Return the verdict about an output that is not what outputSchema says; None when it is. Large ones do not hold the other attempts up."""
+    if not action.gives:
+        return None
+    found = flaws(output, action.gives) if size < LARGE else await asyncio.to_thread(flaws, output, action.gives)
+    if not found:
+        return None
+    told = "; ".join(f"{name!r} {message}" for name, message in found[:MISFITS_MAX])
+    return misfit_verdict(f"The output does not keep to outputSchema: {told}.", is_own_answer=is_own_answer)
 
 
 def watched_values(text: str, action: FrozenAction) -> dict[str, str]:

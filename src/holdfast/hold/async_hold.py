@@ -12,8 +12,9 @@ from holdfast.contract import ExecutionStatus
 from holdfast.errors import BadInput, Problem, UnknownExecution
 from holdfast.hold.credentials import CredentialDoor
 from holdfast.hold.erasing import CanErase
-from holdfast.hold.functions import problems_of
+from holdfast.hold.functions import flawed_schemas, problems_of
 from holdfast.hold.people import ForPeople
+from holdfast.hold.replacing import Replacing
 from holdfast.hold.secrets import needs_key, protect, seal_own
 from holdfast.hold.sources import as_definitions, as_plan
 from holdfast.journal.timeline import explain
@@ -45,7 +46,7 @@ WATCH_INTERVAL_S = 0.1
 """How often somebody who waits for an execution looks at it."""
 
 
-class AsyncHold(ForPeople, CredentialDoor, CanErase):
+class AsyncHold(ForPeople, CredentialDoor, Replacing, CanErase):
     """Durable recovery for asyncio programs. Every method may be called from any task of one event loop."""
 
     @property
@@ -210,25 +211,36 @@ class AsyncHold(ForPeople, CredentialDoor, CanErase):
         timeout_s: float = 300.0,
         attempts_max: int = 3,
         personal: Iterable[str] = (),
+        input_schema: Mapping[str, str] | None = None,
+        output_schema: Mapping[str, str] | None = None,
     ) -> Callable[[F], F]:
         """Register a function, plain or async, as an action that plans name. Its arguments are the action's inputs, by keyword.
 
         `repeatable` is your statement that doing it twice is doing it once; without it an attempt of unknown outcome is never repeated. A parameter
         named `idempotency_key` receives the key that is stable over all attempts. `personal` names inputs and outputs that are personal.
+        The schemas say what inputs and the keys of a returned dict must be, as they do in a definition: a JSON type word or the text of a JSON
+        Schema.
 
         Raises:
-            BadInput: the name is taken, a parameter cannot be given by keyword, or a personal field has no name.
+            BadInput: the name is taken, a parameter cannot be given by keyword, a personal field has no name, or a schema is none.
         """
         fields = tuple(personal)
 
         def register(function: F) -> F:
             problems = problems_of(function, name, taken=name in self._parts.registry.functions)
             problems += [Problem(source=name, path="personal", message=flaw) for flaw in flaws_of_names(fields)]
+            problems += flawed_schemas(name, input_schema=input_schema or {}, output_schema=output_schema or {})
             if problems:
                 raise BadInput(problems)
             self._parts.registry.functions[name] = function
             self._parts.registry.rules[name] = FunctionRules(
-                name=name, repeatable=repeatable, timeout_s=timeout_s, attempts_max=attempts_max, personal=fields
+                name=name,
+                repeatable=repeatable,
+                timeout_s=timeout_s,
+                attempts_max=attempts_max,
+                personal=fields,
+                input_schema=dict(input_schema or {}),
+                output_schema=dict(output_schema or {}),
             )
             return function
 

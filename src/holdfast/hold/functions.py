@@ -6,12 +6,13 @@ import inspect
 import json
 from typing import TYPE_CHECKING
 
-from holdfast.errors import Problem
+from holdfast.errors import BadInput, Problem
+from holdfast.plans.value_schema import schema_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-__all__ = ["problems_of"]
+__all__ = ["flawed_schemas", "problems_of"]
 
 
 def problems_of(function: Callable[..., object], name: str, *, taken: bool) -> list[Problem]:
@@ -34,6 +35,19 @@ def problems_of(function: Callable[..., object], name: str, *, taken: bool) -> l
             problems.append(
                 Problem(source=source, path=parameter.name, message="inputs are JSON; this default value is not")
             )
+    return problems
+
+
+def flawed_schemas(name: str, *, input_schema: Mapping[str, str], output_schema: Mapping[str, str]) -> list[Problem]:
+    """Return what is wrong with the schemas of a function."""
+    problems: list[Problem] = []
+    for field, texts in (("input_schema", input_schema), ("output_schema", output_schema)):
+        for key, text in texts.items():
+            try:
+                schema_of(text)
+            except BadInput as err:
+                message = err.problems[0].message
+                problems.append(Problem(source=f"@action({name!r})", path=f"{field}.{key}", message=message))
     return problems
 
 

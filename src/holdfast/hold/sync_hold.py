@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from holdfast.hold.async_hold import AsyncHold
     from holdfast.hold.credentials import Credential
     from holdfast.hold.sources import ActionSource, PlanSource
+    from holdfast.plans.replacement import Replacement
     from holdfast.ports.rows import DeadLetterRow, ExecutionRow, QuestionRow
     from holdfast.recovery.purge import Purged
 
@@ -91,10 +92,18 @@ class Hold:
         timeout_s: float = 300.0,
         attempts_max: int = 3,
         personal: Iterable[str] = (),
+        input_schema: Mapping[str, str] | None = None,
+        output_schema: Mapping[str, str] | None = None,
     ) -> Callable[[F], F]:
         """Register a function as an action; see `AsyncHold.action`."""
         return self.inner.action(
-            name, repeatable=repeatable, timeout_s=timeout_s, attempts_max=attempts_max, personal=personal
+            name,
+            repeatable=repeatable,
+            timeout_s=timeout_s,
+            attempts_max=attempts_max,
+            personal=personal,
+            input_schema=input_schema,
+            output_schema=output_schema,
         )
 
     def start(
@@ -135,6 +144,10 @@ class Hold:
     def why(self, execution_id: str, action: str | None = None) -> list[str]:
         """Return what happened and why, line by line."""
         return self.call(self.inner.why(execution_id, action))
+
+    def replace_plan(self, execution_id: str, plan: PlanSource, actions: Iterable[ActionSource] = ()) -> Replacement:
+        """Let an execution go on with another plan; see `AsyncHold.replace_plan`."""
+        return self.call(self.inner.replace_plan(execution_id, plan, actions))
 
     def cancel(self, execution_id: str) -> bool:
         """Cancel an execution; see `AsyncHold.cancel`."""

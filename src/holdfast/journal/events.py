@@ -49,6 +49,12 @@ TABLE = (
         is_terminal=True,
     ),
     EventType(
+        name="plan.replaced",
+        meaning="Somebody let the execution go on with another plan; what has begun is the same in both.",
+        fields=(*PLAN, "oldDigest", "newDigest", "added", "removed", "changed"),
+        level="warning",
+    ),
+    EventType(
         name="action.execute.requested",
         meaning="An attempt was put on the ledger and is about to be made.",
         fields=(*ACTION, "actionDefinitionId", "inputs", "timeoutMs", "idempotencyKey", "recovery"),
@@ -101,6 +107,11 @@ TABLE = (
         meaning="Recovery asked to undo what the execution did, back to a checkpoint; the plan fails.",
         fields=(*ACTION, "to", "reason"),
         level="warning",
+    ),
+    EventType(
+        name="action.paced",
+        meaning="A call waits for its turn, since the definition's rate limit is used up; told once for each attempt.",
+        fields=(*ACTION, "purpose", "dueAt", "requests", "windowMs", "scope"),
     ),
     EventType(
         name="attempt.reclaimed",

@@ -59,6 +59,9 @@ def line_of(event: EventRow) -> Line | None:
     )
 
 
+NAMES_MAX = 20
+"""So many actions are named in one line."""
+
 Told = tuple[str, str, list[str]]
 
 
@@ -168,11 +171,21 @@ def plan_failed(data: Mapping[str, object]) -> Told:
     return "bad", f"plan failed — {verdict_words(data)}", []
 
 
+def replaced(data: Mapping[str, object]) -> Told:
+    """The plan was replaced."""
+    lists = {
+        word: value for word in ("added", "removed", "changed") if isinstance(value := data.get(word), list) and value
+    }
+    details = [f"{word}: {', '.join(str(one) for one in names[:NAMES_MAX])}" for word, names in lists.items()]
+    return "person", "the plan was replaced by another", details
+
+
 TELLERS: Mapping[str, Callable[[Mapping[str, object]], Told]] = {
     "plan.execute.started": lambda _: ("plain", "plan started", []),
     "plan.execute.completed": lambda _: ("good", "plan completed", []),
     "plan.execute.failed": plan_failed,
     "plan.execute.cancelled": lambda _: ("waiting", "plan cancelled", []),
+    "plan.replaced": replaced,
     "action.execute.requested": requested,
     "action.execute.completed": lambda data: ("good", f"attempt {data.get('attemptNumber')} worked", []),
     "action.execute.failed": failed,
@@ -182,6 +195,11 @@ TELLERS: Mapping[str, Callable[[Mapping[str, object]], Told]] = {
     "recovery.decided": decided,
     "recovery.succeeded": lambda data: ("good", f"recovered after {data.get('elapsedS')} s", []),
     "rollback.requested": lambda data: ("bad", f"rolls back to {data.get('to')} — {data.get('reason')}", []),
+    "action.paced": lambda data: (
+        "waiting",
+        f"the rate limit ({data.get('requests')} in {data.get('windowMs')} ms) is used up; its turn comes at {data.get('dueAt')}",
+        [],
+    ),
     "attempt.reclaimed": reclaimed,
     "attempt.answered_late": lambda data: (
         "plain",

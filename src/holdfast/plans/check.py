@@ -5,7 +5,6 @@ The gate before `holdfast.plans.frozen`: what passes here freezes and thaws. It 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -21,6 +20,7 @@ from holdfast.plans.plan_check import check_plan
 from holdfast.plans.recovery_check import check_recovery_means
 from holdfast.plans.references import parse_reference
 from holdfast.plans.request import Extras, UnusableRequest, build_request, parameters_of
+from holdfast.plans.schema_check import check_values, usable
 
 __all__ = ["Checked", "check"]
 
@@ -178,6 +178,8 @@ class Use:
             else:
                 check_as_probe(asking.definition, asked_by=here)
                 self.found[wanted] = asking
+                schemas = usable(asking.definition.input_schema)
+                check_values(probe.inputs, schemas, findings=here.at("probe.inputs"))
                 for name in sorted(parameters_of(asking.definition) - probe.inputs.keys()):
                     here.refuse("probe.inputs", f"{{{name}}} in the request of {wanted!r} has no input")
 
@@ -247,23 +249,20 @@ class Use:
 
     def check_definitions(self) -> None:
         """Judge each definition in use by itself."""
-        schemas: Counter[str] = Counter()
         for one in {one.key: one for one in self.found.values()}.values():
             check_definition(one.definition, self.findings.at(one.path, source=one.source))
-            schemas[one.source] += bool(one.definition.input_schema or one.definition.output_schema)
-        for source, count in schemas.items():
-            if count:
-                which = "1 definition" if count == 1 else f"{count} definitions"
-                message = f"inputSchema and outputSchema ({which}) describe only; this release does not check inputs and outputs by them"
-                self.findings.at("", source=source).warn("", message)
 
     def check_inputs(self) -> None:
         """Match inputs with what requests, probes and refreshes take from them."""
         for position, action in enumerate(self.plan.actions):
+            path = f"actions[{position}].inputs"
             one = self.found.get(action.action_definition_id)
             if one is None:
+                function = self.functions.get(action.action_definition_id)
+                if function is not None:
+                    check_values(action.inputs, usable(function.input_schema), findings=self.findings.at(path))
                 continue
-            path = f"actions[{position}].inputs"
+            check_values(action.inputs, usable(one.definition.input_schema), findings=self.findings.at(path))
             self.check_request(action, one.definition, path=path)
             self.check_probe_inputs(action, one.definition, path=path)
         for key in self.refreshers.values():

@@ -22,10 +22,13 @@ from holdfast.plans.personal import flaws_of_names
 from holdfast.plans.references import parse_reference, path_of
 from holdfast.plans.request import HEADER_NAME, OF_THE_TRANSPORT, PARAMETER, header_flaw
 from holdfast.plans.safety import safety_of
+from holdfast.plans.schema_check import check_schemas
 
 __all__ = ["check_as_probe", "check_definition", "missing_variables"]
 
 TIMEOUT_MAX_MS = 86_400_000
+RATE_REQUESTS_MAX = 100_000
+RATE_WINDOW_MAX_MS = 31_536_000_000
 SHOWN_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
 UNPRINTABLE = re.compile(r"[\x00-\x20\x7f\\]")
 SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key"})
@@ -42,13 +45,12 @@ def check_definition(definition: ActionDefinition, findings: Findings) -> None:
     check_probe(definition, findings)
     for flaw in flaws_of_names(definition.personal or ()):
         findings.refuse("personal", flaw)
+    check_schemas(definition, findings)
     try:
         compile_known_errors([(known.pattern, known.category, None) for known in definition.known_errors], source="")
     except BadInput as err:
         for problem in err.problems:
             findings.refuse(problem.path, problem.message)
-    if definition.rate_limit is not None:
-        findings.warn("rateLimit", "is not kept in this release: requests are not slowed down before the API says so")
 
 
 def check_address(definition: ActionDefinition, findings: Findings) -> None:
@@ -177,6 +179,14 @@ def check_limits(definition: ActionDefinition, findings: Findings) -> None:
         findings.refuse("retryPolicy", "; ".join(f"{problem.path} {problem.message}" for problem in err.problems))
     if policy.max_delay < policy.initial_delay and policy.max_attempts > 1:
         findings.warn("retryPolicy.maxDelay", "is less than initialDelay, and caps the first wait as well")
+    limit = definition.rate_limit
+    if limit is None:
+        return
+    if limit.requests > RATE_REQUESTS_MAX:
+        message = f"must be at most {RATE_REQUESTS_MAX:,}: so many moments are kept. Use a shorter window with fewer requests."
+        findings.refuse("rateLimit.requests", message)
+    if not 1 <= limit.window <= RATE_WINDOW_MAX_MS:
+        findings.refuse("rateLimit.window", f"must be from 1 ms to {RATE_WINDOW_MAX_MS} ms (a year)")
 
 
 def check_refresh(definition: ActionDefinition, findings: Findings) -> None:

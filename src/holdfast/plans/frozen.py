@@ -22,6 +22,7 @@ from holdfast.plans.condition import Condition
 from holdfast.plans.personal import NOTHING, Personal, personal_of
 from holdfast.plans.references import parse_reference
 from holdfast.plans.safety import safety_of
+from holdfast.plans.value_schema import compile_schemas
 from holdfast.policies.retry import Jitter, RetrySettings
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from holdfast.contract import PlannedAction, RetryPolicy, UserConfirmation
     from holdfast.faults.rules import ApiRules, KnownError
     from holdfast.plans.references import Reference
+    from holdfast.plans.value_schema import Schemas
 
 __all__ = [
     "Frozen",
@@ -58,13 +60,16 @@ GRANT_RETRIED = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionRules:
-    """What is known of a registered Python function: its name, whether it may be repeated, its time limit, its attempts, its personal fields."""
+    """What is known of a registered Python function: its name, whether it may be repeated, its time limit, its attempts, its personal
+    fields, and what its inputs and the keys of its output must be (as in a definition)."""
 
     name: str
     repeatable: bool = False
     timeout_s: float = 300.0
     attempts_max: int = 3
     personal: tuple[str, ...] = ()
+    input_schema: Mapping[str, str] = field(default_factory=dict)
+    output_schema: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +87,7 @@ class FrozenAction:
     `watched` are the references by which the plan's expected outcome and conditions look at its output; `confirmation` is the question to a person
     before it, if one is required. `personal` is what is personal in its inputs and outputs, by its own definition and by those of the actions that
     its inputs come from. `credential` is the name of its secret, `source` where that comes from; `handler` the function that authenticates its
-    requests.
+    requests. `takes` and `gives` are what inputs and outputs must be.
     """
 
     id: str
@@ -106,6 +111,8 @@ class FrozenAction:
     personal: Personal = NOTHING
     condition: Condition | None = None
     confirmation: UserConfirmation | None = None
+    takes: Schemas = field(default_factory=dict)
+    gives: Schemas = field(default_factory=dict)
 
     @property
     def handler(self) -> str | None:
@@ -158,11 +165,16 @@ def freeze(
                 "attempts_max": rules.attempts_max,
                 # Only where it says something: a release that does not know it can go on with every other plan.
                 **({"personal": list(rules.personal)} if rules.personal else {}),
+                **({"input_schema": dict(rules.input_schema)} if rules.input_schema else {}),
+                **({"output_schema": dict(rules.output_schema)} if rules.output_schema else {}),
             }
             for name, rules in used_functions.items()
         },
         "catalog": {key: entry.to_wire() for key, entry in entries.items()},
     }
+    if any(one.input_schema or one.output_schema for one in definitions.values()):
+        # The release before read schemas and did not keep to them; a plan that it accepted goes on as it was told.
+        document["enforced"] = ["schemas"]
     # ASCII only: a text may hold half a surrogate pair, which JSON can escape and no database stores.
     body = json.dumps(document, sort_keys=True, separators=(",", ":"))
     return Frozen(digest=hashlib.sha256(body.encode("ascii")).hexdigest(), body=body)
@@ -185,6 +197,7 @@ def thaw(body: str) -> FrozenPlan:
         entries=entries,
         primaries=primaries_of(plan),
         judged_outputs=judged_outputs(plan),
+        keeps_schemas="schemas" in document.get("enforced", ()),
     )
     actions = {planned.id: thawing.action(planned, position) for position, planned in enumerate(plan.actions)}
     probes = {action.id: probe for action in actions.values() if (probe := thawing.probe_of(action)) is not None}
@@ -207,6 +220,7 @@ class Thawing:
     entries: Mapping[str, ApiCatalogEntry]
     primaries: Mapping[str, tuple[str, ...]]
     judged_outputs: Mapping[str, Sequence[Reference]]
+    keeps_schemas: bool = False
 
     def action(self, planned: PlannedAction, position: int) -> FrozenAction:
         """Make one action of the plan."""
@@ -261,6 +275,8 @@ class Thawing:
             condition=condition,
             confirmation=planned.user_confirmation if asks_first(planned) else None,
             personal=self.personal(made.personal, references),
+            takes=made.takes,
+            gives=made.gives,
         )
 
     def personal(self, own: Personal, references: Mapping[str, Reference]) -> Personal:
@@ -313,6 +329,8 @@ class Thawing:
                 needs=Needs(),
                 rules=function_rules(function),
                 personal=self.personal_names(key),
+                takes=compile_schemas(function.input_schema),
+                gives=compile_schemas(function.output_schema),
             )
         definition, entry = self.definitions[key], self.entries.get(key)
         header = idempotency_header_of(definition, entry)
@@ -344,6 +362,8 @@ class Thawing:
                 [(known.pattern, known.category, known.suggestion) for known in definition.known_errors], source=key
             ),
             personal=self.personal_names(key),
+            takes=compile_schemas(definition.input_schema) if self.keeps_schemas else {},
+            gives=compile_schemas(definition.output_schema) if self.keeps_schemas else {},
         )
 
     def refresher_keys(self) -> Mapping[str, str]:

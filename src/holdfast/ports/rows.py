@@ -203,10 +203,10 @@ class CredentialRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BucketRow:
-    """A rate limit that all workers share, kept exactly: a ring of the moments at which the last calls began.
+    """A rate limit that all workers share, kept exactly: a ring of places, and at each the moment when the last call there began.
 
-    `position` counts calls; the slot `position % requests` of the ring holds the oldest of the last `requests` ones. `next_at` is when the next
-    of those who had to wait should ask again, so that they do not all come at once. `now` is the store's time once the bucket's lock was there.
+    `position` counts the calls that came; each draws the place `position % requests`. `next_at` is when the next of those who have to wait should
+    come again, so that they do not all come at once. `now` is the store's time once the bucket's lock was there.
     """
 
     name: str

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from holdfast.ports.rows import (
         ActionRow,
         AttemptRow,
+        BucketRow,
         CredentialRow,
         DeadLetterRow,
         EventRow,
@@ -127,6 +128,18 @@ class Tx(Snapshot, Erases, Protocol):
         """Write the changing columns of actions of a locked execution."""
         ...
 
+    def insert_actions(self, rows: Sequence[ActionRow]) -> None:
+        """Add actions to a locked execution."""
+        ...
+
+    def delete_actions(self, execution_id: str, actions: Sequence[str]) -> None:
+        """Remove actions of a locked execution that nothing rests on."""
+        ...
+
+    def move_actions(self, execution_id: str, positions: Mapping[str, int]) -> None:
+        """Give actions of a locked execution other positions."""
+        ...
+
     def insert_attempt(self, row: AttemptRow) -> None:
         """Put an attempt on the ledger."""
         ...
@@ -171,6 +184,26 @@ class Tx(Snapshot, Erases, Protocol):
 
     def forget_credentials(self, prefix: str) -> None:
         """Delete the credentials whose names begin so."""
+        ...
+
+    def lock_bucket(self, name: str) -> BucketRow:
+        """Take a rate limit's lock, creating the row if need be. After the execution's lock, never before; `now` is read once the lock is there."""
+        ...
+
+    def save_bucket(self, row: BucketRow) -> None:
+        """Write a locked rate limit."""
+        ...
+
+    def rate_start(self, bucket: str, slot: int) -> datetime | None:
+        """Return the moment in one slot of a rate limit's ring; None while nothing was written there."""
+        ...
+
+    def keep_start(self, bucket: str, *, slot: int, at: datetime) -> None:
+        """Write a moment into one slot of a rate limit's ring, over what was there."""
+        ...
+
+    def draw_back_starts(self, bucket: str, *, to: datetime) -> None:
+        """Make every moment of a ring that lies after `to` be `to`: the clock was set back."""
         ...
 
     def waiting_for(self, credential: str, *, limit: int) -> list[tuple[ActionRow, ExecutionRow]]:

@@ -28,6 +28,7 @@ from holdfast.recovery.deadlines import expire, is_deadline
 from holdfast.recovery.detail import error_detail, lost_worker_verdict
 from holdfast.recovery.doubt import due_after, is_in_doubt, last_word
 from holdfast.recovery.judging import decision_about, has_outlived_key
+from holdfast.recovery.pacing import beginning
 from holdfast.recovery.settle import apply_answer, set_aside
 from holdfast.recovery.turn import Turn
 
@@ -141,6 +142,10 @@ def first_claim(turn: Turn, step: Step, *, worker: str, deciding: Deciding) -> A
         return None
     if step.purpose is Purpose.PERFORM and is_too_late(turn, row, action=action, deciding=deciding):
         return None
+    begun_at = beginning(turn, step, action=action, egress=deciding.egress)
+    if begun_at is None:
+        return None
+    row = turn.rows[step.action]
     generation, sealed = credential_of(turn, action, step=step)
     if step.purpose is Purpose.REFRESH:
         generation = (
@@ -153,7 +158,7 @@ def first_claim(turn: Turn, step: Step, *, worker: str, deciding: Deciding) -> A
         n=step.n,
         claims=1,
         key=key_of(row, step),
-        started_at=turn.now,
+        started_at=begun_at,
         worker=worker,
         strategy=row.strategy,
         timeout_s=row.timeout_s if step.purpose is Purpose.PERFORM else None,
@@ -217,6 +222,14 @@ def refuse(turn: Turn, row: ActionRow, *, step: Step, worker: str, deciding: Dec
 def later_claim(turn: Turn, step: Step, *, attempt: AttemptRow, worker: str, deciding: Deciding) -> Assignment | None:
     """Take up an attempt whose performer died or is slow, if that can do no harm; else its outcome is unknown."""
     action = performed_by(turn, step)
+    # A probe has no side effect by contract; a refresh is guarded by the credential's generation. Neither is repeated once the execution closes.
+    is_repeated = (
+        attempt.claims < deciding.crashes_max
+        and may_be_taken_up(turn, step, action=action, attempt=attempt)
+        and turn.is_live
+    )
+    if is_repeated and not beginning(turn, step, action=action, egress=deciding.egress, claims=attempt.claims):
+        return None
     turn.emit(
         "attempt.reclaimed",
         actionId=step.action,
@@ -228,9 +241,7 @@ def later_claim(turn: Turn, step: Step, *, attempt: AttemptRow, worker: str, dec
     if attempt.claims >= deciding.crashes_max:
         set_aside(turn, attempt)
         return None
-    # A probe has no side effect by contract; a refresh is guarded by the credential's generation. Neither is repeated once the execution closes.
-    is_safe = may_be_taken_up(turn, step, action=action, attempt=attempt)
-    if not is_safe or not turn.is_live:
+    if not is_repeated:
         answer = Answer(verdict=lost_worker_verdict(claims=attempt.claims), observed_at=turn.now)
         apply_answer(turn, attempt, answer=answer, deciding=deciding)
         return None

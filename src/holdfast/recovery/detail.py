@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from holdfast.contract import ErrorDetail
 from holdfast.faults.taxonomy import ErrorCategory
-from holdfast.faults.traits import family_of
+from holdfast.faults.traits import family_of, traits_of
 from holdfast.faults.verdict import Family, Health, Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ __all__ = [
     "decision_json",
     "error_detail",
     "lost_worker_verdict",
+    "misfit_verdict",
+    "overrun_verdict",
     "refusal_verdict",
     "unkept_verdict",
     "verdict_json",
@@ -121,6 +123,24 @@ def unkept_verdict(message: str) -> Verdict:
     """Return the verdict about an attempt that worked and whose output could not be kept on our side."""
     return own_verdict(
         ErrorCategory.API_RESPONSE_MALFORMED, message, rule="output-not-kept", outcome=Outcome.UNKNOWN, retryable=True
+    )
+
+
+def overrun_verdict(message: str) -> Verdict:
+    """Return the verdict about a function that was not called, since too many others hang: another worker, or a later moment, may do better."""
+    category = ErrorCategory.NETWORK_CONNECTION_REFUSED
+    return own_verdict(category, message, rule="too-many-overruns", outcome=Outcome.NOT_EXECUTED, retryable=True)
+
+
+def misfit_verdict(message: str, *, is_own_answer: bool) -> Verdict:
+    """Return the verdict about an answer that is not what the definition's outputSchema says: a 2xx that its reader cannot use.
+
+    What the API itself answered it has done; an empty body or a page may come from something in between (as in `holdfast.faults.statuses`).
+    """
+    outcome = Outcome.EXECUTED if is_own_answer else Outcome.UNKNOWN
+    category = ErrorCategory.API_RESPONSE_MALFORMED
+    return own_verdict(
+        category, message, rule="output-schema", outcome=outcome, retryable=traits_of(category).retryable
     )
 
 

@@ -212,7 +212,8 @@ def apply(tx: Tx, *, kept: Kept, change: Change) -> int | None:
     digest = hashlib.sha256(change.document.encode("ascii")).hexdigest()
     if change.document != kept.document:
         tx.insert_document(digest, change.document)
-        tx.save_execution(replace(row, document=digest, error=erase(row.error) if row.error else None))
+        error = erase(row.error) if row.error else None
+        tx.save_execution(replace(row, document=digest, plan_name=erase(row.plan_name), error=error))
         tx.drop_document(row.document)
         changed += 1
     return changed

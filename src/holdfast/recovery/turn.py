@@ -136,12 +136,12 @@ class Turn:
         key = self.enqueue(row.action, purpose=purpose, n=n, due_at=at)
         return self.put(replace(row, step_key=key, due_at=at))
 
-    def enqueue(self, action: str, *, purpose: Purpose, n: int, due_at: datetime | None = None) -> str:
-        """Hand a step to the engine when the transaction commits; returns its key."""
+    def enqueue(self, action: str, *, purpose: Purpose, n: int, due_at: datetime | None = None, mark: str = "") -> str:
+        """Hand a step to the engine when the transaction commits; returns its key, whose last part begins with `mark`."""
         # The version makes the key unique: a repair or a wake-up of the same attempt is another step.
         # A refresh is named by the generation that it replaces: asked for twice before it began, it is still one.
-        mark = f"g{self.rows[action].generation or 0}" if purpose is Purpose.REFRESH else f"{self.execution.version}"
-        key = f"{self.execution.id}:{action}:{purpose}:{n}:{mark}"
+        of = f"g{self.rows[action].generation or 0}" if purpose is Purpose.REFRESH else f"{self.execution.version}"
+        key = f"{self.execution.id}:{action}:{purpose}:{n}:{mark}{of}"
         step = Step(
             key=key,
             purpose=purpose,

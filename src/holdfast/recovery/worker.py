@@ -49,7 +49,8 @@ class Performing(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSettings:
-    """A worker's name, the bounds of recovery, how many deaths a step may cause, how often the sweep looks, and the deployment's own routes."""
+    """A worker's name, the bounds of recovery, how many deaths a step may cause, how often the sweep looks, the deployment's own routes,
+    and whose address its calls come from."""
 
     name: str
     bounds: Bounds
@@ -57,6 +58,7 @@ class WorkerSettings:
     credentials: CredentialTerms = field(default_factory=CredentialTerms)
     sweep_interval_s: float = 60.0
     routes: Mapping[ErrorCategory, RecoveryStrategy] = field(default_factory=dict)
+    egress: str = ""
 
 
 class Worker:
@@ -102,15 +104,7 @@ class Worker:
 
     async def perform(self, step: Step) -> None:
         """Carry out one step. Whatever interrupts this leaves rows from which another worker goes on."""
-        deciding = Deciding(
-            bounds=self._settings.bounds,
-            draw=self._draw(),
-            crashes_max=self._settings.crashes_max,
-            credentials=self._settings.credentials,
-            can_perform=self._can_perform,
-            routes=self._settings.routes,
-            rollback=self._rollback,
-        )
+        deciding = self._deciding()
         began_at = self._clock.now()
         assignment = await self._store.transact(
             lambda tx: claim(
@@ -122,6 +116,26 @@ class Worker:
             assignment = replace(assignment, send_before=began_at + timedelta(seconds=LEASE_S / 2))
         if assignment is not None:
             await self._settle(step, await self._performer.perform(assignment), deciding=deciding)
+
+    async def settle_late(self, step: Step, answer: Answer) -> None:
+        """Take in an answer to an attempt that was settled without it: a function that ended after its time."""
+        try:
+            await self._settle(step, answer, deciding=self._deciding())
+        except StoreError as err:
+            log.warning("a late answer to %s could not be kept: %s", step.key, err)
+
+    def _deciding(self) -> Deciding:
+        """Return what a decision needs besides the rows."""
+        return Deciding(
+            bounds=self._settings.bounds,
+            draw=self._draw(),
+            crashes_max=self._settings.crashes_max,
+            credentials=self._settings.credentials,
+            can_perform=self._can_perform,
+            routes=self._settings.routes,
+            rollback=self._rollback,
+            egress=self._settings.egress,
+        )
 
     async def _settle(self, step: Step, answer: Answer, *, deciding: Deciding) -> None:
         """Settle, waiting for a database that is away: settling twice is one settle, losing an answer may be a question to a person."""

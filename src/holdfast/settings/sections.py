@@ -103,6 +103,16 @@ class Worker(Section):
         unit="crashes",
         between=(1, 100),
     )
+    overruns_max: int = declare(
+        32,
+        "Plain functions that may have overrun their time limit and still run; beyond that this worker calls no more.",
+        unit="functions",
+        between=(1, 10_000),
+    )
+    egress_id: str | None = declare(
+        None,
+        "By what name servers tell this worker's address from others; workers behind one address say the same. None: the host's name.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

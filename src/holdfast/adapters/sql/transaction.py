@@ -23,6 +23,7 @@ from holdfast.ports.rows import (
     ActionRow,
     ActionState,
     AttemptRow,
+    BucketRow,
     CredentialRow,
     DeadLetterRow,
     EventRow,
@@ -41,6 +42,7 @@ __all__ = ["SqlSnapshot", "SqlTx"]
 
 E, A, T = schema.executions, schema.actions, schema.attempts
 V, Q, D, C = schema.events, schema.questions, schema.dead_letters, schema.credentials
+R, S = schema.rate_limits, schema.rate_starts
 DOCUMENT_TRIES_MAX = 10
 """A document that is deleted between two statements of ours is inserted again, so often."""
 EVENT_NAMESPACE = uuid.UUID("6f1c8a62-58d4-4f0e-9a43-0b8f0d9b6c11")
@@ -72,11 +74,24 @@ def insert_of(table: sa.Table, *, without: tuple[str, ...] = ()) -> sa.Insert:
     )
 
 
-EXECUTION_CHANGING = ("state", "closing", "document", "recoveries", "ended_at", "error", "failed_action", "contract")
+EXECUTION_CHANGING = (
+    "plan_name",
+    "state",
+    "closing",
+    "document",
+    "recoveries",
+    "ended_at",
+    "error",
+    "failed_action",
+    "contract",
+)
 ACTION_KEYS = ("execution", "action")
 ACTION_CHANGING = tuple(name for name in columns_of(ActionRow, A) if name not in (*ACTION_KEYS, "position"))
 ATTEMPT_KEYS = ("execution", "action", "purpose", "n")
 SETTLING = ("settled_at", "result", "outcome", "category", "verdict", "decision", "trace")
+
+MOVE_ACTION = update_of(A, ACTION_KEYS, ("position",))
+DELETE_ACTION = sa.delete(A).where(*(A.c[name] == bindparam(f"k_{name}") for name in ACTION_KEYS))
 
 TOUCH = sa.update(E).where(E.c.id == bindparam("k_id")).values(version=E.c.version + 1)
 LOCK: Prepared[dict[str, Any]] = Prepared(TOUCH.returning(*E.c), dict)
@@ -135,6 +150,18 @@ ASKED_FOR = (
 )
 TOUCH_CREDENTIAL = sa.update(C).where(C.c.name == bindparam("k_name")).values(generation=C.c.generation).returning(*C.c)
 SAVE_CREDENTIAL = update_of(C, ("name",), tuple(name for name in columns_of(CredentialRow, C) if name != "name"))
+# The time is the one after the wait for the lock: PostgreSQL works RETURNING out once the row is its own.
+TOUCH_BUCKET = sa.update(R).where(R.c.bucket == bindparam("k_bucket")).values(position=R.c.position).returning(*R.c)
+TOUCH_BUCKET_POSTGRES = TOUCH_BUCKET.returning(POSTGRES_NOW.label("now"))
+SAVE_BUCKET = update_of(R, ("bucket",), ("position", "next_at"))
+THIS_START = [S.c[name] == bindparam(f"k_{name}") for name in ("bucket", "slot")]
+SELECT_START = sa.select(S.c.at).where(*THIS_START)
+SAVE_START = sa.update(S).where(*THIS_START).values(at=bindparam("v_at", type_=S.c.at.type))
+DRAW_BACK = (
+    sa.update(S)
+    .where(S.c.bucket == bindparam("k_bucket"), S.c.at > bindparam("k_to", type_=S.c.at.type))
+    .values(at=bindparam("v_at", type_=S.c.at.type))
+)
 ANSWER = (
     sa.update(Q)
     .where(
@@ -332,6 +359,22 @@ class SqlTx(SqlSnapshot, SqlErases):
             parameters = [{**keyed("k", row, ACTION_KEYS), **keyed("v", row, ACTION_CHANGING)} for row in rows]
             SAVE_ACTION.execute_many(self.connection, parameters)
 
+    def insert_actions(self, rows: Sequence[ActionRow]) -> None:
+        """Add actions to a locked execution."""
+        if rows:
+            self.connection.execute(sa.insert(A), [as_columns(row) for row in rows])
+
+    def delete_actions(self, execution_id: str, actions: Sequence[str]) -> None:
+        """Remove actions of a locked execution."""
+        if actions:
+            self.connection.execute(DELETE_ACTION, [{"k_execution": execution_id, "k_action": one} for one in actions])
+
+    def move_actions(self, execution_id: str, positions: Mapping[str, int]) -> None:
+        """Give actions of a locked execution other positions."""
+        if positions:
+            moves = [{"k_execution": execution_id, "k_action": one, "v_position": at} for one, at in positions.items()]
+            self.connection.execute(MOVE_ACTION, moves)
+
     def insert_attempt(self, row: AttemptRow) -> None:
         """Put an attempt on the ledger."""
         INSERT_ATTEMPT.execute(self.connection, keyed("v", row, columns_of(AttemptRow, T)))
@@ -399,6 +442,33 @@ class SqlTx(SqlSnapshot, SqlErases):
         """Delete the credentials whose names begin so."""
         # Not LIKE: SQLite's knows no difference between small and capital letters.
         self.connection.execute(sa.delete(C).where(sa.func.substr(C.c.name, 1, len(prefix)) == prefix))
+
+    def lock_bucket(self, name: str) -> BucketRow:
+        """Take a rate limit's lock by touching it, creating it first if need be."""
+        touch = TOUCH_BUCKET_POSTGRES if self.is_postgres else TOUCH_BUCKET
+        found = self.connection.execute(touch, {"k_bucket": name}).first()
+        if found is None:
+            self._insert_once(R, {"bucket": name, "position": 0})
+            found = self.connection.execute(touch, {"k_bucket": name}).one()
+        now = from_microseconds(found.now) if self._clock is None else self._clock()
+        return BucketRow(name=name, position=found.position, next_at=found.next_at, now=now)
+
+    def save_bucket(self, row: BucketRow) -> None:
+        """Write a locked rate limit."""
+        self.connection.execute(SAVE_BUCKET, {"k_bucket": row.name, **keyed("v", row, ("position", "next_at"))})
+
+    def rate_start(self, bucket: str, slot: int) -> datetime | None:
+        """Return the moment in one slot of a ring."""
+        return self.connection.scalar(SELECT_START, {"k_bucket": bucket, "k_slot": slot})
+
+    def keep_start(self, bucket: str, *, slot: int, at: datetime) -> None:
+        """Write a moment into one slot of a ring."""
+        if self.connection.execute(SAVE_START, {"k_bucket": bucket, "k_slot": slot, "v_at": at}).rowcount == 0:
+            self.connection.execute(sa.insert(S), {"bucket": bucket, "slot": slot, "at": at})
+
+    def draw_back_starts(self, bucket: str, *, to: datetime) -> None:
+        """Make every later moment of a ring be `to`."""
+        self.connection.execute(DRAW_BACK, {"k_bucket": bucket, "k_to": to, "v_at": to})
 
     def waiting_for(self, credential: str, *, limit: int) -> list[tuple[ActionRow, ExecutionRow]]:
         """Return scheduled actions, of any execution, that await this credential's refresh."""

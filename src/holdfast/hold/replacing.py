@@ -1,0 +1,60 @@
+"""Going on with another plan: what an `AsyncHold` can do about an execution that runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from holdfast.hold.parts import HasParts
+from holdfast.hold.sources import as_definitions, as_plan
+from holdfast.plans.check import check
+from holdfast.recovery.replacing import Proposal, replace_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from holdfast.hold.sources import ActionSource, PlanSource
+    from holdfast.plans.replacement import Replacement
+
+__all__ = ["Replacing"]
+
+
+class Replacing(HasParts):
+    """Another plan in the place of the one that runs."""
+
+    async def replace_plan(
+        self, execution_id: str, plan: PlanSource, actions: Iterable[ActionSource] = ()
+    ) -> Replacement:
+        """Let an execution go on with another plan of the same id; returns what that adds, removes and changes.
+
+        Actions that have begun must be in the new plan as they were, with the same definitions; all others may change, come and go, and so may
+        what is expected of the whole. The same plan again changes nothing. Nothing else ever changes a plan that runs.
+
+        Raises:
+            BadInput: the plan has problems, changes what has begun, or the execution does not run any more; every reason is listed, nothing is kept.
+            UnknownExecution: no such execution.
+            SecretKeyMissing: the plan can refresh a credential and there is no key to seal it with.
+            StoreError: the database cannot be used.
+        """
+        parts = self._parts
+        wanted, source = as_plan(plan, size_max_bytes=parts.plan_size_max_bytes)
+        checked = check(
+            wanted,
+            as_definitions(actions, size_max_bytes=parts.plan_size_max_bytes),
+            functions=parts.registry.rules,
+            catalog=parts.catalog,
+            environ=parts.environ,
+            actions_max=parts.actions_max,
+            plan_source=source,
+        )
+        if any(definition.refreshes for definition in checked.definitions.values()):
+            parts.require_secrets()
+        proposal = Proposal(
+            plan=wanted,
+            definitions=checked.definitions,
+            functions=dict(parts.registry.rules),
+            entries=checked.entries,
+            source=source,
+        )
+        return await parts.store.transact(
+            lambda tx: replace_plan(tx, parts.steps, plans=parts.plans, execution_id=execution_id, proposal=proposal)
+        )
