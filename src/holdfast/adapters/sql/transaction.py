@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from holdfast.adapters.sql import schema
+from holdfast.adapters.sql.fate import Mark
 from holdfast.adapters.sql.prepared import Prepared
 from holdfast.adapters.sql.schema import EPOCH, UtcTime
 from holdfast.ports.rows import (
@@ -77,7 +78,12 @@ SETTLING = ("settled_at", "result", "outcome", "category", "verdict", "decision"
 
 TOUCH = sa.update(E).where(E.c.id == bindparam("k_id")).values(version=E.c.version + 1)
 LOCK: Prepared[dict[str, Any]] = Prepared(TOUCH.returning(*E.c), dict)
-LOCK_POSTGRES: Prepared[dict[str, Any]] = Prepared(TOUCH.returning(*E.c, POSTGRES_NOW.label("now")), dict)
+# The transaction's number tells after a lost connection whether it was committed (see `fate`).
+POSTGRES_XID = sa.cast(sa.cast(sa.func.pg_current_xact_id(), sa.Text), sa.BigInteger)
+LOCK_POSTGRES: Prepared[dict[str, Any]] = Prepared(
+    TOUCH.returning(*E.c, POSTGRES_NOW.label("now"), POSTGRES_XID.label("xid")), dict
+)
+WRITER = sa.select(POSTGRES_NOW, POSTGRES_XID)
 SAVE_EXECUTION: Prepared[dict[str, Any]] = Prepared(update_of(E, ("id",), EXECUTION_CHANGING), dict)
 SAVE_ACTION: Prepared[dict[str, Any]] = Prepared(update_of(A, ACTION_KEYS, ACTION_CHANGING), dict)
 INSERT_ATTEMPT: Prepared[dict[str, Any]] = Prepared(insert_of(T), dict)
@@ -257,7 +263,22 @@ class SqlTx(SqlSnapshot):
         self.is_postgres = connection.dialect.name == "postgresql"
         self.after_commit: list[Callable[[], None]] = []
         self._events: list[dict[str, object]] = []
+        self._execution: str | None = None
         self._version = 0
+        self._xid: int | None = None
+
+    @property
+    def now(self) -> datetime:
+        """The time, as in a snapshot; on PostgreSQL the same question brings the transaction's number."""
+        if self._now is None and self._clock is None:
+            now, self._xid = self.connection.execute(WRITER).one()
+            self._now = from_microseconds(now)
+        return super().now
+
+    @property
+    def mark(self) -> Mark | None:
+        """By what this transaction is found again after a lost connection; None on SQLite, and if it asked neither for a lock nor for the time."""
+        return None if self._xid is None else Mark(number=self._xid, execution=self._execution, version=self._version)
 
     def lock(self, execution_id: str) -> ExecutionRow | None:
         """Take the lock and return the row: `UPDATE … RETURNING` takes the row lock (PostgreSQL) or the write lock (SQLite)."""
@@ -267,7 +288,8 @@ class SqlTx(SqlSnapshot):
             return None
         if self.is_postgres:
             self._now = from_microseconds(values.pop("now"))
-        self._version = values["version"]
+            self._xid = values.pop("xid")
+        self._execution, self._version = execution_id, values["version"]
         return ExecutionRow(**values)
 
     def insert_document(self, digest: str, body: str) -> None:
