@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import random
 import secrets as randomness
@@ -18,11 +20,15 @@ from holdfast.adapters.sql.steps import LeaseSettings, SqlSteps
 from holdfast.adapters.sql.store import open_store
 from holdfast.adapters.sql.worker_lock import WorkerLock
 from holdfast.adapters.system.clock import SystemClock
+from holdfast.adapters.system.vitals import Vitals
 from holdfast.catalog.directory import load_directory
 from holdfast.decisions.facts import Bounds
 from holdfast.drivers.perform import Limits, Performer
+from holdfast.errors import EngineMismatch, StoreError
 from holdfast.faults.taxonomy import ErrorCategory, RecoveryStrategy
 from holdfast.hold import AsyncHold, Hold, Parts, Registry
+from holdfast.hold.admission import Admission
+from holdfast.recovery.gate import Gate, GateBounds
 from holdfast.recovery.turn import Plans
 from holdfast.recovery.worker import Worker, WorkerSettings
 from holdfast.settings import load
@@ -32,6 +38,7 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
+    from holdfast.adapters.sql.store import PostgresStore, SqliteStore
     from holdfast.ports.clock import Clock
     from holdfast.ports.steps import Steps
     from holdfast.ports.store import Store
@@ -53,23 +60,26 @@ async def open_async(
     catalog: str | None = None,
     settings: Settings | None = None,
     environ: Mapping[str, str] | None = None,
+    create: bool = True,
+    adopt_engine: bool = False,
 ) -> AsyncHold:
     """Open a database for an asyncio program.
 
-    `url` and `catalog` beat the settings; without `settings` they are loaded from `holdfast.toml` and the environment.
+    `url` and `catalog` beat the settings; without `settings` they are loaded from `holdfast.toml` and the environment. Unless `create`, a database
+    that is not there is an error; `adopt_engine` makes the engine of the settings this database's engine (see `agree_on_engine`).
 
     Raises:
         BadInput: the address, the catalog or a setting is wrong.
         MissingExtra: PostgreSQL without its driver.
+        EngineMismatch: other processes keep their steps in this database with another engine.
         StoreError: the database cannot be used.
     """
     settings = settings or load()
     address = parse_url(url or settings.database.url)
     directory = catalog or settings.catalog.directory
     engine = make_engine(address, settings)
-    prepare(engine)
     clock = SystemClock()
-    store = open_store(engine, clock=clock.now, pool_size=settings.postgres.pool_size)
+    store = await make_store(engine, settings, clock=clock, create=create, adopt_engine=adopt_engine)
     place = Place.of(address, settings)
     steps = make_steps(store, engine, name=place.worker, settings=settings)
     transport = make_transport(settings)
@@ -85,9 +95,7 @@ async def open_async(
         limits=limits_of(settings),
     )
     plans = Plans()
-    worker = make_worker(
-        store, steps, plans=plans, performer=performer, clock=clock, name=place.worker, settings=settings
-    )
+    worker = make_worker(store, steps, plans=plans, performer=performer, clock=clock, place=place, settings=settings)
 
     async def close() -> None:
         await transport.close()
@@ -106,6 +114,8 @@ async def open_async(
             database=place.database,
             actions_max=settings.plan.actions_max,
             plan_size_max_bytes=settings.plan.size_max_bytes,
+            takeover_after_s=settings.worker.takeover_after_s,
+            admission=Admission(store, clock=clock, most=settings.worker.executions_max),
             registry=registry,
             claim_worker_place=place.claim,
             leave_worker_place=place.leave,
@@ -125,6 +135,21 @@ def make_engine(address: sa.URL, settings: Settings) -> sa.Engine:
     )
 
 
+async def make_store(
+    engine: sa.Engine, settings: Settings, *, clock: Clock, create: bool, adopt_engine: bool
+) -> SqliteStore | PostgresStore:
+    """Return the store on a database that is up to date and agrees with us on who keeps the steps."""
+    # A migration may have to wait for workers: not on the caller's event loop.
+    await asyncio.to_thread(prepare, engine, create=create)
+    store = open_store(engine, clock=clock.now, pool_size=settings.postgres.pool_size)
+    try:
+        await agree_on_engine(store, settings, adopt=adopt_engine)
+    except BaseException:
+        await store.close()
+        raise
+    return store
+
+
 def make_transport(settings: Settings) -> Httpx2Transport:
     """Return what sends requests."""
     return Httpx2Transport(
@@ -135,9 +160,17 @@ def make_transport(settings: Settings) -> Httpx2Transport:
 
 
 def make_worker(
-    store: Store, steps: Steps, *, plans: Plans, performer: Performer, clock: Clock, name: str, settings: Settings
+    store: Store,
+    steps: Steps,
+    *,
+    plans: Plans,
+    performer: Performer,
+    clock: Clock,
+    place: Place,
+    settings: Settings,
 ) -> Worker:
     """Return what carries out steps."""
+    vitals = Vitals(store, places=place.disks, clock=clock, has_own_clock=place.lock is None)
     return Worker(
         store,
         steps,
@@ -145,8 +178,9 @@ def make_worker(
         performer=performer,
         clock=clock,
         draw=random.Random().random,  # noqa: S311 - spreads waits, keeps no secret
-        settings=worker_settings_of(settings, name=name),
+        settings=worker_settings_of(settings, name=place.worker),
         can_perform=performer.can_perform,
+        gate=Gate(vitals, gate_bounds_of(settings)),
     )
 
 
@@ -181,6 +215,11 @@ class Place:
             sealer=FernetSealer(key=settings.secret.key, key_file=None),
             lock=None,
         )
+
+    @property
+    def disks(self) -> tuple[Path, ...]:
+        """Where files of ours stand: the large outputs, and with SQLite the database beside them."""
+        return (self.home,)
 
     def claim(self) -> None:
         """Become the worker of this place; raises WorkerAlreadyRunning where only one may be."""
@@ -217,6 +256,31 @@ def make_steps(store: Store, engine: sa.Engine, *, name: str, settings: Settings
         takeover_after_s=worker.takeover_after_s,
     )
     return SqlSteps(store, engine=engine, lease=lease)
+
+
+async def agree_on_engine(store: Store, settings: Settings, *, adopt: bool) -> None:
+    """See to it that all processes on one database keep their steps with one engine: the first to come notes it, the others keep to it.
+
+    While nothing lives, another engine may take the database over by just being used; else only by `adopt`, after which a sweep moves the steps.
+
+    Raises:
+        EngineMismatch: the database's engine is another one, and executions live.
+    """
+    wanted = "dbos" if settings.worker.engine == "dbos" else "sql"
+    found, is_busy = await store.read(lambda snapshot: (snapshot.fact("engine"), snapshot.count_live(most=1) > 0))
+    if found == wanted:
+        return
+    if found is not None and is_busy and not adopt:
+        raise EngineMismatch(found=found, wanted=wanted)
+    with contextlib.suppress(StoreError):  # one that may not be written can be looked at all the same
+        await store.transact(lambda tx: tx.put_fact("engine", wanted))
+
+
+def gate_bounds_of(settings: Settings) -> GateBounds:
+    """Return when a worker takes no work, as the settings have it."""
+    return GateBounds(
+        disk_free_min_fraction=settings.worker.disk_free_min_fraction, clock_skew_max_s=settings.worker.clock_skew_max_s
+    )
 
 
 def worker_settings_of(settings: Settings, *, name: str) -> WorkerSettings:

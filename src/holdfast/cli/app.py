@@ -16,6 +16,7 @@ from holdfast import __version__
 from holdfast.cli import config, contract, dead_letters, executions
 from holdfast.cli.demo import demo
 from holdfast.cli.exits import EXIT_CODES, ExitCode, exit_code_of
+from holdfast.cli.recover import recover
 from holdfast.cli.resume import resume
 from holdfast.cli.run import run
 from holdfast.cli.terminal import printable
@@ -36,7 +37,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, run, resume, worker, why, validate):
+for command in (demo, run, resume, worker, why, validate, recover):
     app.command()(command)
 app.add_typer(executions.group, name="executions")
 app.add_typer(dead_letters.group, name="dead-letters")

@@ -43,7 +43,7 @@ def list_executions(
 
     async def work() -> list[ExecutionRow]:
         """Read the list."""
-        async with opened(settings) as hold:
+        async with opened(settings, create=False) as hold:
             return await hold.executions(state=state, limit=limit)
 
     show_list(run_async(work()), settings=settings, is_json=is_json)
@@ -98,7 +98,7 @@ def show(execution: ExecutionId, *, db: Database = None, config: Config = None, 
 
     async def work() -> None:
         """Read and show the state."""
-        async with opened(settings) as hold:
+        async with opened(settings, create=False) as hold:
             found = await resolve_id(hold, execution)
             state = await hold.state(found)
             if is_json:
@@ -121,7 +121,7 @@ def cancel(execution: ExecutionId, *, db: Database = None, config: Config = None
 
     async def work() -> ExitCode:
         """Cancel and tell."""
-        async with opened(settings) as hold:
+        async with opened(settings, create=False) as hold:
             found = await resolve_id(hold, execution)
             is_cancelled = await hold.cancel(found)
             state = await hold.state(found)
@@ -167,7 +167,7 @@ def answer(
 
     async def work() -> tuple[str, str]:
         """Record the answer."""
-        async with opened(settings) as hold:
+        async with opened(settings, create=False) as hold:
             found = await resolve_id(hold, execution)
             return found, await hold.answer(found, choice, action=action, by=by, reason=reason, output=told)
 

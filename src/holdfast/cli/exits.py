@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum, unique
 
-from holdfast.errors import HoldfastError, QuestionClosed, StoreError, WorkerAlreadyRunning
+from holdfast.errors import HoldfastError, Overloaded, QuestionClosed, StoreError, WorkerAlreadyRunning
 
 __all__ = ["EXIT_CODES", "ExitCode", "exit_code_of"]
 
@@ -29,9 +29,9 @@ EXIT_CODES = (
 def exit_code_of(error: HoldfastError) -> ExitCode:
     """Return the exit code of a command that ended with `error`.
 
-    What a person can mend in what they typed or set is bad input. A database that cannot be used, another worker in the way and an answer that
-    came too late are negative results: the same command may work later.
+    What a person can mend in what they typed or set is bad input. A database that cannot be used, another worker in the way, too much
+    work already, and an answer that came too late are negative results: the same command may work later.
     """
-    if isinstance(error, StoreError | WorkerAlreadyRunning | QuestionClosed):
+    if isinstance(error, StoreError | WorkerAlreadyRunning | QuestionClosed | Overloaded):
         return ExitCode.NEGATIVE
     return ExitCode.BAD_INPUT

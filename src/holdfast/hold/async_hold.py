@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 from holdfast.contract import ExecutionStatus
 from holdfast.errors import BadInput, UnknownExecution
 from holdfast.hold.functions import problems_of
-from holdfast.hold.parts import HasParts
 from holdfast.hold.sources import as_definitions, as_plan
+from holdfast.hold.upkeep import Upkeep
 from holdfast.journal.timeline import explain
 from holdfast.plans.check import check
 from holdfast.plans.frozen import FunctionRules, freeze
@@ -20,7 +20,6 @@ from holdfast.plans.state import execution_state
 from holdfast.recovery.answering import answer
 from holdfast.recovery.begin import begin
 from holdfast.recovery.closing import cancel
-from holdfast.recovery.sweep import sweep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from holdfast.ports.rows import DeadLetterRow, EventRow, ExecutionRow
     from holdfast.ports.steps import StopSignal
     from holdfast.ports.store import Snapshot
-    from holdfast.recovery.sweep import Swept
 
 __all__ = ["AsyncHold"]
 
@@ -42,7 +40,7 @@ WATCH_INTERVAL_S = 0.1
 """How often somebody who waits for an execution looks at it."""
 
 
-class AsyncHold(HasParts):
+class AsyncHold(Upkeep):
     """Durable recovery for asyncio programs. Every method may be called from any task of one event loop."""
 
     @property
@@ -74,6 +72,7 @@ class AsyncHold(HasParts):
         Raises:
             BadInput: the plan, a definition or the environment has problems; all of them are listed.
             ExecutionConflict: `id` belongs to an execution of something else.
+            Overloaded: as many executions are live as worker.executions_max allows.
             SecretKeyMissing: the plan can refresh a credential and there is no key to seal it with.
             StoreError: the database cannot be used.
         """
@@ -92,6 +91,7 @@ class AsyncHold(HasParts):
             parts.require_secrets()
         frozen = freeze(wanted, checked.definitions, functions=parts.registry.rules, entries=checked.entries)
         execution_id = str(uuid.UUID(id)) if id else str(uuid.uuid4())
+        await parts.admission.admit(execution_id if id else None)
         await parts.store.transact(
             lambda tx: begin(
                 tx,
@@ -216,10 +216,6 @@ class AsyncHold(HasParts):
             await self._parts.worker.run(stop)
         finally:
             self._parts.leave_worker_place()
-
-    async def sweep(self) -> Swept:
-        """Check at once that every live execution has a step, an attempt, a person or a condition; a worker does so every minute."""
-        return await sweep(self._parts.store, self._parts.steps, plans=self._parts.plans)
 
     def action(
         self, name: str, *, repeatable: bool = False, timeout_s: float = 300.0, attempts_max: int = 3

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from holdfast.hold.async_hold import AsyncHold
     from holdfast.hold.sources import ActionSource, PlanSource
     from holdfast.ports.rows import DeadLetterRow, ExecutionRow
+    from holdfast.recovery.restoring import Restored
+    from holdfast.recovery.sweep import Swept
 
 __all__ = ["Execution", "Hold"]
 
@@ -125,6 +127,14 @@ class Hold:
     ) -> str:
         """Answer the question an execution waits for; see `AsyncHold.answer`."""
         return self.call(self.inner.answer(execution_id, choice, action=action, by=by, reason=reason, output=output))
+
+    def sweep(self) -> Swept:
+        """Repair at once what lost its step; see `AsyncHold.sweep`."""
+        return self.call(self.inner.sweep())
+
+    def recover_restored(self, *, dry_run: bool = False) -> Restored:
+        """Treat the database as restored from a copy, while no worker runs; see `AsyncHold.recover_restored`."""
+        return self.call(self.inner.recover_restored(dry_run=dry_run))
 
     def begin_work(self) -> None:
         """Start the background worker, unless it runs, was not wanted, or another process does the work of this file."""

@@ -1,4 +1,4 @@
-"""A TCP proxy before a real PostgreSQL that cuts a connection exactly at a COMMIT, once: before the server has it, or before its answer is through."""
+"""A TCP proxy before a real PostgreSQL that cuts a connection exactly at a COMMIT, once: before the server has it, or before the answer."""
 
 from __future__ import annotations
 

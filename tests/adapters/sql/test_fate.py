@@ -99,7 +99,7 @@ async def test_an_unsafe_action_is_called_once_and_nobody_is_asked(
     ("side", "runs"), [pytest.param(SIDES[0], 2, id="not-kept"), pytest.param(SIDES[1], 1, id="kept")]
 )
 async def test_a_transaction_takes_effect_once(store: PostgresStore, proxy: CuttingProxy, side: str, runs: int) -> None:
-    """A function runs again only if its transaction was not kept; its result and its callbacks come once, also when the server is away for a while."""
+    """A function runs again only if its transaction was not kept; its result and callbacks come once, also if the server is away for a while."""
     await store.transact(lambda tx: tx.insert_execution(an_execution(), []))
     seen: list[str] = []
 

@@ -19,7 +19,10 @@ from holdfast.adapters.sql import schema
 from holdfast.adapters.sql.fate import Mark
 from holdfast.adapters.sql.prepared import Prepared
 from holdfast.adapters.sql.schema import EPOCH, UtcTime
+from holdfast.adapters.sql.upkeep import UpkeepReads, UpkeepWrites
+from holdfast.errors import ExecutionNewer
 from holdfast.ports.rows import (
+    CONTRACT,
     ActionRow,
     ActionState,
     AttemptRow,
@@ -131,10 +134,13 @@ ANSWER = (
         }
     )
 )
+IS_OURS = E.c.contract <= CONTRACT
+"""Whether this release can read the rows of an execution: a newer one may write words there that are none to us."""
 WAITING_FOR = (
     sa.select(A, E)
     .join_from(A, E, E.c.id == A.c.execution)
     .where(A.c.waits_for == bindparam("credential"), A.c.state == ActionState.SCHEDULED, E.c.state == RunState.RUNNING)
+    .where(IS_OURS)
     .order_by(E.c.priority, A.c.execution, A.c.position)
     .limit(bindparam("most"))
     .set_label_style(sa.LABEL_STYLE_TABLENAME_PLUS_COL)
@@ -145,7 +151,7 @@ RESTING = (
         A.c.step_key.is_not(None),
         A.c.execution.in_(
             sa.select(E.c.id)
-            .where(E.c.state == RunState.RUNNING, E.c.id > bindparam("after"))
+            .where(E.c.state == RunState.RUNNING, E.c.id > bindparam("after"), IS_OURS)
             .where(sa.exists().where(A.c.execution == E.c.id, A.c.step_key.is_not(None)))
             .order_by(E.c.id)
             .limit(bindparam("most"))
@@ -156,7 +162,7 @@ RESTING = (
 LIVE = (ActionState.CONFIRMING, ActionState.SCHEDULED, ActionState.RUNNING, ActionState.PROBING, ActionState.ASKING)
 IDLE = (
     sa.select(E.c.id)
-    .where(E.c.state == RunState.RUNNING)
+    .where(E.c.state == RunState.RUNNING, IS_OURS)
     .where(~sa.exists().where(A.c.execution == E.c.id, A.c.state.in_(LIVE)))
     .limit(bindparam("most"))
 )
@@ -167,7 +173,7 @@ def keyed(prefix: str, row: object, names: Sequence[str]) -> dict[str, object]:
     return {f"{prefix}_{name}": getattr(row, name) for name in names}
 
 
-class SqlSnapshot:
+class SqlSnapshot(UpkeepReads):
     """Reading verbs on one connection."""
 
     def __init__(self, connection: Connection, now: Callable[[], datetime] | None) -> None:
@@ -255,7 +261,7 @@ class SqlSnapshot:
         return list(self.connection.scalars(IDLE, {"most": limit}))
 
 
-class SqlTx(SqlSnapshot):
+class SqlTx(SqlSnapshot, UpkeepWrites):
     """Writing verbs on one connection, inside one transaction."""
 
     def __init__(self, connection: Connection, now: Callable[[], datetime] | None) -> None:
@@ -283,14 +289,25 @@ class SqlTx(SqlSnapshot):
     def lock(self, execution_id: str) -> ExecutionRow | None:
         """Take the lock and return the row: `UPDATE … RETURNING` takes the row lock (PostgreSQL) or the write lock (SQLite)."""
         statement = LOCK_POSTGRES if self.is_postgres else LOCK
-        values = statement.first(self.connection, {"k_id": execution_id})
+        try:
+            values = statement.first(self.connection, {"k_id": execution_id})
+        except ValueError:  # a word in the row that this release does not have
+            self._refuse_newer(execution_id)
+            raise
         if values is None:
             return None
         if self.is_postgres:
             self._now = from_microseconds(values.pop("now"))
             self._xid = values.pop("xid")
         self._execution, self._version = execution_id, values["version"]
+        if values["contract"] > CONTRACT:
+            raise ExecutionNewer(execution_id, contract=values["contract"], known=CONTRACT)
         return ExecutionRow(**values)
+
+    def _refuse_newer(self, execution_id: str) -> None:
+        contract = self.connection.scalar(sa.select(E.c.contract).where(E.c.id == execution_id)) or 0
+        if contract > CONTRACT:
+            raise ExecutionNewer(execution_id, contract=contract, known=CONTRACT)
 
     def insert_document(self, digest: str, body: str) -> None:
         """Keep a frozen document once."""
