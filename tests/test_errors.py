@@ -26,6 +26,9 @@ SAMPLES: dict[str, Callable[[], HoldfastError]] = {
     "action-not-registered": lambda: errors.ActionNotRegistered("crm.create"),
     "secret-key-missing": lambda: errors.SecretKeyMissing("there is no key"),
     "worker-already-running": lambda: errors.WorkerAlreadyRunning("holdfast.db", 7),
+    "execution-newer": lambda: errors.ExecutionNewer("e1", contract=3, known=2),
+    "engine-mismatch": lambda: errors.EngineMismatch(found="sql", wanted="dbos"),
+    "overloaded": lambda: errors.Overloaded(live=7, most=7, retry_after_s=20.0),
     **{kind.slug: lambda kind=kind: kind("sqlite:///holdfast.db", "it is busy") for kind in STORE},
 }
 

@@ -8,6 +8,9 @@ HoldfastError
 ├── UnknownExecution            no execution has that id
 ├── ExecutionConflict           the id is taken by an execution of something else
 ├── ExecutionLive               what is asked for can only be done to an execution that has ended
+├── ExecutionNewer              it uses what only a newer release can do
+├── EngineMismatch              the database's steps are kept by another engine
+├── Overloaded                  as many executions live as may; come back later
 ├── QuestionClosed              nobody is waiting for that answer (any more)
 ├── CredentialMoved             somebody was quicker with a credential
 ├── ActionNotRegistered         a plan names a Python action that this process does not have
@@ -17,6 +20,7 @@ HoldfastError
     ├── StoreLocked             busy beyond the bound
     ├── StoreFull               no room left on the device
     ├── StoreReadOnly           the file or directory may not be written
+    ├── StoreMissing            there is no database at that address yet
     ├── StoreNewer              written by a newer release
     ├── StoreUnreachable        no connection
     └── StoreCorrupt            not a database of ours, or damaged
@@ -40,10 +44,13 @@ __all__ = [
     "BadInput",
     "BadSettings",
     "CredentialMoved",
+    "EngineMismatch",
     "ExecutionConflict",
     "ExecutionLive",
+    "ExecutionNewer",
     "HoldfastError",
     "MissingExtra",
+    "Overloaded",
     "Problem",
     "QuestionClosed",
     "SecretKeyMissing",
@@ -51,6 +58,7 @@ __all__ = [
     "StoreError",
     "StoreFull",
     "StoreLocked",
+    "StoreMissing",
     "StoreNewer",
     "StoreReadOnly",
     "StoreUnreachable",
@@ -140,6 +148,51 @@ class ExecutionConflict(HoldfastError):
         super().__init__(
             f"Execution {execution_id} exists and was started from a different plan or different definitions; a running plan never changes."
             " Use another id, or leave the id out to start a new execution."
+        )
+
+
+class ExecutionNewer(HoldfastError):
+    """An execution was started by a newer release and uses what this one does not know; `contract` is what it asks for, `known` what we have."""
+
+    slug = "execution-newer"
+
+    def __init__(self, execution_id: str | None, *, contract: int, known: int) -> None:
+        self.execution_id = execution_id
+        self.contract = contract
+        self.known = known
+        which = f"Execution {execution_id}" if execution_id else "An execution"
+        super().__init__(
+            f"{which} asks for contract {contract}, and this release knows up to {known}: a newer one started it."
+            " Use that one for it, here or elsewhere."
+        )
+
+
+class EngineMismatch(HoldfastError):
+    """Steps in this database are kept by the engine `found`, and this process would keep them by `wanted`: neither would see the other's."""
+
+    slug = "engine-mismatch"
+
+    def __init__(self, *, found: str, wanted: str) -> None:
+        self.found = found
+        self.wanted = wanted
+        super().__init__(
+            f"The steps in this database are kept by the engine {found!r}, and worker.engine asks for {wanted!r} here: one would not see the other's."
+            f" Set worker.engine = {found!r}; or, to change over, stop every process and run: holdfast recover"
+        )
+
+
+class Overloaded(HoldfastError):
+    """As many executions are live as this database may have; nothing was started. `retry_after_s` is when it is worth trying again."""
+
+    slug = "overloaded"
+
+    def __init__(self, *, live: int, most: int, retry_after_s: float) -> None:
+        self.live = live
+        self.most = most
+        self.retry_after_s = retry_after_s
+        super().__init__(
+            f"{live} executions are live, and worker.executions_max is {most}: nothing was started. Those that live go on."
+            f" Wait {retry_after_s:.0f} s and try again, or raise the setting."
         )
 
 
@@ -264,6 +317,21 @@ class StoreReadOnly(StoreError):
 
     slug = "store-read-only"
     advice = "Give this user the right to write the file and its directory, or choose another with --db."
+
+
+class StoreMissing(StoreError):
+    """There is no database yet at that address, and looking at one does not create it."""
+
+    slug = "store-missing"
+
+    def __init__(self, url: str, why: str) -> None:
+        self.url = url
+        self.why = why
+        HoldfastError.__init__(
+            self,
+            f"{url}: {why}, and looking at a database does not create one. Check --db or the setting database.url;"
+            " the first holdfast run or holdfast worker creates it.",
+        )
 
 
 class StoreNewer(StoreError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import random
 import secrets as randomness
@@ -18,12 +20,16 @@ from holdfast.adapters.sql.steps import LeaseSettings, SqlSteps
 from holdfast.adapters.sql.store import open_store
 from holdfast.adapters.sql.worker_lock import WorkerLock
 from holdfast.adapters.system.clock import SystemClock
+from holdfast.adapters.system.vitals import Vitals
 from holdfast.catalog.directory import load_directory
 from holdfast.decisions.facts import Bounds
 from holdfast.drivers.perform import Limits, Performer
+from holdfast.errors import EngineMismatch, StoreError
 from holdfast.faults.taxonomy import ErrorCategory, RecoveryStrategy
 from holdfast.hold import AsyncHold, Hold, Parts, Registry
+from holdfast.hold.admission import Admission
 from holdfast.recovery.answer import CredentialTerms
+from holdfast.recovery.gate import Gate, GateBounds
 from holdfast.recovery.retention import Keeper, Retention
 from holdfast.recovery.turn import Plans
 from holdfast.recovery.worker import Worker, WorkerSettings
@@ -34,6 +40,7 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
+    from holdfast.adapters.sql.store import PostgresStore, SqliteStore
     from holdfast.ports.clock import Clock
     from holdfast.ports.outputs import Outputs
     from holdfast.ports.steps import Steps
@@ -56,23 +63,26 @@ async def open_async(
     catalog: str | None = None,
     settings: Settings | None = None,
     environ: Mapping[str, str] | None = None,
+    create: bool = True,
+    adopt_engine: bool = False,
 ) -> AsyncHold:
     """Open a database for an asyncio program.
 
-    `url` and `catalog` beat the settings; without `settings` they are loaded from `holdfast.toml` and the environment.
+    `url` and `catalog` beat the settings; without `settings` they are loaded from `holdfast.toml` and the environment. Unless `create`, a database
+    that is not there is an error; `adopt_engine` makes the engine of the settings this database's engine (see `agree_on_engine`).
 
     Raises:
         BadInput: the address, the catalog or a setting is wrong.
         MissingExtra: PostgreSQL without its driver.
+        EngineMismatch: other processes keep their steps in this database with another engine.
         StoreError: the database cannot be used.
     """
     settings = settings or load()
     address = parse_url(url or settings.database.url)
     directory = catalog or settings.catalog.directory
     engine = make_engine(address, settings)
-    prepare(engine)
     clock = SystemClock()
-    store = open_store(engine, clock=clock.now, pool_size=settings.postgres.pool_size)
+    store = await make_store(engine, settings, clock=clock, create=create, adopt_engine=adopt_engine)
     place = Place.of(address, settings)
     steps = make_steps(store, engine, name=place.worker, settings=settings)
     transport = make_transport(settings)
@@ -114,6 +124,8 @@ async def open_async(
             database=place.database,
             actions_max=settings.plan.actions_max,
             plan_size_max_bytes=settings.plan.size_max_bytes,
+            takeover_after_s=settings.worker.takeover_after_s,
+            admission=Admission(store, clock=clock, most=settings.worker.executions_max),
             registry=registry,
             claim_worker_place=place.claim,
             leave_worker_place=place.leave,
@@ -132,6 +144,21 @@ def make_engine(address: sa.URL, settings: Settings) -> sa.Engine:
         busy_timeout_s=settings.database.busy_timeout_s,
         pool_size=settings.postgres.pool_size,
     )
+
+
+async def make_store(
+    engine: sa.Engine, settings: Settings, *, clock: Clock, create: bool, adopt_engine: bool
+) -> SqliteStore | PostgresStore:
+    """Return the store on a database that is up to date and agrees with us on who keeps the steps."""
+    # A migration may have to wait for workers: not on the caller's event loop.
+    await asyncio.to_thread(prepare, engine, create=create)
+    store = open_store(engine, clock=clock.now, pool_size=settings.postgres.pool_size)
+    try:
+        await agree_on_engine(store, settings, adopt=adopt_engine)
+    except BaseException:
+        await store.close()
+        raise
+    return store
 
 
 def make_transport(settings: Settings) -> Httpx2Transport:
@@ -161,6 +188,7 @@ def make_worker(
 ) -> Worker:
     """Return what carries out steps, and sees to it after each sweep that nothing is kept for too long."""
     keeper = Keeper(store, outputs, clock=clock, retention=retention_of(settings))
+    vitals = Vitals(store, places=place.disks, clock=clock, has_own_clock=place.lock is None)
     return Worker(
         store,
         steps,
@@ -171,6 +199,7 @@ def make_worker(
         settings=worker_settings_of(settings, name=place.worker),
         can_perform=performer.can_perform,
         after_sweep=keeper.look,
+        gate=Gate(vitals, gate_bounds_of(settings)),
     )
 
 
@@ -213,6 +242,11 @@ class Place:
             shelf=None,
         )
 
+    @property
+    def disks(self) -> tuple[Path, ...]:
+        """Where files of ours stand: the large outputs, and with SQLite the database beside them."""
+        return (self.home,)
+
     def claim(self) -> None:
         """Become the worker of this place; raises WorkerAlreadyRunning where only one may be."""
         if self.lock:
@@ -248,6 +282,31 @@ def make_steps(store: Store, engine: sa.Engine, *, name: str, settings: Settings
         takeover_after_s=worker.takeover_after_s,
     )
     return SqlSteps(store, engine=engine, lease=lease)
+
+
+async def agree_on_engine(store: Store, settings: Settings, *, adopt: bool) -> None:
+    """See to it that all processes on one database keep their steps with one engine: the first to come notes it, the others keep to it.
+
+    While nothing lives, another engine may take the database over by just being used; else only by `adopt`, after which a sweep moves the steps.
+
+    Raises:
+        EngineMismatch: the database's engine is another one, and executions live.
+    """
+    wanted = "dbos" if settings.worker.engine == "dbos" else "sql"
+    found, is_busy = await store.read(lambda snapshot: (snapshot.fact("engine"), snapshot.count_live(most=1) > 0))
+    if found == wanted:
+        return
+    if found is not None and is_busy and not adopt:
+        raise EngineMismatch(found=found, wanted=wanted)
+    with contextlib.suppress(StoreError):  # one that may not be written can be looked at all the same
+        await store.transact(lambda tx: tx.put_fact("engine", wanted))
+
+
+def gate_bounds_of(settings: Settings) -> GateBounds:
+    """Return when a worker takes no work, as the settings have it."""
+    return GateBounds(
+        disk_free_min_fraction=settings.worker.disk_free_min_fraction, clock_skew_max_s=settings.worker.clock_skew_max_s
+    )
 
 
 def worker_settings_of(settings: Settings, *, name: str) -> WorkerSettings:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from holdfast.adapters.sql.database import open_engine, parse_url
+from holdfast.plans.frozen import PLAN_KEYS
 
 if TYPE_CHECKING:
     from holdfast.testing import Ledger
@@ -82,7 +83,8 @@ def begun_too_early(connection: sa.Connection) -> Iterable[tuple[str, str]]:
         if absorbed == "alternative" or handed_to:
             handed[execution, action] = handed_to
     for execution, digest in connection.execute(sa.text("select id, document from executions")):
-        for action in json.loads(documents[digest])["plan"]["actions"]:
+        document = json.loads(documents[digest])
+        for action in document[PLAN_KEYS[document["format"]]]["actions"]:
             at = began.get((execution, action["id"]))
             if at is None:
                 continue

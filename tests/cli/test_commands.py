@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import holdfast
 from holdfast import __version__, contract
 from holdfast.cli.exits import ExitCode, exit_code_of
 from holdfast.errors import HoldfastError, QuestionClosed, StoreLocked, UnknownExecution, WorkerAlreadyRunning
@@ -126,8 +127,36 @@ def test_the_contract_is_exported_as_a_map_or_as_files(call: Call, tmp_path: Pat
     assert {f"{name}.schema.json": schema for name, schema in contract.json_schemas().items()} == files
 
 
+def make_database() -> None:
+    """Make an empty database where commands look for it."""
+    holdfast.open(worker=False).close()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("executions", "list"),
+        ("why", "7d1f"),
+        ("resume",),
+        ("resume", "--all"),
+        ("dead-letters", "list"),
+        ("recover",),
+        ("recover", "--restored", "--yes"),
+    ],
+    ids=" ".join,
+)
+def test_looking_at_a_database_does_not_make_one(call: Call, words: tuple[str, ...]) -> None:
+    """A command that only looks tells that there is no database, and leaves none behind: an address was mistyped, most likely."""
+    ended = call(*words)
+
+    assert 1 == ended.code
+    assert "holdfast.db: there is no such file" in ended.err
+    assert not Path(".holdfast").exists()
+
+
 def test_an_unknown_execution_ends_with_2(call: Call) -> None:
     """An id that nothing has is answered with where to look."""
+    make_database()
     ended = call("executions", "show", "7d1f6a2c-0000-4000-8000-000000000009")
 
     assert 2 == ended.code

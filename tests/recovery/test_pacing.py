@@ -206,7 +206,7 @@ def owned(plan: Frozen, person: str) -> Frozen:
     import json
 
     document = json.loads(plan.body)
-    document["plan"]["metadata"]["createdBy"] = person
+    document["planOfContract2"]["metadata"]["createdBy"] = person
     body = json.dumps(document, sort_keys=True, separators=(",", ":"))
     return type(plan)(digest=hashlib.sha256(body.encode()).hexdigest(), body=body)
 

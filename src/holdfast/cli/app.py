@@ -18,6 +18,7 @@ from holdfast.cli.demo import demo
 from holdfast.cli.exits import EXIT_CODES, ExitCode, exit_code_of
 from holdfast.cli.people import confirm, questions, reject
 from holdfast.cli.purge import purge
+from holdfast.cli.recover import recover
 from holdfast.cli.resume import resume
 from holdfast.cli.run import run
 from holdfast.cli.terminal import printable
@@ -38,7 +39,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, run, resume, worker, why, validate, purge):
+for command in (demo, run, resume, worker, why, validate, recover, purge):
     app.command()(command)
 for for_people in (confirm, reject, questions):
     executions.group.command()(for_people)

@@ -37,7 +37,7 @@ def list_dead_letters(
 
     async def work() -> list[DeadLetterRow]:
         """Read the list."""
-        async with opened(settings) as hold:
+        async with opened(settings, create=False) as hold:
             chosen = await resolve_id(hold, execution) if execution else None
             return await hold.dead_letters(execution_id=chosen, limit=limit)
 
@@ -78,7 +78,7 @@ def show(
 
     async def work() -> tuple[str, list[DeadLetterRow]]:
         """Find the letter."""
-        async with opened(settings) as hold:
+        async with opened(settings, create=False) as hold:
             found = await resolve_id(hold, execution)
             return found, [
                 row for row in await hold.dead_letters(execution_id=found, limit=100_000) if row.action == action

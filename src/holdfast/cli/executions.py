@@ -45,7 +45,7 @@ def list_executions(
 
     async def work() -> list[ExecutionRow]:
         """Read the list."""
-        async with opened(settings) as hold:
+        async with opened(settings, create=False) as hold:
             return await hold.executions(state=state, limit=limit)
 
     show_list(run_async(work()), settings=settings, is_json=is_json)
@@ -109,7 +109,7 @@ def show(
 
     async def work() -> None:
         """Read and show the state."""
-        async with opened(settings) as hold:
+        async with opened(settings, create=False) as hold:
             found = await resolve_id(hold, execution)
             state = await hold.state(found, hides_personal=not with_personal)
             if is_json:
@@ -132,7 +132,7 @@ def cancel(execution: ExecutionId, *, db: Database = None, config: Config = None
 
     async def work() -> ExitCode:
         """Cancel and tell."""
-        async with opened(settings) as hold:
+        async with opened(settings, create=False) as hold:
             found = await resolve_id(hold, execution)
             is_cancelled = await hold.cancel(found)
             state = await hold.state(found)
@@ -180,7 +180,7 @@ def answer(
 
     async def work() -> tuple[str, str]:
         """Record the answer."""
-        async with opened(settings) as hold:
+        async with opened(settings, create=False) as hold:
             found = await resolve_id(hold, execution)
             return found, await hold.answer(found, choice, action=action, by=by, reason=reason, output=told)
 

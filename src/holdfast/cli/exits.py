@@ -8,6 +8,7 @@ from holdfast.errors import (
     CredentialMoved,
     ExecutionLive,
     HoldfastError,
+    Overloaded,
     QuestionClosed,
     StoreError,
     WorkerAlreadyRunning,
@@ -36,9 +37,11 @@ EXIT_CODES = (
 def exit_code_of(error: HoldfastError) -> ExitCode:
     """Return the exit code of a command that ended with `error`.
 
-    What a person can mend in what they typed or set is bad input. A database that cannot be used, another worker in the way and an answer that
-    came too late are negative results: the same command may work later.
+    What a person can mend in what they typed or set is bad input. A database that cannot be used, another worker in the way, too much
+    work already, and an answer that came too late are negative results: the same command may work later.
     """
-    if isinstance(error, StoreError | WorkerAlreadyRunning | QuestionClosed | ExecutionLive | CredentialMoved):
+    if isinstance(
+        error, StoreError | WorkerAlreadyRunning | QuestionClosed | ExecutionLive | CredentialMoved | Overloaded
+    ):
         return ExitCode.NEGATIVE
     return ExitCode.BAD_INPUT

@@ -55,7 +55,7 @@ def resume(
 
     async def work() -> ExitCode:
         """Choose the executions and go on with them."""
-        async with opened(settings, imports=imports or ()) as hold:
+        async with opened(settings, imports=imports or (), create=False) as hold:
             if not ids and not everything:
                 show_list(
                     await hold.executions(state="running", limit=LIVE_MAX),

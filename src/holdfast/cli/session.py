@@ -60,15 +60,20 @@ def settings_of(
 
 
 @contextlib.asynccontextmanager
-async def opened(settings: Settings, *, imports: Iterable[str] = ()) -> AsyncIterator[AsyncHold]:
+async def opened(
+    settings: Settings, *, imports: Iterable[str] = (), create: bool = True, adopt_engine: bool = False
+) -> AsyncIterator[AsyncHold]:
     """Open the database, with the functions of the modules `imports` registered; closed at the end, however that comes.
+
+    A command that only looks does not `create` a database; one that a person runs to change the engine may `adopt_engine`.
 
     Raises:
         BadInput: a module cannot be imported, or two functions have one name.
+        StoreMissing: there is no database, and it is not to be created.
         StoreError: the database cannot be used.
     """
     modules = import_all(imports)
-    hold = await open_async(settings=settings)
+    hold = await open_async(settings=settings, create=create, adopt_engine=adopt_engine)
     try:
         adopt_functions(hold, modules)
         yield hold

@@ -39,7 +39,7 @@ def why(
 
     async def work() -> None:
         """Read what happened and print it."""
-        async with opened(settings) as hold:
+        async with opened(settings, create=False) as hold:
             found = await resolve_id(hold, execution)
             state = await hold.state(found)
             if action is not None and action not in state.action_states:

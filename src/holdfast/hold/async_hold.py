@@ -10,21 +10,20 @@ from typing import TYPE_CHECKING, TypeVar
 
 from holdfast.contract import ExecutionStatus
 from holdfast.errors import BadInput, Problem, UnknownExecution
+from holdfast.hold.accepting import accept
 from holdfast.hold.credentials import CredentialDoor
 from holdfast.hold.erasing import CanErase
 from holdfast.hold.functions import flawed_schemas, problems_of
 from holdfast.hold.people import ForPeople
 from holdfast.hold.replacing import Replacing
-from holdfast.hold.secrets import needs_key, protect, seal_own
-from holdfast.hold.sources import as_definitions, as_plan
+from holdfast.hold.secrets import seal_own
+from holdfast.hold.upkeep import Upkeep
 from holdfast.journal.timeline import explain
-from holdfast.plans.check import check
 from holdfast.plans.frozen import FunctionRules, freeze
 from holdfast.plans.personal import flaws_of_names, without_personal
 from holdfast.plans.state import execution_state
 from holdfast.recovery.begin import begin
 from holdfast.recovery.closing import cancel
-from holdfast.recovery.sweep import sweep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     from holdfast.ports.rows import DeadLetterRow, EventRow, ExecutionRow
     from holdfast.ports.steps import StopSignal
     from holdfast.ports.store import Snapshot
-    from holdfast.recovery.sweep import Swept
 
 __all__ = ["AsyncHold"]
 
@@ -46,7 +44,7 @@ WATCH_INTERVAL_S = 0.1
 """How often somebody who waits for an execution looks at it."""
 
 
-class AsyncHold(ForPeople, CredentialDoor, Replacing, CanErase):
+class AsyncHold(ForPeople, CredentialDoor, Replacing, CanErase, Upkeep):
     """Durable recovery for asyncio programs. Every method may be called from any task of one event loop."""
 
     @property
@@ -81,27 +79,16 @@ class AsyncHold(ForPeople, CredentialDoor, Replacing, CanErase):
         Raises:
             BadInput: the plan, a definition or the environment has problems; all of them are listed.
             ExecutionConflict: `id` belongs to an execution of something else.
+            Overloaded: as many executions are live as worker.executions_max allows.
             SecretKeyMissing: the plan has secrets to keep and there is no key to seal them with.
             StoreError: the database cannot be used.
         """
         parts = self._parts
-        wanted, source = as_plan(plan, size_max_bytes=parts.plan_size_max_bytes)
-        checked = check(
-            wanted,
-            as_definitions(actions, size_max_bytes=parts.plan_size_max_bytes),
-            functions=parts.registry.rules,
-            catalog=parts.catalog,
-            environ=parts.environ,
-            authenticators=parts.registry.authenticators,
-            actions_max=parts.actions_max,
-            plan_source=source,
-        )
-        if any(needs_key(definition) for definition in checked.definitions.values()):
-            parts.require_secrets()
+        accepted = accept(parts, plan, actions)
         execution_id = str(uuid.UUID(id)) if id else str(uuid.uuid4())
-        own = seal_own(secrets or {}, checked.definitions, sealer=parts.sealer, execution=execution_id)
-        definitions, sealed = protect(checked.definitions, sealer=parts.sealer)
-        frozen = freeze(wanted, definitions, functions=parts.registry.rules, entries=checked.entries)
+        own = seal_own(secrets or {}, accepted.definitions, sealer=parts.sealer, execution=execution_id)
+        frozen = freeze(accepted.plan, accepted.definitions, functions=parts.registry.rules, entries=accepted.entries)
+        await parts.admission.admit(execution_id if id else None)
         await parts.store.transact(
             lambda tx: begin(
                 tx,
@@ -111,7 +98,7 @@ class AsyncHold(ForPeople, CredentialDoor, Replacing, CanErase):
                 frozen=frozen,
                 tenant=tenant,
                 priority=priority,
-                secrets={**own, **sealed},
+                secrets={**own, **accepted.sealed},
             )
         )
         return execution_id
@@ -198,10 +185,6 @@ class AsyncHold(ForPeople, CredentialDoor, Replacing, CanErase):
             await self._parts.worker.run(stop)
         finally:
             self._parts.leave_worker_place()
-
-    async def sweep(self) -> Swept:
-        """Check at once that every live execution has a step, an attempt, a person or a condition; a worker does so every minute."""
-        return await sweep(self._parts.store, self._parts.steps, plans=self._parts.plans)
 
     def action(
         self,

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from holdfast.catalog.entries import Catalog
+    from holdfast.hold.admission import Admission
     from holdfast.plans.frozen import FunctionRules
     from holdfast.ports.clock import Clock
     from holdfast.ports.http import OutgoingRequest
@@ -46,6 +47,8 @@ class Parts:
     database: str
     actions_max: int
     plan_size_max_bytes: int
+    takeover_after_s: float
+    admission: Admission
     registry: Registry
     claim_worker_place: Callable[[], None]
     leave_worker_place: Callable[[], None]

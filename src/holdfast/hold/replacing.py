@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from holdfast.hold.accepting import accept
 from holdfast.hold.parts import HasParts
-from holdfast.hold.sources import as_definitions, as_plan
-from holdfast.plans.check import check
 from holdfast.recovery.replacing import Proposal, replace_plan
 
 if TYPE_CHECKING:
@@ -36,24 +35,14 @@ class Replacing(HasParts):
             StoreError: the database cannot be used.
         """
         parts = self._parts
-        wanted, source = as_plan(plan, size_max_bytes=parts.plan_size_max_bytes)
-        checked = check(
-            wanted,
-            as_definitions(actions, size_max_bytes=parts.plan_size_max_bytes),
-            functions=parts.registry.rules,
-            catalog=parts.catalog,
-            environ=parts.environ,
-            actions_max=parts.actions_max,
-            plan_source=source,
-        )
-        if any(definition.refreshes for definition in checked.definitions.values()):
-            parts.require_secrets()
+        accepted = accept(parts, plan, actions)
         proposal = Proposal(
-            plan=wanted,
-            definitions=checked.definitions,
+            plan=accepted.plan,
+            definitions=accepted.definitions,
             functions=dict(parts.registry.rules),
-            entries=checked.entries,
-            source=source,
+            entries=accepted.entries,
+            source=accepted.source,
+            secrets=accepted.sealed,
         )
         return await parts.store.transact(
             lambda tx: replace_plan(tx, parts.steps, plans=parts.plans, execution_id=execution_id, proposal=proposal)

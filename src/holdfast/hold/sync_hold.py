@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from holdfast.plans.replacement import Replacement
     from holdfast.ports.rows import DeadLetterRow, ExecutionRow, QuestionRow
     from holdfast.recovery.purge import Purged
+    from holdfast.recovery.restoring import Restored
+    from holdfast.recovery.sweep import Swept
 
 __all__ = ["Execution", "Hold"]
 
@@ -219,6 +221,14 @@ class Hold:
     def give_up_credential(self, name: str, *, execution_id: str | None = None, generation: int | None = None) -> None:
         """Say that a credential will not come; see `AsyncHold.give_up_credential`."""
         self.call(self.inner.give_up_credential(name, execution_id=execution_id, generation=generation))
+
+    def sweep(self) -> Swept:
+        """Repair at once what lost its step; see `AsyncHold.sweep`."""
+        return self.call(self.inner.sweep())
+
+    def recover_restored(self, *, dry_run: bool = False) -> Restored:
+        """Treat the database as restored from a copy, while no worker runs; see `AsyncHold.recover_restored`."""
+        return self.call(self.inner.recover_restored(dry_run=dry_run))
 
     def begin_work(self) -> None:
         """Start the background worker, unless it runs, was not wanted, or another process does the work of this file."""

@@ -176,6 +176,12 @@ TABLE = (
         fields=("executionId", "closing"),
     ),
     EventType(
+        name="execution.restored",
+        meaning="The database was restored from a copy; what may have happened since the copy was settled as unknown.",
+        fields=("executionId", "era", "settled", "doubted"),
+        level="warning",
+    ),
+    EventType(
         name="step.repaired",
         meaning="The sweep found an action whose step the engine had lost, and enqueued it again.",
         fields=("executionId", "actionId", "attemptNumber"),

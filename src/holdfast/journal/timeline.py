@@ -231,6 +231,11 @@ TELLERS: Mapping[str, Callable[[Mapping[str, object]], Told]] = {
         f"the execution is ending as {data.get('closing')}; attempts in flight are awaited",
         [],
     ),
+    "execution.restored": lambda data: (
+        "waiting",
+        f"the database was restored from a copy; unknown since: {data.get('settled')} attempts in flight, {data.get('doubted')} scheduled",
+        [],
+    ),
     "step.repaired": lambda data: (
         "bad",
         f"the engine had lost the step of attempt {data.get('attemptNumber')}; the sweep enqueued it again",

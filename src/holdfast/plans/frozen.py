@@ -14,16 +14,19 @@ from typing import TYPE_CHECKING
 from holdfast.catalog.rules import compile_entry
 from holdfast.contract import ActionDefinition, ApiCatalogEntry, CustomAuthentication, ExecutionPlan
 from holdfast.decisions.facts import ActionRules, Safety
+from holdfast.errors import ExecutionNewer
 from holdfast.faults.rules import compile_known_errors
 from holdfast.faults.taxonomy import ErrorCategory
 from holdfast.plans.advance import Needs
 from holdfast.plans.authentication import Grant, Source, credential_of, grant_of, source_of
 from holdfast.plans.condition import Condition
+from holdfast.plans.contracts import contract_of
 from holdfast.plans.personal import NOTHING, Personal, personal_of
 from holdfast.plans.references import parse_reference
 from holdfast.plans.safety import safety_of
 from holdfast.plans.value_schema import compile_schemas
 from holdfast.policies.retry import Jitter, RetrySettings
+from holdfast.ports.rows import CONTRACT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,17 +37,18 @@ if TYPE_CHECKING:
     from holdfast.plans.value_schema import Schemas
 
 __all__ = [
+    "PLAN_KEYS",
     "Frozen",
     "FrozenAction",
     "FrozenPlan",
     "FunctionRules",
+    "contract_of",
     "credential_of",
     "freeze",
     "match_definition",
     "thaw",
 ]
 
-FORMAT = 1
 GRANT_TIMEOUT_S = 30.0
 GRANT_RETRIED = frozenset(
     {
@@ -56,6 +60,8 @@ GRANT_RETRIED = frozenset(
     }
 )
 """What passes at a token endpoint; a refusal does not."""
+PLAN_KEYS = {1: "plan", 2: "planOfContract2"}
+"""Where the plan stands, by contract. Under a key that it does not know, a release that would carry a plan out wrongly finds none at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,10 +80,15 @@ class FunctionRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frozen:
-    """A frozen document: its digest (SHA-256 of the text) and the text."""
+    """A frozen document: its digest (SHA-256 of the text), the text, and the contract that a worker must know to carry it out.
+
+    `digest_before` is the digest under which the first release, which ignores some of it, would have kept the same plan.
+    """
 
     digest: str
     body: str
+    contract: int = 1
+    digest_before: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,17 +157,21 @@ def freeze(
     *,
     functions: Mapping[str, FunctionRules],
     entries: Mapping[str, ApiCatalogEntry],
+    external: str | None = None,
 ) -> Frozen:
     """Return the document of a checked plan with those of `definitions`, `functions` and catalog `entries` that it uses.
 
-    `definitions` is keyed by what the plan writes (`id` or `id@version`); `entries` by the definition's key.
+    `definitions` is keyed by what the plan writes (`id` or `id@version`); `entries` by the definition's key. `external` names the executor outside
+    Holdfast that is to carry it out, if any. What an older release can carry out as well is written exactly as that release writes it.
     """
     used_functions = {
         name: rules for name, rules in functions.items() if any(a.action_definition_id == name for a in plan.actions)
     }
-    document = {
-        "format": FORMAT,
-        "plan": plan.to_wire(),
+    are_told_more = any(
+        rules.personal or rules.input_schema or rules.output_schema for rules in used_functions.values()
+    )
+    contract = contract_of(plan, definitions, entries=entries, external=external, are_functions_told_more=are_told_more)
+    document: dict[str, object] = {
         "definitions": {key: definition.to_wire() for key, definition in definitions.items()},
         "functions": {
             name: {
@@ -172,18 +187,34 @@ def freeze(
         },
         "catalog": {key: entry.to_wire() for key, entry in entries.items()},
     }
-    if any(one.input_schema or one.output_schema for one in definitions.values()):
-        # The release before read schemas and did not keep to them; a plan that it accepted goes on as it was told.
-        document["enforced"] = ["schemas"]
-    # ASCII only: a text may hold half a surrogate pair, which JSON can escape and no database stores.
-    body = json.dumps(document, sort_keys=True, separators=(",", ":"))
-    return Frozen(digest=hashlib.sha256(body.encode("ascii")).hexdigest(), body=body)
+    body = written(document, plan, contract=contract)
+    before = None if contract == 1 else digest_of(written(document, plan, contract=1))
+    return Frozen(digest=digest_of(body), body=body, contract=contract, digest_before=before)
+
+
+def written(document: Mapping[str, object], plan: ExecutionPlan, *, contract: int) -> str:
+    """Return the text of a document under a contract. ASCII only: a text may hold half a surrogate pair, which JSON can escape and no database
+    stores."""
+    whole = {**document, "format": contract, PLAN_KEYS[contract]: plan.to_wire()}
+    return json.dumps(whole, sort_keys=True, separators=(",", ":"))
+
+
+def digest_of(body: str) -> str:
+    """Return the digest by which a document is known."""
+    return hashlib.sha256(body.encode("ascii")).hexdigest()
 
 
 def thaw(body: str) -> FrozenPlan:
-    """Return the plan that a frozen document describes."""
+    """Return the plan that a frozen document describes.
+
+    Raises:
+        ExecutionNewer: a newer release wrote it for itself alone.
+    """
     document = json.loads(body)
-    plan = ExecutionPlan.from_wire(document["plan"], source="frozen plan")
+    contract = int(document["format"])
+    if contract > CONTRACT:
+        raise ExecutionNewer(None, contract=contract, known=CONTRACT)
+    plan = ExecutionPlan.from_wire(document[PLAN_KEYS[contract]], source="frozen plan")
     definitions = {key: ActionDefinition.from_wire(value, source=key) for key, value in document["definitions"].items()}
     functions = {
         name: FunctionRules(name=name, **{**rules, "personal": tuple(rules.get("personal", ()))})
@@ -197,7 +228,8 @@ def thaw(body: str) -> FrozenPlan:
         entries=entries,
         primaries=primaries_of(plan),
         judged_outputs=judged_outputs(plan),
-        keeps_schemas="schemas" in document.get("enforced", ()),
+        # The release before read schemas and did not keep to them; a plan that it accepted goes on as it was told.
+        keeps_schemas=contract > 1,
     )
     actions = {planned.id: thawing.action(planned, position) for position, planned in enumerate(plan.actions)}
     probes = {action.id: probe for action in actions.values() if (probe := thawing.probe_of(action)) is not None}

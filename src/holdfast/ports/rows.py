@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 __all__ = [
+    "CONTRACT",
     "ActionRow",
     "ActionState",
     "AttemptRow",
@@ -38,6 +39,10 @@ __all__ = [
     "QuestionRow",
     "RunState",
 ]
+
+
+CONTRACT = 2
+"""The newest contract of executions that this release carries on; one that asks for more is left to newer workers."""
 
 
 class RunState(StrEnum):

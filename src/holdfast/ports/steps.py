@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from holdfast.ports.rows import Purpose
     from holdfast.ports.store import Tx
 
-__all__ = ["Perform", "Step", "Steps", "StopSignal"]
+__all__ = ["MayClaim", "NotNow", "Perform", "Step", "Steps", "StopSignal", "always"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +36,29 @@ class Step:
     due_at: datetime | None = None
 
 
+class NotNow(Exception):
+    """Raised by a performer: this worker should not carry the step out (now). It is delivered again after `wait_s`, and nobody is alarmed."""
+
+    def __init__(self, wait_s: float) -> None:
+        self.wait_s = wait_s
+        super().__init__(f"not now, but in {wait_s} s")
+
+
+class MayClaim(Protocol):
+    """Whether a worker may take more work at this moment. Asked before every claim, so it must answer at once, from memory."""
+
+    def __call__(self) -> bool:
+        """Whether to claim."""
+        ...
+
+
+def always() -> bool:
+    """Claim whenever there is room."""
+    return True
+
+
 class Perform(Protocol):
-    """What a worker does with a delivered step. Raising means: deliver it again later."""
+    """What a worker does with a delivered step. Raising means: deliver it again later; `NotNow` says when."""
 
     async def __call__(self, step: Step) -> None:
         """Carry out `step`; returning means it is finished."""
@@ -67,8 +88,11 @@ class Steps(Protocol):
         """Remove a step atomically with the rows that `tx` writes: its work is settled. Unknown keys are ignored."""
         ...
 
-    async def run(self, perform: Perform, stop: StopSignal) -> None:
-        """Deliver due steps to `perform`, bounded in number, until `stop` is set and what was taken has ended."""
+    async def run(self, perform: Perform, stop: StopSignal, *, may_claim: MayClaim = always) -> None:
+        """Deliver due steps to `perform`, bounded in number, until `stop` is set and what was taken has ended.
+
+        While `may_claim` says no, none is performed that was not taken before; when it says yes again they go on, within a few polling intervals.
+        """
         ...
 
     async def missing(self, keys: Sequence[str]) -> set[str]:

@@ -104,12 +104,40 @@ class Snapshot(Keeps, Protocol):
         """Return live executions in which no action is scheduled, running, probing or asking: none should exist."""
         ...
 
+    def fact(self, name: str) -> str | None:
+        """Return one fact about this database; None when there is none of that name."""
+        ...
+
+    def count_live(self, *, most: int) -> int:
+        """Return how many executions live, counting no further than `most`."""
+        ...
+
+    def count_ended(self, *, since: datetime, most: int) -> int:
+        """Return how many executions have ended since a moment, counting no further than `most`."""
+        ...
+
+    def live(self, *, after: str, limit: int) -> list[str]:
+        """Return the ids of live executions above `after`, in their order."""
+        ...
+
+    def newest_event(self) -> tuple[int, datetime] | None:
+        """Return the sequence and time of the newest event; None when nothing ever happened."""
+        ...
+
+    def beating(self, *, within_s: float) -> Sequence[str]:
+        """Return the workers that gave a sign of life within so many seconds."""
+        ...
+
 
 class Tx(Snapshot, Erases, Protocol):
     """Writing verbs, inside one transaction."""
 
     def lock(self, execution_id: str) -> ExecutionRow | None:
-        """Take the execution's lock and return its row; None if there is no such execution. First statement of every decision."""
+        """Take the execution's lock and return its row; None if there is no such execution. First statement of every decision.
+
+        Raises:
+            ExecutionNewer: its contract is newer than `holdfast.ports.rows.CONTRACT`; nothing more of it may be read or written.
+        """
         ...
 
     def insert_document(self, digest: str, body: str) -> None:
@@ -208,6 +236,18 @@ class Tx(Snapshot, Erases, Protocol):
 
     def waiting_for(self, credential: str, *, limit: int) -> list[tuple[ActionRow, ExecutionRow]]:
         """Return scheduled actions, of any execution, that await this credential's refresh."""
+        ...
+
+    def put_fact(self, name: str, value: str) -> None:
+        """Note a fact about this database in place of what was noted under that name."""
+        ...
+
+    def drop_fact(self, name: str) -> None:
+        """Forget a fact; nothing if there is none."""
+        ...
+
+    def forget_the_past(self) -> None:
+        """After a restore: free every lease, forget every worker, and let all events count as committed long ago (their `xid` becomes 0)."""
         ...
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from holdfast.ports.store import Tx
     from holdfast.recovery.turn import Plans
 
-__all__ = ["begin"]
+__all__ = ["begin", "keep_secrets"]
 
 
 def begin(
@@ -55,6 +55,7 @@ def begin(
         ended_at=None,
         error=None,
         failed_action=None,
+        contract=frozen.contract,
     )
     actions = [
         ActionRow(execution=execution_id, action=action.id, position=action.position)
@@ -62,7 +63,7 @@ def begin(
     ]
     if not tx.insert_execution(row, actions):
         existing = tx.execution(execution_id)
-        if existing is not None and existing.document != frozen.digest:
+        if existing is not None and existing.document not in (frozen.digest, frozen.digest_before):
             raise ExecutionConflict(execution_id)
         return False
     turn = Turn.open(tx, steps, plans=plans, execution_id=execution_id)

@@ -26,6 +26,7 @@ __all__ = [
     "misfit_verdict",
     "overrun_verdict",
     "refusal_verdict",
+    "restored_verdict",
     "unkept_verdict",
     "verdict_json",
     "verdict_of",
@@ -112,6 +113,12 @@ def lost_worker_verdict(*, claims: int) -> Verdict:
     return own_verdict(
         ErrorCategory.NETWORK_TIMEOUT, message, rule="worker-lost", outcome=Outcome.UNKNOWN, retryable=True
     )
+
+
+def restored_verdict() -> Verdict:
+    """Return the verdict about an attempt that may have been made after the copy was taken from which the database was restored."""
+    message = "The database was restored from a copy, and this attempt may have been made after the copy was taken."
+    return own_verdict(ErrorCategory.NETWORK_TIMEOUT, message, rule="restored", outcome=Outcome.UNKNOWN, retryable=True)
 
 
 def refusal_verdict(message: str, *, rule: str, category: ErrorCategory = ErrorCategory.VALIDATION_FAILED) -> Verdict:

@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from holdfast.errors import ExecutionLive, StoreCorrupt, StoreLocked, UnknownExecution
+from holdfast.plans.frozen import PLAN_KEYS
 from holdfast.plans.output import output_text
 from holdfast.plans.personal import eraser, personal_of, rewritten
 from holdfast.plans.references import parse_reference
@@ -155,7 +156,7 @@ def document_of(kept: Kept, values: Iterable[str]) -> str:
     """Return the plan's text without the values: in its inputs, in what stands in for outputs, and in people's words; the rest is structure."""
     erase = eraser(values)
     document = json.loads(kept.document)
-    plan = document["plan"]
+    plan = document[PLAN_KEYS[document["format"]]]
     for planned in plan["actions"]:
         personal = kept.personal(planned["id"])
         planned["inputs"] = {

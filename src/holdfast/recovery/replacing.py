@@ -6,13 +6,14 @@ told: a plan is found by its digest, and what they perform at this moment is the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from holdfast.errors import BadInput, Problem, UnknownExecution
 from holdfast.plans.frozen import freeze, thaw
 from holdfast.plans.replacement import Replacement, compare, has_begun, kept_entries
 from holdfast.ports.rows import ActionRow
+from holdfast.recovery.begin import keep_secrets
 from holdfast.recovery.turn import Turn
 
 if TYPE_CHECKING:
@@ -31,13 +32,14 @@ WORDS = {"running": "is ending", "completed": "has completed", "failed": "has fa
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """A checked plan with what `freeze` takes; `source` is where it came from, for the messages."""
+    """A checked plan with what `freeze` takes; `source` is where it came from, for the messages. `secrets` are those it held, sealed, by row."""
 
     plan: ExecutionPlan
     definitions: Mapping[str, ActionDefinition]
     functions: Mapping[str, FunctionRules]
     entries: Mapping[str, ApiCatalogEntry]
     source: str
+    secrets: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def replace_plan(tx: Tx, steps: Steps, *, plans: Plans, execution_id: str, proposal: Proposal) -> Replacement:
@@ -51,8 +53,14 @@ def replace_plan(tx: Tx, steps: Steps, *, plans: Plans, execution_id: str, propo
     if turn is None:
         raise UnknownExecution(execution_id)
     entries = kept_entries(turn.plan, proposal.entries, rows=turn.rows)
-    frozen = freeze(proposal.plan, proposal.definitions, functions=proposal.functions, entries=entries)
-    if frozen.digest == turn.execution.document:
+    frozen = freeze(
+        proposal.plan,
+        proposal.definitions,
+        functions=proposal.functions,
+        entries=entries,
+        external=turn.execution.external,
+    )
+    if turn.execution.document in (frozen.digest, frozen.digest_before):
         return Replacement()
     new = thaw(frozen.body)
     found = compare(turn.plan, new, rows=turn.rows)
@@ -62,7 +70,9 @@ def replace_plan(tx: Tx, steps: Steps, *, plans: Plans, execution_id: str, propo
     old_digest = turn.execution.document
     tx.insert_document(frozen.digest, frozen.body)
     take_over(turn, new)
-    turn.put_execution(replace(turn.execution, document=frozen.digest, plan_name=new.plan.name))
+    keep_secrets(tx, proposal.secrets)
+    contract = max(turn.execution.contract, frozen.contract)
+    turn.put_execution(replace(turn.execution, document=frozen.digest, plan_name=new.plan.name, contract=contract))
     turn.emit(
         "plan.replaced",
         planId=new.plan.id,

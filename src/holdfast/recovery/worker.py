@@ -9,11 +9,13 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from holdfast.errors import StoreError
+from holdfast.errors import ExecutionNewer, StoreError
 from holdfast.ports.rows import Purpose
+from holdfast.ports.steps import NotNow, always
 from holdfast.recovery.answer import Answer, CredentialTerms, Deciding, anything
 from holdfast.recovery.claim import claim
 from holdfast.recovery.credentials import LEASE_S
+from holdfast.recovery.defects import Defects, give_up_step, give_up_unread
 from holdfast.recovery.settle import settle
 from holdfast.recovery.sweep import sweep
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from holdfast.ports.steps import Step, Steps, StopSignal
     from holdfast.ports.store import Store
     from holdfast.recovery.claim import Assignment
+    from holdfast.recovery.gate import Gate
     from holdfast.recovery.turn import Plans
 
 __all__ = ["Performing", "Worker", "WorkerSettings"]
@@ -37,6 +40,10 @@ log = logging.getLogger("holdfast.worker")
 SETTLE_TRIES_MAX = 60
 """An answer in hand is worth waiting for a database that is away: about five minutes, then the step is delivered again."""
 SETTLE_PAUSE_MAX_S = 5.0
+NEWER_PAUSE_S = 5.0
+"""A step of an execution that only a newer release can carry out is left for that long to those that can."""
+TOLD_MAX = 1000
+"""So many executions left to newer workers are remembered, so that each is told of once."""
 
 
 class Performing(Protocol):
@@ -80,6 +87,7 @@ class Worker:
         can_perform: Callable[[FrozenAction], bool] = anything,
         rollback: Rollback | None = None,
         after_sweep: Callable[[], Awaitable[object]] | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self._store = store
         self._steps = steps
@@ -91,41 +99,44 @@ class Worker:
         self._can_perform = can_perform
         self._rollback = rollback
         self._after_sweep = after_sweep
+        self._gate = gate
+        self._defects = Defects(settings.crashes_max)
+        self._told: dict[str, None] = {}
 
     async def run(self, stop: StopSignal) -> None:
         """Work until `stop` is set and what was begun has ended."""
-        sweeper = asyncio.ensure_future(self._sweep_until(stop))
+        beside = [asyncio.ensure_future(self._sweep_until(stop))]
+        may_claim = always
+        if self._gate is not None:
+            await self._gate.look()
+            beside.append(asyncio.ensure_future(self._gate.watch(stop)))
+            may_claim = self._gate.is_open
         try:
-            await self._steps.run(self.perform, stop)
+            await self._steps.run(self.perform, stop, may_claim=may_claim)
         finally:
-            sweeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await sweeper
+            for task in beside:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
 
     async def perform(self, step: Step) -> None:
-        """Carry out one step. Whatever interrupts this leaves rows from which another worker goes on."""
-        deciding = self._deciding()
+        """Carry out one step. Whatever interrupts this leaves rows from which another worker goes on.
+
+        Raises:
+            NotNow: its execution is for newer releases.
+            StoreError: the database is away; the step is to be delivered again.
+        """
+        deciding = self.deciding()
         began_at = self._clock.now()
-        assignment = await self._store.transact(
-            lambda tx: claim(
-                tx, self._steps, plans=self._plans, step=step, worker=self._settings.name, deciding=deciding
-            )
-        )
+        assignment = await self._claim(step, deciding=deciding)
         if assignment is not None and step.purpose is Purpose.REFRESH:
             # Its lease began after `began_at`. A process that stands still for longer than half of it leaves the refresh to others.
             assignment = replace(assignment, send_before=began_at + timedelta(seconds=LEASE_S / 2))
         if assignment is not None:
             await self._settle(step, await self._performer.perform(assignment), deciding=deciding)
 
-    async def settle_late(self, step: Step, answer: Answer) -> None:
-        """Take in an answer to an attempt that was settled without it: a function that ended after its time."""
-        try:
-            await self._settle(step, answer, deciding=self._deciding())
-        except StoreError as err:
-            log.warning("a late answer to %s could not be kept: %s", step.key, err)
-
-    def _deciding(self) -> Deciding:
-        """Return what a decision needs besides the rows."""
+    def deciding(self) -> Deciding:
+        """Return what one transaction decides by, with a random draw of its own."""
         return Deciding(
             bounds=self._settings.bounds,
             draw=self._draw(),
@@ -136,6 +147,58 @@ class Worker:
             rollback=self._rollback,
             egress=self._settings.egress,
         )
+
+    async def _claim(self, step: Step, *, deciding: Deciding) -> Assignment | None:
+        """Claim a step's attempt. A defect afterwards needs no counting of its own: the attempt's claims bound it."""
+        assignment = None
+        try:
+            assignment = await self._store.transact(
+                lambda tx: claim(
+                    tx, self._steps, plans=self._plans, step=step, worker=self._settings.name, deciding=deciding
+                )
+            )
+        except ExecutionNewer as err:
+            self._tell_once(err)
+            raise NotNow(NEWER_PAUSE_S) from err
+        except StoreError:
+            raise
+        except Exception as err:
+            # A defect of ours, or one that only this step brings out: it may cost this step's execution, never the worker or the others.
+            if not self._defects.is_enough(step.key):
+                raise
+            log.exception("step %s is set aside: it met a defect each time it was taken up", step.key)
+            await self._give_up(step, error=type(err).__name__)
+        self._defects.forget(step.key)
+        return assignment
+
+    def _tell_once(self, err: ExecutionNewer) -> None:
+        """Say once per execution that it is left to others."""
+        if str(err.execution_id) in self._told:
+            return
+        self._told[str(err.execution_id)] = None
+        while len(self._told) > TOLD_MAX:
+            del self._told[next(iter(self._told))]
+        log.warning("%s This worker leaves it to others.", err)
+
+    async def _give_up(self, step: Step, *, error: str) -> None:
+        """Set a step's action aside; if the defect stands in the way of that, too, its execution."""
+        try:
+            await self._store.transact(
+                lambda tx: give_up_step(tx, self._steps, plans=self._plans, step=step, error=error)
+            )
+        except StoreError:
+            raise
+        except Exception:
+            # The same defect, most likely: whatever it is in the rows, the least of them will do.
+            log.exception("step %s could not be set aside by the rules", step.key)
+            await self._store.transact(lambda tx: give_up_unread(tx, self._steps, step=step, error=error))
+
+    async def settle_late(self, step: Step, answer: Answer) -> None:
+        """Take in an answer to an attempt that was settled without it: a function that ended after its time."""
+        try:
+            await self._settle(step, answer, deciding=self.deciding())
+        except StoreError as err:
+            log.warning("a late answer to %s could not be kept: %s", step.key, err)
 
     async def _settle(self, step: Step, answer: Answer, *, deciding: Deciding) -> None:
         """Settle, waiting for a database that is away: settling twice is one settle, losing an answer may be a question to a person."""

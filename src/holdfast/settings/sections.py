@@ -99,7 +99,7 @@ class Worker(Section):
     )
     crashes_max: int = declare(
         3,
-        "Deaths of the worker after which a step is set aside; only its own execution fails.",
+        "Deaths of the worker after which a step is set aside; only its own execution fails. So many defects of ours in a row do it, too.",
         unit="crashes",
         between=(1, 100),
     )
@@ -112,6 +112,24 @@ class Worker(Section):
     egress_id: str | None = declare(
         None,
         "By what name servers tell this worker's address from others; workers behind one address say the same. None: the host's name.",
+    )
+    executions_max: int = declare(
+        10_000,
+        "Live executions beyond which new ones are refused; those that live go on. 0 means no bound.",
+        unit="executions",
+        between=(0, 10_000_000),
+    )
+    disk_free_min_fraction: float = declare(
+        0.05,
+        "Part of the disk of outputs, and of a SQLite file, that must be free for the worker to take work. 0 means never mind.",
+        unit="fraction",
+        between=(0, 0.9),
+    )
+    clock_skew_max_s: float = declare(
+        2.0,
+        "Distance from the clock of PostgreSQL beyond which the worker takes no work.",
+        unit="s",
+        between=(0.1, 86_400),
     )
 
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
 from holdfast.adapters.sql import database, migrations, schema
-from holdfast.errors import StoreCorrupt, StoreNewer
+from holdfast.errors import StoreCorrupt, StoreMissing, StoreNewer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -177,16 +177,84 @@ def test_a_migration_that_fails_changes_nothing(
 
 
 def test_this_release_refuses_what_the_next_one_wrote(new_engine: Callable[[], sa.Engine]) -> None:
-    """A newer database is refused with both versions named, and left as it is."""
+    """A newer database that has changed what this release relies on is refused with both versions named, and left as it is."""
     engine = new_engine()
     database.prepare(engine)
     with engine.begin() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+        connection.execute(sa.text("UPDATE facts SET value = '9000' WHERE name = 'compatible_from'"))
 
     with pytest.raises(StoreNewer, match=rf"9999.*{REVISIONS[-1]}"):
         database.prepare(engine)
 
     assert version_of(engine) == "9999"
+
+
+def test_this_release_uses_a_newer_database_that_was_only_added_to(new_engine: Callable[[], sa.Engine]) -> None:
+    """A newer database that says which releases may use it is used by those, as it is: they go on beside the newer one while workers are upgraded."""
+    engine = new_engine()
+    database.prepare(engine)
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+        connection.execute(sa.text(f"UPDATE facts SET value = '{REVISIONS[-1]}' WHERE name = 'compatible_from'"))
+    before = tables_of(engine)
+
+    database.prepare(engine)
+
+    assert (version_of(engine), tables_of(engine)) == ("9999", before)
+
+
+@pytest.mark.parametrize("version", [None, REVISIONS[0]], ids=["new", "migrated"])
+def test_every_database_says_which_releases_may_use_it(
+    new_engine: Callable[[], sa.Engine], version: str | None
+) -> None:
+    """Made new or migrated, a database names the oldest schema whose releases may use it."""
+    engine = new_engine()
+    if version is not None:
+        migrate(engine, to=version)
+
+    database.prepare(engine)
+
+    with engine.connect() as connection:
+        facts = dict(connection.execute(sa.select(schema.facts)).all())  # type: ignore[arg-type]  # rows of two
+    assert facts["compatible_from"] == schema.COMPATIBLE_FROM
+
+
+def test_looking_at_a_database_does_not_make_one(new_engine: Callable[[], sa.Engine]) -> None:
+    """Where there is no database, a command that only looks says so and leaves nothing behind."""
+    engine = new_engine()
+
+    with pytest.raises(StoreMissing, match="does not create one"):
+        database.prepare(engine, create=False)
+
+    if engine.dialect.name == "sqlite":
+        assert not Path(str(engine.url.database)).exists()
+    else:
+        assert sa.inspect(engine).get_table_names() == []
+
+
+def test_a_migration_lets_workers_through(fresh_postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While somebody holds a row that the migration needs, it gives up its place and tries again: workers wait for moments only."""
+    monkeypatch.setattr(database, "MIGRATION_LOCK_WAIT_S", 0.2)
+    engine = database.open_engine(
+        database.parse_url(fresh_postgres_url), synchronous="off", busy_timeout_s=5, pool_size=4
+    )
+    migrate(engine, to=REVISIONS[0])
+    holder = engine.connect()
+    holder.execute(sa.text("LOCK TABLE events IN ROW EXCLUSIVE MODE"))
+    tries: list[float] = []
+
+    def pause(seconds: float) -> None:
+        tries.append(seconds)
+        if len(tries) == 2:
+            holder.rollback()
+
+    monkeypatch.setattr(database.time, "sleep", pause)
+    database.prepare(engine)
+
+    assert (len(tries), version_of(engine)) == (2, schema.SCHEMA_VERSION)
+    holder.close()
+    engine.dispose()
 
 
 def test_somebody_elses_tables_are_not_touched(new_engine: Callable[[], sa.Engine]) -> None:

@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
+from holdfast.ports.steps import always
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from holdfast.ports.steps import Step, Steps
+    from holdfast.ports.steps import MayClaim, Perform, Step, Steps
 
 WITHIN_S = 20.0
 
@@ -69,13 +71,14 @@ async def eventually(question: Callable[[], bool]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def running(steps: Steps, performer: Performer) -> AsyncIterator[asyncio.Event]:
+async def running(steps: Steps, performer: Perform, *, may_claim: MayClaim = always) -> AsyncIterator[asyncio.Event]:
     """Run an engine's worker loop around a block; a loop that ends by itself fails the block's waiting test."""
     stop = asyncio.Event()
-    loop = asyncio.ensure_future(steps.run(performer, stop))
+    loop = asyncio.ensure_future(steps.run(performer, stop, may_claim=may_claim))
     try:
         yield stop
     finally:
         stop.set()
-        performer.gate.set()
+        if isinstance(performer, Performer):
+            performer.gate.set()
         await asyncio.wait_for(loop, WITHIN_S)

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from holdfast.ports.steps import NotNow
 from tests.conformance.steps.engines import HAS_NO_DUE_ORDER, Bench, Tempo, a_step
-from tests.conformance.steps.performer import Performer, running
+from tests.conformance.steps.performer import Performer, eventually, running
 
 if TYPE_CHECKING:
+    from holdfast.ports.steps import Step
     from holdfast.ports.store import Tx
 
 pytestmark = pytest.mark.anyio
@@ -254,3 +256,46 @@ async def test_stops_while_idle(bench: Bench) -> None:
     await asyncio.wait_for(loop, 10)
 
     assert loop.result() is None
+
+
+async def test_takes_no_work_while_it_may_not(bench: Bench) -> None:
+    """While a worker may not claim it performs nothing and holds what is due; once it may, it goes on by itself."""
+    steps, performer = bench.open("a", Tempo()), Performer()
+    asked: list[bool] = []
+    allowed = False
+
+    def may_claim() -> bool:
+        asked.append(allowed)
+        return allowed
+
+    await bench.enqueue(steps, a_step("held"))
+    async with running(steps, performer, may_claim=may_claim):
+        await eventually(lambda: len(asked) > 0)
+        await eventually(lambda: len(asked) > 1 or bench.name.startswith("dbos"))
+        begun = list(performer.begun)
+        missing = await steps.missing(["held"])
+        allowed = True
+        await performer.until(lambda p: p.ended == ["held"])
+
+    assert (begun, missing, performer.begun) == ([], set(), ["held"])
+
+
+async def test_a_step_that_is_not_for_now_comes_again(bench: Bench) -> None:
+    """A performer that says "not now" gets the step again, no sooner than it said; meanwhile the engine holds it."""
+    steps, seen = bench.open("a", Tempo()), list[float]()
+    performer = Performer()
+    loop = asyncio.get_running_loop()
+
+    async def not_at_first(step: Step) -> None:
+        seen.append(loop.time())
+        if len(seen) == 1:
+            raise NotNow(0.3)
+        await performer(step)
+
+    await bench.enqueue(steps, a_step("later"))
+    async with running(steps, not_at_first):
+        await performer.until(lambda p: p.ended == ["later"])
+
+    assert len(seen) == 2
+    assert seen[1] - seen[0] >= 0.29
+    assert await steps.missing(["later"]) == {"later"}

@@ -48,7 +48,7 @@ async def counts(store: Store) -> dict[str, int]:
         connection: sa.Connection = snapshot.connection  # type: ignore[attr-defined]  # all stores under test are SQL
         tables = schema.metadata.sorted_tables
         found = {one.name: connection.scalar(sa.select(sa.func.count()).select_from(one)) or 0 for one in tables}
-        return {name: number for name, number in found.items() if number}
+        return {name: number for name, number in found.items() if number and name != "facts"}  # of the database itself
 
     return await store.read(count)
 

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
-from holdfast.ports.rows import ActionState, CredentialRow, DeadLetterRow, Purpose, QuestionRow, RunState
+from holdfast.adapters.sql import schema
+from holdfast.errors import ExecutionNewer
+from holdfast.ports.rows import CONTRACT, ActionState, CredentialRow, DeadLetterRow, Purpose, QuestionRow, RunState
 from tests.conformance.store.rows import THEN, an_action, an_attempt, an_execution
 
 if TYPE_CHECKING:
-    from holdfast.ports.store import Store, Tx
+    from holdfast.ports.store import Snapshot, Store, Tx
 
 pytestmark = pytest.mark.anyio
 
@@ -337,3 +339,75 @@ async def test_an_execution_knows_which_credentials_it_is_asked_for(store: Store
 
     found = [await store.read(lambda s, one=one: s.asked_for(one)) for one in ("mine", "other")]  # type: ignore[misc]  # a default argument
     assert [["asked"], []] == [[row.name for row in rows] for rows in found]
+
+
+async def test_facts_are_kept_by_name(store: Store) -> None:
+    """A fact is what was noted last under its name, until it is dropped."""
+    await store.transact(lambda tx: tx.put_fact("era", "1"))
+    await store.transact(lambda tx: (tx.put_fact("era", "2"), tx.put_fact("other", "x"), tx.drop_fact("other")))
+
+    assert await store.read(lambda s: (s.fact("era"), s.fact("other"))) == ("2", None)
+
+
+async def test_counts_what_lives_and_what_has_ended(store: Store) -> None:
+    """Live executions are counted and listed in order, ended ones since a moment; no further than was asked."""
+    for name in ("c", "a", "b"):
+        await start(store, name)
+
+    def end(tx: Tx) -> None:
+        row = tx.lock("b")
+        assert row is not None
+        tx.save_execution(replace(row, state=RunState.COMPLETED, ended_at=THEN))
+
+    await store.transact(end)
+    second = timedelta(seconds=1)
+
+    assert await store.read(lambda s: (s.count_live(most=9), s.count_live(most=1))) == (2, 1)
+    assert await store.read(lambda s: [s.count_ended(since=THEN + d * second, most=9) for d in (-1, 0)]) == [1, 0]
+    assert await store.read(
+        lambda s: (s.live(after="", limit=9), s.live(after="a", limit=9), s.live(after="", limit=1))
+    ) == (
+        ["a", "c"],
+        ["c"],
+        ["a"],
+    )
+
+
+async def test_a_restored_database_forgets_who_worked_on_it(store: Store) -> None:
+    """Leases are freed, workers forgotten, and every event counts as committed before any to come."""
+    await start(store)
+
+    def leave_traces(tx: Tx) -> None:
+        tx.lock("run")
+        tx.emit("run", "plan.execute.started", data={})
+        connection = tx.connection  # type: ignore[attr-defined]  # the SQL adapter's
+        worker = {"id": "w", "host": "h", "process": 1, "started_at": tx.now, "beat_at": tx.now}
+        connection.execute(sa.insert(schema.workers), worker)
+        step = {"key": "k", "purpose": Purpose.PERFORM, "execution": "run", "action": "act", "n": 1, "tenant": ""}
+        held = {"priority": 0, "state": "leased", "at": tx.now, "owner": "w", "claims": 1}
+        connection.execute(sa.insert(schema.steps), {**step, **held})
+
+    await store.transact(leave_traces)
+    before = await store.read(lambda s: (list(s.beating(within_s=60)), s.newest_event()))
+    await store.transact(lambda tx: tx.forget_the_past())
+
+    def look(snapshot: Snapshot) -> tuple[object, ...]:
+        connection = snapshot.connection  # type: ignore[attr-defined]  # the SQL adapter's
+        held = connection.execute(sa.select(schema.steps.c.state, schema.steps.c.owner)).one()
+        return tuple(held), connection.scalar(sa.select(schema.events.c.xid)), list(snapshot.beating(within_s=60))
+
+    assert before[0] == ["w"]
+    assert before[1] is not None
+    assert await store.read(look) == (("ready", None), 0, [])
+
+
+async def test_an_execution_for_newer_releases_cannot_be_locked(store: Store) -> None:
+    """An execution of a contract beyond ours is refused at the lock, and nothing of it is changed."""
+    await store.transact(lambda tx: tx.insert_execution(replace(an_execution(), contract=CONTRACT + 1), []))
+
+    with pytest.raises(ExecutionNewer):
+        await store.transact(lambda tx: tx.lock("run"))
+
+    row = await store.read(lambda s: s.execution("run"))
+    assert row is not None
+    assert row.version == 0

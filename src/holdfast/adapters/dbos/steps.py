@@ -26,14 +26,14 @@ import sqlalchemy as sa
 from holdfast.adapters.dbos.settings import DbosSettings
 from holdfast.errors import MissingExtra, StoreError
 from holdfast.ports.rows import Purpose
-from holdfast.ports.steps import Step
+from holdfast.ports.steps import NotNow, Step, always
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from holdfast.adapters.dbos.fleet import Fleet
     from holdfast.adapters.dbos.queue import StepQueue
-    from holdfast.ports.steps import Perform, StopSignal
+    from holdfast.ports.steps import MayClaim, Perform, StopSignal
     from holdfast.ports.store import Snapshot, Store, Tx
 
 __all__ = ["DbosSettings", "DbosSteps", "prepare"]
@@ -42,6 +42,8 @@ log = logging.getLogger("holdfast.steps")
 
 AGAIN_DELAY_S = 1.0
 """A step whose performer raised is tried again after so long, times the number of its deliveries, up to a minute."""
+REFUSED_DELAY_S = 2.0
+"""A step that was taken while this worker may not claim is offered again after so long."""
 DRAIN_MAX_S = 10.0
 """So long a stopping worker waits for DBOS to record what was performed; the rest is given back and delivered again."""
 DRAIN_LOOK_S = 0.02
@@ -135,7 +137,7 @@ class DbosSteps:
         """Ask the queue, under the store's translation of what a database may complain about."""
         return await self._store.read(lambda _: self._queue.live(workflows))
 
-    async def run(self, perform: Perform, stop: StopSignal) -> None:
+    async def run(self, perform: Perform, stop: StopSignal, *, may_claim: MayClaim = always) -> None:
         """Claim and perform until `stop`; then wait for what was taken. One worker per process.
 
         Raises:
@@ -143,8 +145,15 @@ class DbosSteps:
             StoreError: the database cannot be reached.
         """
         self._is_stopping = False
+
+        async def perform_if_allowed(step: Step) -> None:
+            # DBOS itself cannot be told to pause. What it takes meanwhile goes back to the queue, where a worker that may claim finds it.
+            if not may_claim():
+                raise NotNow(REFUSED_DELAY_S)
+            await perform(step)
+
         executor = f"{self._settings.worker}/{uuid4().hex[:8]}"
-        body = self._body(perform, asyncio.get_running_loop())
+        body = self._body(perform_if_allowed, asyncio.get_running_loop())
         await asyncio.to_thread(self._fleet.sign_on, executor)
         try:
             await asyncio.to_thread(self._launch, body, executor)
@@ -198,6 +207,9 @@ class DbosSteps:
             await perform(step)
         except asyncio.CancelledError:
             raise
+        except NotNow as later:
+            wait_s = later.wait_s
+            await self._insist(lambda tx: self._again(tx, step, delivery, wait_s=wait_s))
         except Exception:
             # The loop's top: a defect or a lost database must cost this step a delay, never the worker.
             log.exception("step %s will be delivered again", step.key)
@@ -221,8 +233,8 @@ class DbosSteps:
             else:
                 return
 
-    def _again(self, tx: Tx, step: Step, delivery: int) -> None:
-        delay_s = min(AGAIN_DELAY_S * delivery, 60.0)
+    def _again(self, tx: Tx, step: Step, delivery: int, *, wait_s: float | None = None) -> None:
+        delay_s = min(AGAIN_DELAY_S * delivery, 60.0) if wait_s is None else wait_s
         note(connection_of(tx), step, delivery=delivery + 1, at=tx.now + timedelta(seconds=delay_s))
         self._insert(tx, step, delivery=delivery + 1, delay_s=delay_s)
 

@@ -11,12 +11,14 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
+from holdfast.ports.steps import NotNow, always
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from holdfast.ports.clock import Clock
-    from holdfast.ports.steps import Perform, Step, StopSignal
+    from holdfast.ports.steps import MayClaim, Perform, Step, StopSignal
     from holdfast.ports.store import Tx
 
 __all__ = ["MemorySteps"]
@@ -58,11 +60,11 @@ class MemorySteps:
         """Return the keys that are neither waiting nor leased."""
         return {key for key in keys if key not in self._waiting and key not in self._leased}
 
-    async def run(self, perform: Perform, stop: StopSignal) -> None:
+    async def run(self, perform: Perform, stop: StopSignal, *, may_claim: MayClaim = always) -> None:
         """Perform due steps, a bounded number at once, until `stop`."""
         running: set[asyncio.Task[None]] = set()
         while not stop.is_set():
-            while len(running) < self._concurrency and (step := self.take("run")):
+            while may_claim() and len(running) < self._concurrency and (step := self.take("run")):
                 task = asyncio.ensure_future(self._perform(perform, step))
                 running.add(task)
                 task.add_done_callback(running.discard)
@@ -108,12 +110,17 @@ class MemorySteps:
     async def _perform(self, perform: Perform, step: Step) -> None:
         try:
             await perform(step)
+        except NotNow as later:
+            self._again(step, timedelta(seconds=later.wait_s))
         except Exception:  # noqa: BLE001 - whatever a performer raises means: deliver it again
-            if step.key in self._leased:
-                del self._leased[step.key]
-                self._waiting[step.key] = replace(step, due_at=self._clock.now() + AGAIN_DELAY)
+            self._again(step, AGAIN_DELAY)
         else:
             self._drop(step.key)
+
+    def _again(self, step: Step, delay: timedelta) -> None:
+        if step.key in self._leased:
+            del self._leased[step.key]
+            self._waiting[step.key] = replace(step, due_at=self._clock.now() + delay)
 
     def _add(self, steps: Sequence[Step]) -> None:
         for step in steps:

@@ -1,12 +1,15 @@
 """Opening a database: address, connection settings, schema version, and what its complaints mean.
 
-A new database gets today's schema in one go; an older one is migrated by Alembic, which is imported only then; a newer one is refused.
+A new database gets today's schema in one go; an older one is migrated by Alembic, which is imported only then; a newer one is used as it is if it
+says that this release may (the fact `compatible_from`, docs/decisions/0011), and else refused.
 """
 
 from __future__ import annotations
 
 import logging
+import random
 import sqlite3
+import time
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +27,7 @@ from holdfast.errors import (
     StoreError,
     StoreFull,
     StoreLocked,
+    StoreMissing,
     StoreNewer,
     StoreReadOnly,
     StoreUnreachable,
@@ -41,6 +45,10 @@ DATABASE_ID = "database-id"
 """The fact that tells databases apart."""
 MIGRATIONS_LOCK = 0x401DFA57
 """The PostgreSQL advisory lock under which one process creates or migrates the schema."""
+MIGRATION_LOCK_WAIT_S = 2
+"""A migration waits so long for one table's lock. Meanwhile every worker waits behind it, so it lets them through and tries again."""
+MIGRATION_TRIES_MAX = 30
+MIGRATION_PAUSE_S = (0.2, 1.0)
 TRANSACTION_MAX_S = 30
 """A transaction of ours waits for nothing but the server. One that is open for so long belongs to a process that was stopped, or to a host that is
 gone, and would hold its row lock, and so its execution, for ever: the server ends it."""
@@ -142,29 +150,28 @@ def sqlite_engine(url: sa.URL, *, synchronous: str, busy_timeout_s: float) -> En
     return engine
 
 
-def prepare(engine: Engine) -> None:
-    """Bring the database to today's schema: create it, migrate it, or find it in order.
+def prepare(engine: Engine, *, create: bool = True) -> None:
+    """Bring the database to today's schema: create it (unless told not to), migrate it, or find it in order.
 
     Raises:
-        StoreNewer: a newer release wrote it.
+        StoreMissing: there is none, and none is to be created.
+        StoreNewer: a newer release wrote it, and does not say that this one may use it.
         StoreError: it cannot be reached, read or written.
     """
     url = engine.url
     if url.get_backend_name() == "sqlite":
         path = Path(str(url.database)).absolute()
+        if not create and not path.exists():
+            raise StoreMissing(shown(url), "there is no such file")
         make_directory(path.parent, url)
         warn_of_network_disk(str(path), read_mounts())
     try:
-        if stored_version(engine) == schema.SCHEMA_VERSION:
+        version = stored_version(engine)
+        if version == schema.SCHEMA_VERSION:
             return
-        with engine.connect().execution_options(holdfast_writes=True) as connection, connection.begin():
-            if engine.dialect.name == "postgresql":
-                # Migrating a large database takes its time; what is set locally ends with this transaction. An older server has no such setting.
-                connection.execute(
-                    sa.text("SELECT set_config(name, '0', true) FROM pg_settings WHERE name = 'transaction_timeout'")
-                )
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATIONS_LOCK)))
-            bring_up_to_date(connection)
+        if version is None and not create:
+            raise StoreMissing(shown(url), "no Holdfast database is there")
+        change(engine)
     except sa.exc.DBAPIError as err:
         raise store_error(err, url) from err
 
@@ -187,6 +194,33 @@ def database_id(engine: Engine) -> str:
             return str(connection.scalar(read))
     except sa.exc.DBAPIError as err:
         raise store_error(err, engine.url) from err
+
+
+def change(engine: Engine) -> None:
+    """Create or migrate in one transaction; again, a bounded number of times, while workers hold what it needs."""
+    for tries in range(1, MIGRATION_TRIES_MAX + 1):
+        try:
+            with engine.connect().execution_options(holdfast_writes=True) as connection, connection.begin():
+                if engine.dialect.name == "postgresql":
+                    wait_politely(connection)
+                bring_up_to_date(connection)
+        except sa.exc.DBAPIError as err:
+            is_in_the_way = getattr(err.orig, "sqlstate", None) in ("55P03", "40P01")
+            if tries == MIGRATION_TRIES_MAX or not is_in_the_way:
+                raise
+            time.sleep(random.uniform(*MIGRATION_PAUSE_S))  # noqa: S311 - spreading competitors, not a secret
+        else:
+            return
+
+
+def wait_politely(connection: Connection) -> None:
+    """Be the only one who migrates, for as long as it takes, but hold up nobody for long who works. Set locally, it ends with the transaction."""
+    # Migrating a large database takes its time. An older server has no such setting.
+    connection.execute(
+        sa.text("SELECT set_config(name, '0', true) FROM pg_settings WHERE name = 'transaction_timeout'")
+    )
+    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATIONS_LOCK)))
+    connection.execute(sa.text(f"SET LOCAL lock_timeout = '{round(MIGRATION_LOCK_WAIT_S * 1000)}ms'"))
 
 
 def read_mounts() -> str:
@@ -239,15 +273,23 @@ def bring_up_to_date(connection: Connection) -> None:
         schema.metadata.create_all(connection)
         connection.execute(sa.text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
         connection.execute(sa.text("INSERT INTO alembic_version VALUES (:version)"), {"version": schema.SCHEMA_VERSION})
+        connection.execute(sa.insert(schema.facts), {"name": "compatible_from", "value": schema.COMPATIBLE_FROM})
         return
     if version > schema.SCHEMA_VERSION:
-        raise StoreNewer(
-            shown(connection.engine.url),
-            f"its schema has version {version}, this release knows up to {schema.SCHEMA_VERSION}",
-        )
+        use_newer(connection, version)
+        return
     from holdfast.adapters.sql.migrations import upgrade  # noqa: PLC0415 - Alembic costs 0.1 s; only an old database pays it
 
     upgrade(connection)
+
+
+def use_newer(connection: Connection, version: str) -> None:
+    """Use a newer schema as it is, if it says that releases like this one may: it was only added to."""
+    why = f"its schema has version {version}, this release knows up to {schema.SCHEMA_VERSION}"
+    since = connection.scalar(sa.select(schema.facts.c.value).where(schema.facts.c.name == "compatible_from"))
+    if since is None or since > schema.SCHEMA_VERSION:
+        raise StoreNewer(shown(connection.engine.url), why)
+    log.info("%s: %s; it says that it may be used all the same", shown(connection.engine.url), why)
 
 
 def refuse_foreign_tables(connection: Connection) -> None:

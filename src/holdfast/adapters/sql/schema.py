@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
 __all__ = [
+    "COMPATIBLE_FROM",
     "SCHEMA_VERSION",
     "actions",
     "attempts",
@@ -40,6 +41,8 @@ __all__ = [
 
 SCHEMA_VERSION = "0002"
 """The newest migration; a database that says otherwise is migrated, or refused when it is newer."""
+COMPATIBLE_FROM = "0001"
+"""The oldest schema whose releases may use a database of `SCHEMA_VERSION`: it has only been added to since."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)

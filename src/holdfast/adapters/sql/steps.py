@@ -29,7 +29,7 @@ from holdfast.adapters.sql import schema
 from holdfast.adapters.sql.prepared import Prepared
 from holdfast.adapters.sql.transaction import SqlTx
 from holdfast.errors import StoreError
-from holdfast.ports.steps import Step
+from holdfast.ports.steps import NotNow, Step, always
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from holdfast.adapters.sql.transaction import SqlSnapshot
     from holdfast.ports.rows import Purpose
-    from holdfast.ports.steps import Perform, StopSignal
+    from holdfast.ports.steps import MayClaim, Perform, StopSignal
     from holdfast.ports.store import Snapshot, Store, Tx
 
 __all__ = ["LeaseSettings", "SqlSteps"]
@@ -198,7 +198,7 @@ class SqlSteps:
 
         return await self._store.read(look)
 
-    async def run(self, perform: Perform, stop: StopSignal) -> None:
+    async def run(self, perform: Perform, stop: StopSignal, *, may_claim: MayClaim = always) -> None:
         """Claim and perform until `stop`; then wait for what was taken."""
         self._loop = asyncio.get_running_loop()
         self._is_stopping = False
@@ -208,7 +208,7 @@ class SqlSteps:
         try:
             if heartbeat:
                 heartbeat.start()
-            await self._claim_until(perform, stop)
+            await self._claim_until(perform, stop, may_claim=may_claim)
             self._is_stopping = True
             await asyncio.gather(*self._running, return_exceptions=True)
         finally:
@@ -219,14 +219,16 @@ class SqlSteps:
             with contextlib.suppress(StoreError):
                 await self._store.transact(self._sign_off)
 
-    async def _claim_until(self, perform: Perform, stop: StopSignal) -> None:
+    async def _claim_until(self, perform: Perform, stop: StopSignal, *, may_claim: MayClaim) -> None:
         """The loop: claim as many as there is room for, start them, wait for room, work or time."""
         trouble = 0
         while not stop.is_set():
             self._wake.clear()
             room = self._lease.concurrency - len(self._running)
             wait_s: float | None = None
-            if room > 0:
+            if room > 0 and not may_claim():
+                wait_s = self._lease.poll_interval_s
+            elif room > 0:
                 try:
                     taken, wait_s = await self._claim(room)
                     trouble = 0
@@ -301,6 +303,8 @@ class SqlSteps:
                 await self._store.transact(lambda tx: self.finish(tx, step.key))
         except asyncio.CancelledError:
             raise
+        except NotNow as later:
+            await self._give_back(step, wait_s=later.wait_s)
         except StoreError as err:
             log.warning("step %s will be delivered again: %s", step.key, err)
             await self._give_back(step)
@@ -311,12 +315,12 @@ class SqlSteps:
         finally:
             self._open.discard(step.key)
 
-    async def _give_back(self, step: Step) -> None:
+    async def _give_back(self, step: Step, *, wait_s: float | None = None) -> None:
         """Release a step, however long the database is away: nobody else would, as long as this worker lives."""
         trouble = 0
         while True:
             try:
-                return await self._store.transact(lambda tx: self._release(cast("SqlTx", tx), step.key))
+                return await self._store.transact(lambda tx: self._release(cast("SqlTx", tx), step.key, wait_s))
             except StoreError as err:
                 if self._is_stopping:
                     return None  # signing off releases it, or the next worker does
@@ -324,9 +328,9 @@ class SqlSteps:
                 log.warning("cannot hand step %s back yet: %s", step.key, err)
                 await asyncio.sleep(min(0.1 * 2**trouble, 5.0))
 
-    def _release(self, tx: SqlTx, key: str) -> None:
+    def _release(self, tx: SqlTx, key: str, wait_s: float | None) -> None:
         claims = tx.connection.scalar(sa.select(S.c.claims).where(S.c.key == key)) or 1
-        delay_s = min(RELEASE_DELAY_S * claims, 60.0)
+        delay_s = min(RELEASE_DELAY_S * claims, 60.0) if wait_s is None else wait_s
         tx.connection.execute(
             RELEASE, {"k_key": key, "k_owner": self._lease.worker, "v_at": tx.now + timedelta(seconds=delay_s)}
         )

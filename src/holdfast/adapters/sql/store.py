@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, TypeVar
 import sqlalchemy as sa
 
 from holdfast.adapters.sql.database import is_worth_repeating, shown, sqlite_error, store_error
+from holdfast.adapters.sql.fate import Fate, fate_of
 from holdfast.adapters.sql.prepared import pipelined
 from holdfast.adapters.sql.transaction import SqlSnapshot, SqlTx
 from holdfast.errors import StoreError
@@ -189,7 +190,7 @@ class PostgresStore:
         self._opened: list[Connection] = []
 
     async def transact(self, work: Callable[[Tx], T]) -> T:
-        """Run `work` in one READ COMMITTED transaction, repeated on 40001 and 40P01."""
+        """Run `work` in one READ COMMITTED transaction, repeated on 40001 and 40P01, and when a COMMIT that went unanswered was not kept."""
         return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._threads, self._transact, work))
 
     async def read(self, work: Callable[[Snapshot], T]) -> T:
@@ -209,26 +210,30 @@ class PostgresStore:
 
     def _transact(self, work: Callable[[Tx], T]) -> T:
         for repeat in range(REPEATS_MAX + 1):
-            is_committing = False
             connection: Connection | None = None
+            committing: tuple[SqlTx, T] | None = None
             try:
                 connection = self._connection()
                 with pipelined(connection), connection.begin():
                     tx = SqlTx(connection, None)
                     result = work(tx)
                     tx.flush()
-                    is_committing = True
+                    committing = (tx, result)
             except sa.exc.IntegrityError:
                 self._forget(connection)  # a pipeline that was aborted takes no rollback
                 raise
             except sa.exc.DBAPIError as err:
-                # A connection that was lost before the commit has kept nothing: the server was restarted in the meantime, say. One that was
-                # lost during the commit may have kept everything, and only the caller knows how to find out.
-                is_lost = connection is not None and (err.connection_invalidated or connection.closed)
+                is_lost = connection is not None and (
+                    err.connection_invalidated or connection.invalidated or connection.closed
+                )
                 self._forget(connection)
-                if repeat == REPEATS_MAX or not (
-                    is_worth_repeating(err) or (is_lost and not is_committing and repeat == 0)
-                ):
+                fate = self._fate(committing[0]) if is_lost and committing else Fate.UNKNOWN
+                if committing and fate is Fate.COMMITTED:
+                    run_callbacks(committing[0])
+                    return committing[1]
+                # A connection that was lost before the commit has kept nothing either: the server was restarted in the meantime, say.
+                is_unkept = fate is Fate.ABORTED or (is_lost and committing is None and repeat == 0)
+                if repeat == REPEATS_MAX or not (is_worth_repeating(err) or is_unkept):
                     raise store_error(err, self.engine.url) from err
                 time.sleep(random.uniform(0.005, 0.05))  # noqa: S311 - spreading competitors, not a secret
             except BaseException:
@@ -238,6 +243,14 @@ class PostgresStore:
                 run_callbacks(tx)
                 return result
         raise AssertionError("the loop returns or raises")
+
+    def _fate(self, tx: SqlTx) -> Fate:
+        """Return what became of a transaction whose connection was lost while it was being committed."""
+        if tx.mark is None:
+            return Fate.UNKNOWN
+        fate = fate_of(self.engine, tx.mark, pause=time.sleep)
+        log.warning("the connection was lost during a commit; the server says: %s", fate.name.lower())
+        return fate
 
     def _connection(self) -> Connection:
         """Return this thread's connection. Each keeps its own: taking one out of a pool asks the server twice, a third of a short transaction."""

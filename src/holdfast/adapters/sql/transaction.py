@@ -16,10 +16,14 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from holdfast.adapters.sql import schema
+from holdfast.adapters.sql.fate import Mark
 from holdfast.adapters.sql.keeping import SqlErases, SqlKeeps
 from holdfast.adapters.sql.prepared import Prepared
 from holdfast.adapters.sql.schema import EPOCH, UtcTime
+from holdfast.adapters.sql.upkeep import UpkeepReads, UpkeepWrites
+from holdfast.errors import ExecutionNewer
 from holdfast.ports.rows import (
+    CONTRACT,
     ActionRow,
     ActionState,
     AttemptRow,
@@ -95,7 +99,12 @@ DELETE_ACTION = sa.delete(A).where(*(A.c[name] == bindparam(f"k_{name}") for nam
 
 TOUCH = sa.update(E).where(E.c.id == bindparam("k_id")).values(version=E.c.version + 1)
 LOCK: Prepared[dict[str, Any]] = Prepared(TOUCH.returning(*E.c), dict)
-LOCK_POSTGRES: Prepared[dict[str, Any]] = Prepared(TOUCH.returning(*E.c, POSTGRES_NOW.label("now")), dict)
+# The transaction's number tells after a lost connection whether it was committed (see `fate`).
+POSTGRES_XID = sa.cast(sa.cast(sa.func.pg_current_xact_id(), sa.Text), sa.BigInteger)
+LOCK_POSTGRES: Prepared[dict[str, Any]] = Prepared(
+    TOUCH.returning(*E.c, POSTGRES_NOW.label("now"), POSTGRES_XID.label("xid")), dict
+)
+WRITER = sa.select(POSTGRES_NOW, POSTGRES_XID)
 SAVE_EXECUTION: Prepared[dict[str, Any]] = Prepared(update_of(E, ("id",), EXECUTION_CHANGING), dict)
 SAVE_ACTION: Prepared[dict[str, Any]] = Prepared(update_of(A, ACTION_KEYS, ACTION_CHANGING), dict)
 INSERT_ATTEMPT: Prepared[dict[str, Any]] = Prepared(insert_of(T), dict)
@@ -177,10 +186,13 @@ ANSWER = (
         }
     )
 )
+IS_OURS = E.c.contract <= CONTRACT
+"""Whether this release can read the rows of an execution: a newer one may write words there that are none to us."""
 WAITING_FOR = (
     sa.select(A, E)
     .join_from(A, E, E.c.id == A.c.execution)
     .where(A.c.waits_for == bindparam("credential"), A.c.state == ActionState.SCHEDULED, E.c.state == RunState.RUNNING)
+    .where(IS_OURS)
     .order_by(E.c.priority, A.c.execution, A.c.position)
     .limit(bindparam("most"))
     .set_label_style(sa.LABEL_STYLE_TABLENAME_PLUS_COL)
@@ -191,7 +203,7 @@ RESTING = (
         A.c.step_key.is_not(None),
         A.c.execution.in_(
             sa.select(E.c.id)
-            .where(E.c.state == RunState.RUNNING, E.c.id > bindparam("after"))
+            .where(E.c.state == RunState.RUNNING, E.c.id > bindparam("after"), IS_OURS)
             .where(sa.exists().where(A.c.execution == E.c.id, A.c.step_key.is_not(None)))
             .order_by(E.c.id)
             .limit(bindparam("most"))
@@ -202,7 +214,7 @@ RESTING = (
 LIVE = (ActionState.CONFIRMING, ActionState.SCHEDULED, ActionState.RUNNING, ActionState.PROBING, ActionState.ASKING)
 IDLE = (
     sa.select(E.c.id)
-    .where(E.c.state == RunState.RUNNING)
+    .where(E.c.state == RunState.RUNNING, IS_OURS)
     .where(~sa.exists().where(A.c.execution == E.c.id, A.c.state.in_(LIVE)))
     .limit(bindparam("most"))
 )
@@ -213,7 +225,7 @@ def keyed(prefix: str, row: object, names: Sequence[str]) -> dict[str, object]:
     return {f"{prefix}_{name}": getattr(row, name) for name in names}
 
 
-class SqlSnapshot(SqlKeeps):
+class SqlSnapshot(UpkeepReads, SqlKeeps):
     """Reading verbs on one connection."""
 
     def __init__(self, connection: Connection, now: Callable[[], datetime] | None) -> None:
@@ -313,7 +325,7 @@ class SqlSnapshot(SqlKeeps):
         return list(self.connection.scalars(IDLE, {"most": limit}))
 
 
-class SqlTx(SqlSnapshot, SqlErases):
+class SqlTx(SqlSnapshot, UpkeepWrites, SqlErases):
     """Writing verbs on one connection, inside one transaction."""
 
     def __init__(self, connection: Connection, now: Callable[[], datetime] | None) -> None:
@@ -321,18 +333,45 @@ class SqlTx(SqlSnapshot, SqlErases):
         self.is_postgres = connection.dialect.name == "postgresql"
         self.after_commit: list[Callable[[], None]] = []
         self._events: list[dict[str, object]] = []
+        self._execution: str | None = None
         self._version = 0
+        self._xid: int | None = None
+
+    @property
+    def now(self) -> datetime:
+        """The time, as in a snapshot; on PostgreSQL the same question brings the transaction's number."""
+        if self._now is None and self._clock is None:
+            now, self._xid = self.connection.execute(WRITER).one()
+            self._now = from_microseconds(now)
+        return super().now
+
+    @property
+    def mark(self) -> Mark | None:
+        """By what this transaction is found again after a lost connection; None on SQLite, and if it asked neither for a lock nor for the time."""
+        return None if self._xid is None else Mark(number=self._xid, execution=self._execution, version=self._version)
 
     def lock(self, execution_id: str) -> ExecutionRow | None:
         """Take the lock and return the row: `UPDATE … RETURNING` takes the row lock (PostgreSQL) or the write lock (SQLite)."""
         statement = LOCK_POSTGRES if self.is_postgres else LOCK
-        values = statement.first(self.connection, {"k_id": execution_id})
+        try:
+            values = statement.first(self.connection, {"k_id": execution_id})
+        except ValueError:  # a word in the row that this release does not have
+            self._refuse_newer(execution_id)
+            raise
         if values is None:
             return None
         if self.is_postgres:
             self._now = from_microseconds(values.pop("now"))
-        self._version = values["version"]
+            self._xid = values.pop("xid")
+        self._execution, self._version = execution_id, values["version"]
+        if values["contract"] > CONTRACT:
+            raise ExecutionNewer(execution_id, contract=values["contract"], known=CONTRACT)
         return ExecutionRow(**values)
+
+    def _refuse_newer(self, execution_id: str) -> None:
+        contract = self.connection.scalar(sa.select(E.c.contract).where(E.c.id == execution_id)) or 0
+        if contract > CONTRACT:
+            raise ExecutionNewer(execution_id, contract=contract, known=CONTRACT)
 
     def insert_document(self, digest: str, body: str) -> None:
         """Keep a frozen document once."""

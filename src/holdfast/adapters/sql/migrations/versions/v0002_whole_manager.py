@@ -47,6 +47,7 @@ def upgrade() -> None:
     order_events()
     create_inbox()
     create_limits()
+    op.execute("INSERT INTO facts VALUES ('compatible_from', '0001')")
 
 
 def order_events() -> None:

@@ -1,0 +1,54 @@
+"""What every plan goes through before anything is stored: read, checked with its definitions, its written-out secrets sealed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from holdfast.hold.secrets import needs_key, protect
+from holdfast.hold.sources import as_definitions, as_plan
+from holdfast.plans.check import check
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from holdfast.contract import ActionDefinition, ApiCatalogEntry, ExecutionPlan
+    from holdfast.hold.parts import Parts
+    from holdfast.hold.sources import ActionSource, PlanSource
+
+__all__ = ["Accepted", "accept"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """A plan that can be performed here. `definitions` hold no secret any more; `sealed` are those they held, by the name of their row."""
+
+    plan: ExecutionPlan
+    source: str
+    definitions: Mapping[str, ActionDefinition]
+    entries: Mapping[str, ApiCatalogEntry]
+    sealed: Mapping[str, bytes]
+
+
+def accept(parts: Parts, plan: PlanSource, actions: Iterable[ActionSource]) -> Accepted:
+    """Return a plan with everything it needs.
+
+    Raises:
+        BadInput: the plan, a definition or the environment has problems; all of them are listed.
+        SecretKeyMissing: the plan has secrets to keep and there is no key to seal them with.
+    """
+    wanted, source = as_plan(plan, size_max_bytes=parts.plan_size_max_bytes)
+    checked = check(
+        wanted,
+        as_definitions(actions, size_max_bytes=parts.plan_size_max_bytes),
+        functions=parts.registry.rules,
+        catalog=parts.catalog,
+        environ=parts.environ,
+        authenticators=parts.registry.authenticators,
+        actions_max=parts.actions_max,
+        plan_source=source,
+    )
+    if any(needs_key(definition) for definition in checked.definitions.values()):
+        parts.require_secrets()
+    definitions, sealed = protect(checked.definitions, sealer=parts.sealer)
+    return Accepted(plan=wanted, source=source, definitions=definitions, entries=checked.entries, sealed=sealed)
