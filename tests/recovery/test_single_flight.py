@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from holdfast.errors import CredentialMoved
 from holdfast.ports.rows import Purpose
 from holdfast.recovery.answer import Answer
 from holdfast.settings import load
@@ -151,3 +152,89 @@ async def test_a_dead_refresh_token_pauses_everybody_after_one_try(
     assert [1] == list(provider.refreshes.values())
     assert {"paused_for_confirmation"} == {state.status.value for state in states}
     assert json.dumps([]) == json.dumps([state.error for state in states if state.error])
+
+
+class Dying(Provider):
+    """A provider that rotates and whose first answer is lost with the worker: the old refresh token is refused from then on."""
+
+    async def perform(self, assignment: Assignment) -> Answer:
+        """Answer one attempt."""
+        if assignment.step.purpose is Purpose.REFRESH and not self.refreshes:
+            self.refreshes["lost"] += 1
+            raise RuntimeError("the worker dies between the rotation and its commit")
+        return await super().perform(assignment)
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+async def test_a_crash_between_rotation_and_commit_is_one_question_answered_once(
+    database: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """The old refresh token is tried once more, one person is asked for all executions, and the answer lets every one of them end."""
+    url = f"sqlite:///{tmp_path}/h.db" if database == "sqlite" else request.getfixturevalue("fresh_postgres_url")
+    hold = await opened(url, [], concurrency=20, tmp_path=tmp_path)
+    provider = Dying(12, hold._parts.clock.now, first=INVALID_GRANT)
+    hold._parts.worker._performer = provider
+    stop = asyncio.Event()
+    await hold.set_credential("crm", access_token="old", refresh_token="r1")
+    ids = [await hold.start(plan(4, number), [oauth()]) for number in range(3)]
+    working = asyncio.ensure_future(hold._parts.worker.run(stop))
+
+    paused = [(await hold.wait(one, timeout_s=60)).status.value for one in ids]
+    asked = [event.type for one in ids for event in await hold.events(one)].count("credential.asked")
+    await hold.set_credential("crm", access_token="by hand", generation=1)
+    ended = [(await hold.wait(one, timeout_s=60)).status.value for one in ids]
+    stop.set()
+    await working
+    await hold.close()
+
+    assert (["paused_for_confirmation"] * 3, 1, ["completed"] * 3) == (paused, asked, ended)
+    assert 2 == provider.refreshes.total()
+
+
+class Slow(Provider):
+    """A provider whose answer to a refresh comes only when it is let go."""
+
+    def __init__(self, expected: int, now: Callable[[], datetime]) -> None:
+        super().__init__(expected, now)
+        self.asked, self.may_answer = asyncio.Event(), asyncio.Event()
+
+    async def perform(self, assignment: Assignment) -> Answer:
+        """Answer one attempt."""
+        if assignment.step.purpose is Purpose.REFRESH:
+            self.asked.set()
+            await self.may_answer.wait()
+        return await super().perform(assignment)
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+@pytest.mark.parametrize("is_person_first", [True, False])
+async def test_whoever_is_first_wins_the_race_for_a_credential(
+    database: str, tmp_path: Path, request: pytest.FixtureRequest, *, is_person_first: bool
+) -> None:
+    """A refresh in flight and a person who answers: the first one's token stays, the other one changes nothing."""
+    url = f"sqlite:///{tmp_path}/h.db" if database == "sqlite" else request.getfixturevalue("fresh_postgres_url")
+    hold = await opened(url, [], concurrency=20, tmp_path=tmp_path)
+    provider = Slow(4, hold._parts.clock.now)
+    hold._parts.worker._performer = provider
+    stop = asyncio.Event()
+    await hold.set_credential("crm", access_token="old", refresh_token="r1")
+    one = await hold.start(plan(4, 1), [oauth()])
+    working = asyncio.ensure_future(hold._parts.worker.run(stop))
+    await provider.asked.wait()
+
+    if is_person_first:
+        await hold.set_credential("crm", access_token="by hand", generation=1)
+        provider.may_answer.set()
+    provider.may_answer.set()
+    ended = await hold.wait(one, timeout_s=60)
+    if not is_person_first:
+        with pytest.raises(CredentialMoved):
+            await hold.set_credential("crm", access_token="by hand", generation=1)
+    stop.set()
+    await working
+    row = await hold.read(lambda snapshot: snapshot.credential("crm"))
+    await hold.close()
+
+    assert "completed" == ended.status
+    assert row is not None
+    assert (2, is_person_first) == (row.generation, row.sealed != b"fresh")
