@@ -22,7 +22,7 @@ from holdfast.catalog.directory import load_directory
 from holdfast.decisions.facts import Bounds
 from holdfast.drivers.perform import Limits, Performer
 from holdfast.faults.taxonomy import ErrorCategory, RecoveryStrategy
-from holdfast.hold import AsyncHold, Hold, Parts, Registry
+from holdfast.hold import AsyncHold, EventLimits, Hold, Parts, Registry
 from holdfast.recovery.answer import CredentialTerms
 from holdfast.recovery.retention import Keeper, Retention
 from holdfast.recovery.turn import Plans
@@ -110,6 +110,10 @@ async def open_async(
             catalog=load_directory(directory) if directory else None,
             environ=environ,
             database=place.database,
+            deployment=settings.deployment.name,
+            event_limits=EventLimits(
+                size_max_bytes=settings.events.size_max_bytes, depth_max=settings.events.depth_max
+            ),
             actions_max=settings.plan.actions_max,
             plan_size_max_bytes=settings.plan.size_max_bytes,
             registry=registry,
@@ -260,6 +264,7 @@ def worker_settings_of(settings: Settings, *, name: str) -> WorkerSettings:
         ),
         sweep_interval_s=settings.sweep.interval_s,
         routes=routes_of(settings),
+        external_grace_s=settings.external.grace_s,
     )
 
 

@@ -12,6 +12,8 @@ from holdfast.contract import ExecutionStatus
 from holdfast.errors import BadInput, Problem, UnknownExecution
 from holdfast.hold.credentials import CredentialDoor
 from holdfast.hold.erasing import CanErase
+from holdfast.hold.events import Events
+from holdfast.hold.executors import checked_executor
 from holdfast.hold.functions import problems_of
 from holdfast.hold.people import ForPeople
 from holdfast.hold.secrets import needs_key, protect, seal_own
@@ -45,7 +47,7 @@ WATCH_INTERVAL_S = 0.1
 """How often somebody who waits for an execution looks at it."""
 
 
-class AsyncHold(ForPeople, CredentialDoor, CanErase):
+class AsyncHold(ForPeople, CredentialDoor, CanErase, Events):
     """Durable recovery for asyncio programs. Every method may be called from any task of one event loop."""
 
     @property
@@ -70,12 +72,15 @@ class AsyncHold(ForPeople, CredentialDoor, CanErase):
         tenant: str = "",
         priority: int = 0,
         secrets: Mapping[str, str] | None = None,
+        external: str | None = None,
     ) -> str:
         """Accept a plan for execution and return the execution's id; it is durable when this returns.
 
         `plan` and `actions` are models, parsed JSON, or paths of JSON or YAML files. The same `id` again is the same execution.
         `secrets` are the values of secrets that definitions ask the user for (`user_input`), by their names; they rest sealed, serve this
         execution only and are forgotten when it has ended. One that is missing pauses the execution until somebody sets it.
+        `external` names an executor outside Holdfast: it hears of each attempt in the outbox, performs it with credentials of its own, and answers
+        with events (`emit`). Workers only decide.
 
         Raises:
             BadInput: the plan, a definition or the environment has problems; all of them are listed.
@@ -84,18 +89,19 @@ class AsyncHold(ForPeople, CredentialDoor, CanErase):
             StoreError: the database cannot be used.
         """
         parts = self._parts
+        external = checked_executor(external)
         wanted, source = as_plan(plan, size_max_bytes=parts.plan_size_max_bytes)
         checked = check(
             wanted,
             as_definitions(actions, size_max_bytes=parts.plan_size_max_bytes),
             functions=parts.registry.rules,
             catalog=parts.catalog,
-            environ=parts.environ,
+            environ=parts.environ if external is None else None,
             authenticators=parts.registry.authenticators,
             actions_max=parts.actions_max,
             plan_source=source,
         )
-        if any(needs_key(definition) for definition in checked.definitions.values()):
+        if external is None and any(needs_key(definition) for definition in checked.definitions.values()):
             parts.require_secrets()
         execution_id = str(uuid.UUID(id)) if id else str(uuid.uuid4())
         own = seal_own(secrets or {}, checked.definitions, sealer=parts.sealer, execution=execution_id)
@@ -111,6 +117,7 @@ class AsyncHold(ForPeople, CredentialDoor, CanErase):
                 tenant=tenant,
                 priority=priority,
                 secrets={**own, **sealed},
+                external=external,
             )
         )
         return execution_id

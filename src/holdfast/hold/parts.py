@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from holdfast.catalog.entries import Catalog
+    from holdfast.hold.envelopes import EventLimits
     from holdfast.plans.frozen import FunctionRules
     from holdfast.ports.clock import Clock
     from holdfast.ports.http import OutgoingRequest
@@ -44,6 +45,8 @@ class Parts:
     catalog: Catalog | None
     environ: Mapping[str, str]
     database: str
+    deployment: str
+    event_limits: EventLimits
     actions_max: int
     plan_size_max_bytes: int
     registry: Registry

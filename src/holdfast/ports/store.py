@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         DeadLetterRow,
         EventRow,
         ExecutionRow,
+        InboxRow,
         Purpose,
         QuestionRow,
     )
@@ -103,6 +104,25 @@ class Snapshot(Keeps, Protocol):
         """Return live executions in which no action is scheduled, running, probing or asking: none should exist."""
         ...
 
+    def inbox(self, event_id: str) -> InboxRow | None:
+        """Return what is known of an event from outside."""
+        ...
+
+    def fact(self, name: str) -> str | None:
+        """Return what is noted of this database under a name."""
+        ...
+
+    def outbox(self, *, after: tuple[int, int], types: Sequence[str], limit: int) -> list[EventRow]:
+        """Return the events of all executions beyond the place `after`, in the order of (xid, sequence); `types` filters unless it is empty.
+
+        Only events before which no other can appear any more: whoever goes on from the last one misses none.
+        """
+        ...
+
+    def outbox_end(self) -> tuple[int, int]:
+        """Return the place of the last event that `outbox` can return at this moment; (0, 0) when there is none."""
+        ...
+
 
 class Tx(Snapshot, Erases, Protocol):
     """Writing verbs, inside one transaction."""
@@ -159,6 +179,14 @@ class Tx(Snapshot, Erases, Protocol):
 
     def insert_dead_letter(self, row: DeadLetterRow) -> None:
         """Set work aside; a second letter for the same action replaces the first."""
+        ...
+
+    def insert_inbox(self, row: InboxRow) -> bool:
+        """Note an event from outside; False when its id was noted before."""
+        ...
+
+    def save_inbox(self, event_id: str, outcome: str) -> None:
+        """Note what came of an event from outside."""
         ...
 
     def lock_credential(self, name: str) -> CredentialRow:

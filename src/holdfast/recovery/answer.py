@@ -34,8 +34,8 @@ class CredentialTerms:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deciding:
     """What decisions need besides the rows: the bounds, a random draw in [0, 1) made for this step, how many deaths a step may cause,
-    whether this worker has what an action needs (its Python function), the deployment's own routes by category, and who rolls back, if
-    anybody does."""
+    whether this worker has what an action needs (its Python function), the deployment's own routes by category, who rolls back, if
+    anybody does, and how long, beyond its timeout, an executor outside is waited for."""
 
     bounds: Bounds
     draw: float
@@ -44,6 +44,7 @@ class Deciding:
     can_perform: Callable[[FrozenAction], bool] = anything
     routes: Mapping[ErrorCategory, RecoveryStrategy] = field(default_factory=dict)
     rollback: Rollback | None = None
+    external_grace_s: float = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["begin"]
 
+CONTRACT_OF_EXTERNALS = 2
+"""A worker that knows only contract 1 would perform the actions itself."""
+
 
 def begin(
     tx: Tx,
@@ -30,13 +33,15 @@ def begin(
     tenant: str = "",
     priority: int = 0,
     secrets: Mapping[str, bytes] | None = None,
+    external: str | None = None,
 ) -> bool:
     """Insert the execution with its actions and schedule what is ready; False when it exists already.
 
-    `secrets` are sealed values by the name of their row; a row that has a value keeps it.
+    `secrets` are sealed values by the name of their row; a row that has a value keeps it. `external` names the executor outside Holdfast that
+    performs its actions.
 
     Raises:
-        ExecutionConflict: the id belongs to an execution of another plan or other definitions.
+        ExecutionConflict: the id belongs to an execution of another plan or other definitions, or for another executor.
     """
     tx.insert_document(frozen.digest, frozen.body)
     plan = plans.get(tx, frozen.digest)
@@ -55,6 +60,8 @@ def begin(
         ended_at=None,
         error=None,
         failed_action=None,
+        external=external,
+        contract=1 if external is None else CONTRACT_OF_EXTERNALS,
     )
     actions = [
         ActionRow(execution=execution_id, action=action.id, position=action.position)
@@ -62,7 +69,7 @@ def begin(
     ]
     if not tx.insert_execution(row, actions):
         existing = tx.execution(execution_id)
-        if existing is not None and existing.document != frozen.digest:
+        if existing is not None and (existing.document, existing.external) != (frozen.digest, external):
             raise ExecutionConflict(execution_id)
         return False
     turn = Turn.open(tx, steps, plans=plans, execution_id=execution_id)

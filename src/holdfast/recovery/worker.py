@@ -49,7 +49,8 @@ class Performing(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSettings:
-    """A worker's name, the bounds of recovery, how many deaths a step may cause, how often the sweep looks, and the deployment's own routes."""
+    """A worker's name, the bounds of recovery, how many deaths a step may cause, how often the sweep looks, the deployment's own routes, and how
+    long, beyond the timeout of an attempt, an executor outside is waited for."""
 
     name: str
     bounds: Bounds
@@ -57,6 +58,7 @@ class WorkerSettings:
     credentials: CredentialTerms = field(default_factory=CredentialTerms)
     sweep_interval_s: float = 60.0
     routes: Mapping[ErrorCategory, RecoveryStrategy] = field(default_factory=dict)
+    external_grace_s: float = 30.0
 
 
 class Worker:
@@ -102,15 +104,7 @@ class Worker:
 
     async def perform(self, step: Step) -> None:
         """Carry out one step. Whatever interrupts this leaves rows from which another worker goes on."""
-        deciding = Deciding(
-            bounds=self._settings.bounds,
-            draw=self._draw(),
-            crashes_max=self._settings.crashes_max,
-            credentials=self._settings.credentials,
-            can_perform=self._can_perform,
-            routes=self._settings.routes,
-            rollback=self._rollback,
-        )
+        deciding = self.deciding()
         began_at = self._clock.now()
         assignment = await self._store.transact(
             lambda tx: claim(
@@ -122,6 +116,19 @@ class Worker:
             assignment = replace(assignment, send_before=began_at + timedelta(seconds=LEASE_S / 2))
         if assignment is not None:
             await self._settle(step, await self._performer.perform(assignment), deciding=deciding)
+
+    def deciding(self) -> Deciding:
+        """Return what one transaction needs to decide, with a draw of its own."""
+        return Deciding(
+            bounds=self._settings.bounds,
+            draw=self._draw(),
+            crashes_max=self._settings.crashes_max,
+            credentials=self._settings.credentials,
+            can_perform=self._can_perform,
+            routes=self._settings.routes,
+            rollback=self._rollback,
+            external_grace_s=self._settings.external_grace_s,
+        )
 
     async def _settle(self, step: Step, answer: Answer, *, deciding: Deciding) -> None:
         """Settle, waiting for a database that is away: settling twice is one settle, losing an answer may be a question to a person."""
