@@ -47,6 +47,15 @@ def run(
         ),
     ] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Print the id and leave; a worker does the rest.")] = False,
+    external: Annotated[
+        str | None,
+        typer.Option(
+            "--external",
+            metavar="NAME",
+            help="An executor outside Holdfast performs the actions: it reads `holdfast events` and answers by `holdfast emit`. Implies --detach.",
+            show_default=False,
+        ),
+    ] = None,
     imports: Imports = None,
     is_json: Json = False,
 ) -> None:
@@ -74,9 +83,15 @@ def run(
         """Start it and stay."""
         async with opened(settings, imports=imports or ()) as hold:
             execution = await hold.start(
-                plan, files, id=str(id) if id else None, tenant=tenant, priority=priority, secrets=secrets
+                plan,
+                files,
+                id=str(id) if id else None,
+                tenant=tenant,
+                priority=priority,
+                secrets=secrets,
+                external=external,
             )
-            if detach:
+            if detach or external is not None:
                 print(json.dumps({"executionId": execution}) if is_json else execution)
                 return ExitCode.DONE
             return await stay(hold, [execution], settings=settings, is_json=is_json)
