@@ -20,6 +20,8 @@ PAGES = [
     "docs/how-to/python-actions.md",
     "docs/how-to/change-a-route.md",
     "docs/how-to/keep-and-erase.md",
+    "docs/how-to/drive-by-events.md",
+    "docs/how-to/read-the-outbox.md",
 ]
 
 
