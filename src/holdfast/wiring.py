@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
+    from holdfast.catalog.entries import Catalog
     from holdfast.ports.clock import Clock
     from holdfast.ports.outputs import Outputs
     from holdfast.ports.steps import Steps
@@ -68,7 +69,6 @@ async def open_async(
     """
     settings = settings or load()
     address = parse_url(url or settings.database.url)
-    directory = catalog or settings.catalog.directory
     engine = make_engine(address, settings)
     prepare(engine)
     clock = SystemClock()
@@ -99,31 +99,28 @@ async def open_async(
         await store.close()
         place.leave()
 
-    return AsyncHold(
-        Parts(
-            store=store,
-            steps=steps,
-            plans=plans,
-            clock=clock,
-            outputs=outputs,
-            worker=worker,
-            catalog=load_directory(directory) if directory else None,
-            environ=environ,
-            database=place.database,
-            deployment=settings.deployment.name,
-            event_limits=EventLimits(
-                size_max_bytes=settings.events.size_max_bytes, depth_max=settings.events.depth_max
-            ),
-            actions_max=settings.plan.actions_max,
-            plan_size_max_bytes=settings.plan.size_max_bytes,
-            registry=registry,
-            claim_worker_place=place.claim,
-            leave_worker_place=place.leave,
-            require_secrets=place.sealer.check,
-            sealer=place.sealer,
-            close=close,
-        )
+    parts = Parts(
+        store=store,
+        steps=steps,
+        plans=plans,
+        clock=clock,
+        outputs=outputs,
+        worker=worker,
+        catalog=catalog_in(catalog or settings.catalog.directory),
+        environ=environ,
+        database=place.database,
+        deployment=settings.deployment.name,
+        event_limits=event_limits_of(settings),
+        actions_max=settings.plan.actions_max,
+        plan_size_max_bytes=settings.plan.size_max_bytes,
+        registry=registry,
+        claim_worker_place=place.claim,
+        leave_worker_place=place.leave,
+        require_secrets=place.sealer.check,
+        sealer=place.sealer,
+        close=close,
     )
+    return AsyncHold(parts)
 
 
 def make_engine(address: sa.URL, settings: Settings) -> sa.Engine:
@@ -301,6 +298,16 @@ def bounds_of(settings: Settings) -> Bounds:
         backoff_max_s=recovery.backoff_max_s,
         answer_within_s=settings.questions.answer_within_s,
     )
+
+
+def catalog_in(directory: str | None) -> Catalog | None:
+    """Return what is known of APIs; None when no directory says anything of them."""
+    return load_directory(directory) if directory else None
+
+
+def event_limits_of(settings: Settings) -> EventLimits:
+    """Return the bounds of an event as the settings have them."""
+    return EventLimits(size_max_bytes=settings.events.size_max_bytes, depth_max=settings.events.depth_max)
 
 
 def limits_of(settings: Settings) -> Limits:

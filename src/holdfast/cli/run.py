@@ -10,7 +10,17 @@ from uuid import UUID
 import typer
 
 from holdfast.cli.exits import ExitCode
-from holdfast.cli.options import ActionFiles, CatalogDirectory, Config, Database, Imports, Json, PlanFile, WaitMax
+from holdfast.cli.options import (
+    ActionFiles,
+    CatalogDirectory,
+    Config,
+    Database,
+    Executor,
+    Imports,
+    Json,
+    PlanFile,
+    WaitMax,
+)
 from holdfast.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -47,15 +57,7 @@ def run(
         ),
     ] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Print the id and leave; a worker does the rest.")] = False,
-    external: Annotated[
-        str | None,
-        typer.Option(
-            "--external",
-            metavar="NAME",
-            help="An executor outside Holdfast performs the actions: it reads `holdfast events` and answers by `holdfast emit`. Implies --detach.",
-            show_default=False,
-        ),
-    ] = None,
+    external: Executor = None,
     imports: Imports = None,
     is_json: Json = False,
 ) -> None:
