@@ -21,6 +21,7 @@ SAMPLES: dict[str, Callable[[], HoldfastError]] = {
     "unknown-execution": lambda: errors.UnknownExecution("e1"),
     "execution-conflict": lambda: errors.ExecutionConflict("e1"),
     "execution-live": lambda: errors.ExecutionLive("e1"),
+    "stale-cursor": lambda: errors.StaleCursor(era=2, cursor_era=1),
     "question-closed": lambda: errors.QuestionClosed("e1", "a1"),
     "credential-moved": lambda: errors.CredentialMoved("crm", "somebody has set it in the meantime"),
     "action-not-registered": lambda: errors.ActionNotRegistered("crm.create"),
@@ -64,7 +65,7 @@ def test_every_message_says_what_to_do(slug: str) -> None:
     assert any(
         word in message
         for word in ("Add ", "Leave ", "Install ", "List ", "Use ", "See", "Import ", "Set ", "Wait ", "Check ", "End ", "Free ",
-                     "Give ", "Upgrade ", "Choose ")
+                     "Give ", "Upgrade ", "Choose ", "Read ")
     )  # fmt: skip
 
 

@@ -56,6 +56,8 @@ def test_the_wiring_stands_beside_the_settings() -> None:
     """Each bound of recovery that decisions know is made from a setting of the same meaning, not from a default."""
     ones = {line.name.partition(".")[2]: 1 for line in settings.table() if line.name.startswith("recovery.")}
 
-    bounds = bounds_of(settings.Settings(recovery=sections.Recovery(**ones)))
+    bounds = bounds_of(
+        settings.Settings(recovery=sections.Recovery(**ones), questions=sections.Questions(answer_within_s=1))
+    )
 
     assert {1} == {getattr(bounds, name) for name in type(bounds).__slots__}

@@ -11,6 +11,7 @@ HoldfastError
 ├── ExecutionNewer              it uses what only a newer release can do
 ├── EngineMismatch              the database's steps are kept by another engine
 ├── Overloaded                  as many executions live as may; come back later
+├── StaleCursor                 a cursor into the outbox is from before this database was restored
 ├── QuestionClosed              nobody is waiting for that answer (any more)
 ├── CredentialMoved             somebody was quicker with a credential
 ├── ActionNotRegistered         a plan names a Python action that this process does not have
@@ -54,6 +55,7 @@ __all__ = [
     "Problem",
     "QuestionClosed",
     "SecretKeyMissing",
+    "StaleCursor",
     "StoreCorrupt",
     "StoreError",
     "StoreFull",
@@ -139,14 +141,15 @@ class UnknownExecution(HoldfastError):
 
 
 class ExecutionConflict(HoldfastError):
-    """An execution with the id `execution_id` exists, but was started from another plan."""
+    """An execution with the id `execution_id` exists, but was started from another plan, or for another executor."""
 
     slug = "execution-conflict"
 
     def __init__(self, execution_id: str) -> None:
         self.execution_id = execution_id
         super().__init__(
-            f"Execution {execution_id} exists and was started from a different plan or different definitions; a running plan never changes."
+            f"Execution {execution_id} exists and was started from a different plan, different definitions or for another executor;"
+            " a running plan never changes."
             " Use another id, or leave the id out to start a new execution."
         )
 
@@ -248,6 +251,24 @@ class CredentialMoved(HoldfastError):
         self.name = name
         self.why = why
         super().__init__(f"The credential {name!r} was left as it is: {why}. List them with: holdfast credentials list")
+
+
+class StaleCursor(HoldfastError):
+    """A cursor into the outbox was handed out before this database was restored from a copy, and leads nowhere in it.
+
+    `era` counts how often the database was restored, `cursor_era` is the count that the cursor carries.
+    """
+
+    slug = "stale-cursor"
+
+    def __init__(self, *, era: int, cursor_era: int) -> None:
+        self.era = era
+        self.cursor_era = cursor_era
+        super().__init__(
+            f"The cursor is of era {cursor_era} and this database is in era {era}: it was restored from a copy in between,"
+            " so events after the copy are gone and their places were given to others."
+            " Read again from the beginning, without a cursor, and leave out the events whose ids you have."
+        )
 
 
 class ActionNotRegistered(HoldfastError):

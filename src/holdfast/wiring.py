@@ -26,7 +26,7 @@ from holdfast.decisions.facts import Bounds
 from holdfast.drivers.perform import Limits, Performer
 from holdfast.errors import EngineMismatch, StoreError
 from holdfast.faults.taxonomy import ErrorCategory, RecoveryStrategy
-from holdfast.hold import AsyncHold, Hold, Parts, Registry
+from holdfast.hold import AsyncHold, EventLimits, Hold, Parts, Registry
 from holdfast.hold.admission import Admission
 from holdfast.recovery.answer import CredentialTerms
 from holdfast.recovery.gate import Gate, GateBounds
@@ -41,7 +41,9 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from holdfast.adapters.sql.store import PostgresStore, SqliteStore
+    from holdfast.catalog.entries import Catalog
     from holdfast.ports.clock import Clock
+    from holdfast.ports.http import Transport
     from holdfast.ports.outputs import Outputs
     from holdfast.ports.steps import Steps
     from holdfast.ports.store import Store
@@ -79,7 +81,6 @@ async def open_async(
     """
     settings = settings or load()
     address = parse_url(url or settings.database.url)
-    directory = catalog or settings.catalog.directory
     engine = make_engine(address, settings)
     clock = SystemClock()
     store = await make_store(engine, settings, clock=clock, create=create, adopt_engine=adopt_engine)
@@ -89,16 +90,8 @@ async def open_async(
     registry = Registry()
     environ = os.environ if environ is None else environ
     outputs = make_outputs(place, engine)
-    performer = Performer(
-        transport=transport,
-        functions=registry.functions,
-        environ=environ,
-        outputs=outputs,
-        sealer=place.sealer,
-        clock=clock,
-        limits=limits_of(settings),
-        authenticators=registry.authenticators,
-        overruns_max=settings.worker.overruns_max,
+    performer = make_performer(
+        transport, registry, environ=environ, outputs=outputs, place=place, clock=clock, settings=settings
     )
     plans = Plans()
     worker = make_worker(
@@ -111,28 +104,53 @@ async def open_async(
         await store.close()
         place.leave()
 
-    return AsyncHold(
-        Parts(
-            store=store,
-            steps=steps,
-            plans=plans,
-            clock=clock,
-            outputs=outputs,
-            worker=worker,
-            catalog=load_directory(directory) if directory else None,
-            environ=environ,
-            database=place.database,
-            actions_max=settings.plan.actions_max,
-            plan_size_max_bytes=settings.plan.size_max_bytes,
-            takeover_after_s=settings.worker.takeover_after_s,
-            admission=Admission(store, clock=clock, most=settings.worker.executions_max),
-            registry=registry,
-            claim_worker_place=place.claim,
-            leave_worker_place=place.leave,
-            require_secrets=place.sealer.check,
-            sealer=place.sealer,
-            close=close,
-        )
+    parts = Parts(
+        store=store,
+        steps=steps,
+        plans=plans,
+        clock=clock,
+        outputs=outputs,
+        worker=worker,
+        catalog=catalog_in(catalog or settings.catalog.directory),
+        environ=environ,
+        database=place.database,
+        deployment=settings.deployment.name,
+        event_limits=event_limits_of(settings),
+        actions_max=settings.plan.actions_max,
+        plan_size_max_bytes=settings.plan.size_max_bytes,
+        takeover_after_s=settings.worker.takeover_after_s,
+        admission=Admission(store, clock=clock, most=settings.worker.executions_max),
+        registry=registry,
+        claim_worker_place=place.claim,
+        leave_worker_place=place.leave,
+        require_secrets=place.sealer.check,
+        sealer=place.sealer,
+        close=close,
+    )
+    return AsyncHold(parts)
+
+
+def make_performer(
+    transport: Transport,
+    registry: Registry,
+    *,
+    environ: Mapping[str, str],
+    outputs: Outputs,
+    place: Place,
+    clock: Clock,
+    settings: Settings,
+) -> Performer:
+    """Return what makes attempts."""
+    return Performer(
+        transport=transport,
+        functions=registry.functions,
+        environ=environ,
+        outputs=outputs,
+        sealer=place.sealer,
+        clock=clock,
+        limits=limits_of(settings),
+        authenticators=registry.authenticators,
+        overruns_max=settings.worker.overruns_max,
     )
 
 
@@ -322,6 +340,7 @@ def worker_settings_of(settings: Settings, *, name: str) -> WorkerSettings:
         sweep_interval_s=settings.sweep.interval_s,
         routes=routes_of(settings),
         egress=settings.worker.egress_id or socket.gethostname(),
+        external_grace_s=settings.external.grace_s,
     )
 
 
@@ -358,6 +377,16 @@ def bounds_of(settings: Settings) -> Bounds:
         backoff_max_s=recovery.backoff_max_s,
         answer_within_s=settings.questions.answer_within_s,
     )
+
+
+def catalog_in(directory: str | None) -> Catalog | None:
+    """Return what is known of APIs; None when no directory says anything of them."""
+    return load_directory(directory) if directory else None
+
+
+def event_limits_of(settings: Settings) -> EventLimits:
+    """Return the bounds of an event as the settings have them."""
+    return EventLimits(size_max_bytes=settings.events.size_max_bytes, depth_max=settings.events.depth_max)
 
 
 def limits_of(settings: Settings) -> Limits:

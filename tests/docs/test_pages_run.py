@@ -22,6 +22,8 @@ PAGES = [
     "docs/how-to/keep-and-erase.md",
     "docs/how-to/limit-and-check-calls.md",
     "docs/how-to/change-a-plan-that-runs.md",
+    "docs/how-to/drive-by-events.md",
+    "docs/how-to/read-the-outbox.md",
 ]
 
 

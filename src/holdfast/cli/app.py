@@ -15,6 +15,8 @@ from typer.main import get_command
 from holdfast import __version__
 from holdfast.cli import config, contract, credentials, dead_letters, executions
 from holdfast.cli.demo import demo
+from holdfast.cli.emit import emit
+from holdfast.cli.events import events
 from holdfast.cli.exits import EXIT_CODES, ExitCode, exit_code_of
 from holdfast.cli.people import confirm, questions, reject
 from holdfast.cli.purge import purge
@@ -39,7 +41,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, run, resume, worker, why, validate, recover, purge):
+for command in (demo, run, resume, worker, why, validate, recover, purge, emit, events):
     app.command()(command)
 for for_people in (confirm, reject, questions):
     executions.group.command()(for_people)

@@ -12,12 +12,12 @@ from holdfast.errors import BadInput, Problem
 
 __all__ = ["group"]
 
-group = typer.Typer(no_args_is_help=True, help="The wire contract as JSON Schema.", rich_markup_mode=None)
+group = typer.Typer(no_args_is_help=True, help="The wire contract as JSON Schema and AsyncAPI.", rich_markup_mode=None)
 
 
 @group.callback()
 def contract() -> None:
-    """The wire contract as JSON Schema."""
+    """The wire contract as JSON Schema and AsyncAPI."""
 
 
 @group.command("export")
@@ -31,20 +31,60 @@ def export(
             show_default=False,
         ),
     ] = None,
+    asyncapi: Annotated[
+        bool, typer.Option("--asyncapi", help="The events as an AsyncAPI 3.0 document instead.")
+    ] = False,
+    yaml: Annotated[bool, typer.Option("--yaml", help="With --asyncapi: as YAML.")] = False,
 ) -> None:
-    """Export every schema as a JSON Schema 2020-12 document: a map to standard output, or a file each."""
+    """Export every schema as a JSON Schema 2020-12 document: a map to standard output, or a file each.
+
+    With --asyncapi, export the events that come and go as one AsyncAPI 3.0 document.
+    """
+    if yaml and not asyncapi:
+        raise BadInput([Problem(source="--yaml", path="", message="goes with --asyncapi; the schemas are JSON")])
+    if asyncapi:
+        export_asyncapi(directory, as_yaml=yaml)
+        return
     from holdfast.contract import json_schemas  # noqa: PLC0415 - `--help` need not load the models
 
     schemas = json_schemas()
     if directory is None:
         print(json.dumps(schemas, ensure_ascii=False, indent=2))
         return
+    texts = {
+        f"{name}.schema.json": json.dumps(schema, ensure_ascii=False, indent=2) for name, schema in schemas.items()
+    }
+    write(directory, texts)
+    print(f"wrote {len(schemas)} schemas to {directory}")
+
+
+def export_asyncapi(directory: Path | None, *, as_yaml: bool) -> None:
+    """Print the AsyncAPI document, or write it to a file of its own."""
+    from holdfast.contract.asyncapi import asyncapi_document  # noqa: PLC0415 - as above
+
+    text = json.dumps(asyncapi_document(), ensure_ascii=False, indent=2)
+    if as_yaml:
+        import yaml  # noqa: PLC0415 - as above
+
+        text = yaml.safe_dump(json.loads(text), sort_keys=False, allow_unicode=True, width=120).rstrip()
+    if directory is None:
+        print(text)
+        return
+    name = f"asyncapi.{'yaml' if as_yaml else 'json'}"
+    write(directory, {name: text})
+    print(f"wrote {directory / name}")
+
+
+def write(directory: Path, texts: dict[str, str]) -> None:
+    """Write files into a directory, which is made if need be.
+
+    Raises:
+        BadInput: it cannot be written.
+    """
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        for name, schema in schemas.items():
-            (directory / f"{name}.schema.json").write_text(
-                json.dumps(schema, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
-            )
+        for name, text in texts.items():
+            (directory / name).write_text(text + "\n", encoding="utf-8")
     except OSError as err:
         raise BadInput(
             [
@@ -55,4 +95,3 @@ def export(
                 )
             ]
         ) from err
-    print(f"wrote {len(schemas)} schemas to {directory}")

@@ -10,6 +10,7 @@ import typer
 from holdfast.cli.exits import ExitCode
 from holdfast.cli.options import Config, Database, ExecutionId, Json
 from holdfast.cli.terminal import Terminal
+from holdfast.errors import UnknownExecution
 
 if TYPE_CHECKING:
     from holdfast.ports.rows import DeadLetterRow
@@ -51,7 +52,7 @@ def list_dead_letters(
         return
     lines = [
         [
-            (row.execution, "title"),
+            (row.execution or "-", "title"),
             (row.action, "title"),
             (f"{row.added_at:%Y-%m-%d %H:%M:%S}", "plain"),
             (row.kind, "plain"),
@@ -65,7 +66,9 @@ def list_dead_letters(
 @group.command("show")
 def show(
     execution: ExecutionId,
-    action: Annotated[str, typer.Argument(metavar="ACTION", help="The action.", show_default=False)],
+    action: Annotated[
+        str, typer.Argument(metavar="ACTION", help="The action; of an event, its id.", show_default=False)
+    ],
     *,
     db: Database = None,
     config: Config = None,
@@ -77,9 +80,12 @@ def show(
     settings = settings_of(db=db, config=config)
 
     async def work() -> tuple[str, list[DeadLetterRow]]:
-        """Find the letter."""
+        """Find the letter. One of an event may name no execution ("-"), or one that is not here."""
         async with opened(settings, create=False) as hold:
-            found = await resolve_id(hold, execution)
+            try:
+                found = "" if execution == "-" else await resolve_id(hold, execution)
+            except UnknownExecution:
+                found = execution
             return found, [
                 row for row in await hold.dead_letters(execution_id=found, limit=100_000) if row.action == action
             ]
@@ -93,20 +99,21 @@ def show(
         print(json.dumps(letter_json(letter), ensure_ascii=False, indent=2))
         return
     terminal = Terminal()
-    terminal.line(
-        (letter.action, "title"), (f" of execution {letter.execution} was set aside: ", "plain"), (letter.reason, "bad")
-    )
+    of = f" of execution {letter.execution}" if letter.execution else ""
+    kind = "event " if letter.kind == "event" else ""
+    terminal.line((f"{kind}{letter.action}", "title"), (f"{of} was set aside: ", "plain"), (letter.reason, "bad"))
     for row in json.dumps(json.loads(letter.detail), ensure_ascii=False, indent=2).splitlines():
         terminal.say(row)
-    terminal.say(f"Next: {further(settings, 'why', found, action)}", "faint")
+    if letter.kind == "action":
+        terminal.say(f"Next: {further(settings, 'why', found, action)}", "faint")
 
 
 def letter_json(row: DeadLetterRow) -> dict[str, object]:
     """Return a dead letter as JSON values."""
     return {
-        "executionId": row.execution,
-        "actionId": row.action,
         "kind": row.kind,
+        "executionId": row.execution,
+        ("eventId" if row.kind == "event" else "actionId"): row.action,
         "reason": row.reason,
         "addedAt": row.added_at.isoformat().replace("+00:00", "Z"),
         "detail": json.loads(row.detail),

@@ -13,6 +13,7 @@ __all__ = [
     "Config",
     "Database",
     "ExecutionId",
+    "Executor",
     "Imports",
     "Json",
     "PlanFile",
@@ -59,6 +60,15 @@ Imports = Annotated[
         "--import",
         metavar="MODULE",
         help="Import a module that registers functions as actions. Repeatable.",
+        show_default=False,
+    ),
+]
+Executor = Annotated[
+    str | None,
+    typer.Option(
+        "--external",
+        metavar="NAME",
+        help="An executor outside Holdfast performs the actions: it reads `holdfast events` and answers by `holdfast emit`. Implies --detach.",
         show_default=False,
     ),
 ]

@@ -10,7 +10,17 @@ from uuid import UUID
 import typer
 
 from holdfast.cli.exits import ExitCode
-from holdfast.cli.options import ActionFiles, CatalogDirectory, Config, Database, Imports, Json, PlanFile, WaitMax
+from holdfast.cli.options import (
+    ActionFiles,
+    CatalogDirectory,
+    Config,
+    Database,
+    Executor,
+    Imports,
+    Json,
+    PlanFile,
+    WaitMax,
+)
 from holdfast.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -47,6 +57,7 @@ def run(
         ),
     ] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Print the id and leave; a worker does the rest.")] = False,
+    external: Executor = None,
     imports: Imports = None,
     is_json: Json = False,
 ) -> None:
@@ -74,9 +85,15 @@ def run(
         """Start it and stay."""
         async with opened(settings, imports=imports or ()) as hold:
             execution = await hold.start(
-                plan, files, id=str(id) if id else None, tenant=tenant, priority=priority, secrets=secrets
+                plan,
+                files,
+                id=str(id) if id else None,
+                tenant=tenant,
+                priority=priority,
+                secrets=secrets,
+                external=external,
             )
-            if detach:
+            if detach or external is not None:
                 print(json.dumps({"executionId": execution}) if is_json else execution)
                 return ExitCode.DONE
             return await stay(hold, [execution], settings=settings, is_json=is_json)

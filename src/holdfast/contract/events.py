@@ -35,6 +35,8 @@ __all__ = [
     "RecoveryOf",
 ]
 
+Purpose = Literal["perform", "probe", "refresh"]
+"""What an attempt is for: the action itself, asking whether an earlier attempt took effect, or renewing its credential."""
 Attempt = Annotated[int, number_check(whole=True, least=1, description="The attempt; the first is 1.")]
 NonEmpty = Annotated[str, text_check(bool, "a string that is not empty", minLength=1)]
 
@@ -68,6 +70,10 @@ class ActionExecuteRequested(WireModel):
     )
     idempotency_key: Text = Field(description="The same for all attempts; to be sent where the API honours it.")
     recovery: Maybe[RecoveryOf] = Field(default=None, description="Set when recovery asks for it.")
+    purpose: Maybe[Word[Purpose]] = Field(
+        default=None,
+        description="Ours. What it is for; absent means perform. Each purpose counts its own attempts: name it in the answer.",
+    )
 
 
 class ActionExecuteCompleted(WireModel):
@@ -77,6 +83,13 @@ class ActionExecuteCompleted(WireModel):
     action_id: ActionId = Field(description="The action.")
     attempt_number: Attempt = Field(description="The attempt that worked; the first is 1.")
     result: ActionSuccess = Field(description="What came out.")
+    purpose: Maybe[Word[Purpose]] = Field(
+        default=None, description="Ours. The purpose of the request that is answered; absent means perform."
+    )
+    full_output: Maybe[JsonObject] = Field(
+        default=None,
+        description="Ours. The whole output with its types; without it, later actions read the texts of result.output.",
+    )
 
 
 class ActionExecuteFailed(WireModel):
@@ -86,6 +99,9 @@ class ActionExecuteFailed(WireModel):
     action_id: ActionId = Field(description="The action.")
     attempt_number: Attempt = Field(description="The attempt that failed; the first is 1.")
     error: ErrorDetail = Field(description="What went wrong.")
+    purpose: Maybe[Word[Purpose]] = Field(
+        default=None, description="Ours. The purpose of the request that is answered; absent means perform."
+    )
 
 
 class PlanExecuteStarted(WireModel):

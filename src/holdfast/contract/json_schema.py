@@ -17,7 +17,7 @@ from holdfast.contract.model import adapter_of
 if TYPE_CHECKING:
     from pydantic_core import core_schema
 
-__all__ = ["schemas_of"]
+__all__ = ["WireSchema", "schemas_of"]
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -28,19 +28,21 @@ def schemas_of(types: Mapping[str, object]) -> dict[str, dict[str, object]]:
 
 
 def _schema_of(name: str, kind: object) -> dict[str, object]:
-    schema = adapter_of(kind).json_schema(by_alias=True, mode="validation", schema_generator=_WireSchema)
+    schema = adapter_of(kind).json_schema(by_alias=True, mode="validation", schema_generator=WireSchema)
     if isinstance(kind, type) and issubclass(kind, StrEnum) and kind.__doc__:
         schema = {"description": kind.__doc__.partition("\n")[0], **schema}
     return {"$schema": _DIALECT, "title": name, **{key: value for key, value in schema.items() if key != "title"}}
 
 
-class _WireSchema(GenerateJsonSchema):
+class WireSchema(GenerateJsonSchema):
     """pydantic's generator, but for the wire: absent is absent, never null, and no titles made of field names."""
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        """Leave out the default of what may be absent."""
         if schema.get("default", ...) is None:
             return self.generate_inner(schema["schema"])
         return super().default_schema(schema)
 
     def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002 # the name is pydantic's
+        """Whether a field gets a title: never."""
         return False

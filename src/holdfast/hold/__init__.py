@@ -8,7 +8,20 @@ process goes on where it was when the next one opens the same database.
 from __future__ import annotations
 
 from holdfast.hold.async_hold import AsyncHold
+from holdfast.hold.envelopes import EventLimits
+from holdfast.hold.events import OutboxPage
 from holdfast.hold.parts import Parts, Registry
 from holdfast.hold.sync_hold import Execution, Hold
+from holdfast.recovery.inbox import EventResult, Receipt
 
-__all__ = ["AsyncHold", "Execution", "Hold", "Parts", "Registry"]
+__all__ = [
+    "AsyncHold",
+    "EventLimits",
+    "EventResult",
+    "Execution",
+    "Hold",
+    "OutboxPage",
+    "Parts",
+    "Receipt",
+    "Registry",
+]

@@ -30,8 +30,8 @@ class Accepted:
     sealed: Mapping[str, bytes]
 
 
-def accept(parts: Parts, plan: PlanSource, actions: Iterable[ActionSource]) -> Accepted:
-    """Return a plan with everything it needs.
+def accept(parts: Parts, plan: PlanSource, actions: Iterable[ActionSource], *, is_external: bool = False) -> Accepted:
+    """Return a plan with everything it needs. An executor outside (`is_external`) has its own environment and holds credentials itself.
 
     Raises:
         BadInput: the plan, a definition or the environment has problems; all of them are listed.
@@ -43,12 +43,12 @@ def accept(parts: Parts, plan: PlanSource, actions: Iterable[ActionSource]) -> A
         as_definitions(actions, size_max_bytes=parts.plan_size_max_bytes),
         functions=parts.registry.rules,
         catalog=parts.catalog,
-        environ=parts.environ,
+        environ=None if is_external else parts.environ,
         authenticators=parts.registry.authenticators,
         actions_max=parts.actions_max,
         plan_source=source,
     )
-    if any(needs_key(definition) for definition in checked.definitions.values()):
+    if not is_external and any(needs_key(definition) for definition in checked.definitions.values()):
         parts.require_secrets()
     definitions, sealed = protect(checked.definitions, sealer=parts.sealer)
     return Accepted(plan=wanted, source=source, definitions=definitions, entries=checked.entries, sealed=sealed)

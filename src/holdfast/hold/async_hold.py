@@ -13,6 +13,8 @@ from holdfast.errors import BadInput, Problem, UnknownExecution
 from holdfast.hold.accepting import accept
 from holdfast.hold.credentials import CredentialDoor
 from holdfast.hold.erasing import CanErase
+from holdfast.hold.events import Events
+from holdfast.hold.executors import checked_executor
 from holdfast.hold.functions import flawed_schemas, problems_of
 from holdfast.hold.people import ForPeople
 from holdfast.hold.replacing import Replacing
@@ -44,7 +46,7 @@ WATCH_INTERVAL_S = 0.1
 """How often somebody who waits for an execution looks at it."""
 
 
-class AsyncHold(ForPeople, CredentialDoor, Replacing, CanErase, Upkeep):
+class AsyncHold(ForPeople, CredentialDoor, Replacing, CanErase, Upkeep, Events):
     """Durable recovery for asyncio programs. Every method may be called from any task of one event loop."""
 
     @property
@@ -69,12 +71,15 @@ class AsyncHold(ForPeople, CredentialDoor, Replacing, CanErase, Upkeep):
         tenant: str = "",
         priority: int = 0,
         secrets: Mapping[str, str] | None = None,
+        external: str | None = None,
     ) -> str:
         """Accept a plan for execution and return the execution's id; it is durable when this returns.
 
         `plan` and `actions` are models, parsed JSON, or paths of JSON or YAML files. The same `id` again is the same execution.
         `secrets` are the values of secrets that definitions ask the user for (`user_input`), by their names; they rest sealed, serve this
         execution only and are forgotten when it has ended. One that is missing pauses the execution until somebody sets it.
+        `external` names an executor outside Holdfast: it hears of each attempt in the outbox, performs it with credentials of its own, and answers
+        with events (`emit`). Workers only decide.
 
         Raises:
             BadInput: the plan, a definition or the environment has problems; all of them are listed.
@@ -84,10 +89,17 @@ class AsyncHold(ForPeople, CredentialDoor, Replacing, CanErase, Upkeep):
             StoreError: the database cannot be used.
         """
         parts = self._parts
-        accepted = accept(parts, plan, actions)
+        external = checked_executor(external)
+        accepted = accept(parts, plan, actions, is_external=external is not None)
         execution_id = str(uuid.UUID(id)) if id else str(uuid.uuid4())
         own = seal_own(secrets or {}, accepted.definitions, sealer=parts.sealer, execution=execution_id)
-        frozen = freeze(accepted.plan, accepted.definitions, functions=parts.registry.rules, entries=accepted.entries)
+        frozen = freeze(
+            accepted.plan,
+            accepted.definitions,
+            functions=parts.registry.rules,
+            entries=accepted.entries,
+            external=external,
+        )
         await parts.admission.admit(execution_id if id else None)
         await parts.store.transact(
             lambda tx: begin(
@@ -99,6 +111,7 @@ class AsyncHold(ForPeople, CredentialDoor, Replacing, CanErase, Upkeep):
                 tenant=tenant,
                 priority=priority,
                 secrets={**own, **accepted.sealed},
+                external=external,
             )
         )
         return execution_id

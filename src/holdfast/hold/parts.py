@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from holdfast.catalog.entries import Catalog
     from holdfast.hold.admission import Admission
+    from holdfast.hold.envelopes import EventLimits
     from holdfast.plans.frozen import FunctionRules
     from holdfast.ports.clock import Clock
     from holdfast.ports.http import OutgoingRequest
@@ -45,6 +46,8 @@ class Parts:
     catalog: Catalog | None
     environ: Mapping[str, str]
     database: str
+    deployment: str
+    event_limits: EventLimits
     actions_max: int
     plan_size_max_bytes: int
     takeover_after_s: float

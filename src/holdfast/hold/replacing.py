@@ -35,7 +35,8 @@ class Replacing(HasParts):
             StoreError: the database cannot be used.
         """
         parts = self._parts
-        accepted = accept(parts, plan, actions)
+        running = await parts.store.read(lambda snapshot: snapshot.execution(execution_id))
+        accepted = accept(parts, plan, actions, is_external=running is not None and running.external is not None)
         proposal = Proposal(
             plan=accepted.plan,
             definitions=accepted.definitions,

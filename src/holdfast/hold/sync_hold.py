@@ -10,14 +10,17 @@ from holdfast.errors import WorkerAlreadyRunning
 from holdfast.hold.people import QUESTIONS_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Mapping
+    from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 
     from holdfast.contract import ExecutionState
     from holdfast.hold.async_hold import AsyncHold
     from holdfast.hold.credentials import Credential
+    from holdfast.hold.envelopes import EventSource
+    from holdfast.hold.events import OutboxPage
     from holdfast.hold.sources import ActionSource, PlanSource
     from holdfast.plans.replacement import Replacement
     from holdfast.ports.rows import DeadLetterRow, ExecutionRow, QuestionRow
+    from holdfast.recovery.inbox import Receipt
     from holdfast.recovery.purge import Purged
     from holdfast.recovery.restoring import Restored
     from holdfast.recovery.sweep import Swept
@@ -117,10 +120,11 @@ class Hold:
         tenant: str = "",
         priority: int = 0,
         secrets: Mapping[str, str] | None = None,
+        external: str | None = None,
     ) -> Execution:
         """Accept a plan and begin to carry it out; see `AsyncHold.start`."""
         execution_id = self.call(
-            self.inner.start(plan, actions, id=id, tenant=tenant, priority=priority, secrets=secrets)
+            self.inner.start(plan, actions, id=id, tenant=tenant, priority=priority, secrets=secrets, external=external)
         )
         self.begin_work()
         return Execution(self, execution_id)
@@ -229,6 +233,14 @@ class Hold:
     def recover_restored(self, *, dry_run: bool = False) -> Restored:
         """Treat the database as restored from a copy, while no worker runs; see `AsyncHold.recover_restored`."""
         return self.call(self.inner.recover_restored(dry_run=dry_run))
+
+    def emit(self, event: EventSource, *, type: str | None = None) -> Receipt:  # noqa: A002 - CloudEvents' word
+        """Take in an event from outside; see `AsyncHold.emit`."""
+        return self.call(self.inner.emit(event, type=type))
+
+    def outbox(self, after: str | None = None, *, limit: int = 100, types: Sequence[str] = ()) -> OutboxPage:
+        """Return what happened after a cursor, in all executions; see `AsyncHold.outbox`."""
+        return self.call(self.inner.outbox(after, limit=limit, types=types))
 
     def begin_work(self) -> None:
         """Start the background worker, unless it runs, was not wanted, or another process does the work of this file."""

@@ -57,7 +57,7 @@ TABLE = (
     EventType(
         name="action.execute.requested",
         meaning="An attempt was put on the ledger and is about to be made.",
-        fields=(*ACTION, "actionDefinitionId", "inputs", "timeoutMs", "idempotencyKey", "recovery"),
+        fields=(*ACTION, "actionDefinitionId", "inputs", "timeoutMs", "idempotencyKey", "recovery", "purpose"),
         level="debug",
     ),
     EventType(name="action.execute.completed", meaning="An attempt worked.", fields=(*ACTION, "result")),
@@ -169,6 +169,11 @@ TABLE = (
         meaning="Recovery gave up on an action; its work is set aside.",
         fields=("executionId", "actionId", "reason"),
         level="error",
+    ),
+    EventType(
+        name="event.received",
+        meaning="An event arrived from outside; what came of it. The place where an executor keeps an output is noted, never read.",
+        fields=("executionId", "eventId", "eventType", "source", "result", "reason", "outputLocation"),
     ),
     EventType(
         name="execution.closing",

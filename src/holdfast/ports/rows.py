@@ -35,6 +35,7 @@ __all__ = [
     "DeadLetterRow",
     "EventRow",
     "ExecutionRow",
+    "InboxRow",
     "Purpose",
     "QuestionRow",
     "RunState",
@@ -280,3 +281,17 @@ class EventRow:
     data: Mapping[str, object]
     is_terminal: bool = False
     xid: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxRow:
+    """An event from outside, by its id: what arrives twice takes effect once.
+
+    `execution` is the one it names, or empty; `outcome` says what came of it (`settled`, `late`, `recorded`, or `set-aside:` and the reason).
+    """
+
+    event_id: str
+    execution: str
+    type: str
+    received_at: datetime
+    outcome: str | None = None

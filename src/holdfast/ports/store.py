@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         DeadLetterRow,
         EventRow,
         ExecutionRow,
+        InboxRow,
         Purpose,
         QuestionRow,
     )
@@ -128,6 +129,21 @@ class Snapshot(Keeps, Protocol):
         """Return the workers that gave a sign of life within so many seconds."""
         ...
 
+    def inbox(self, event_id: str) -> InboxRow | None:
+        """Return what is known of an event from outside."""
+        ...
+
+    def outbox(self, *, after: tuple[int, int], types: Sequence[str], limit: int) -> list[EventRow]:
+        """Return the events of all executions beyond the place `after`, in the order of (xid, sequence); `types` filters unless it is empty.
+
+        Only events before which no other can appear any more: whoever goes on from the last one misses none.
+        """
+        ...
+
+    def outbox_end(self) -> tuple[int, int]:
+        """Return the place of the last event that `outbox` can return at this moment; (0, 0) when there is none."""
+        ...
+
 
 class Tx(Snapshot, Erases, Protocol):
     """Writing verbs, inside one transaction."""
@@ -200,6 +216,14 @@ class Tx(Snapshot, Erases, Protocol):
 
     def insert_dead_letter(self, row: DeadLetterRow) -> None:
         """Set work aside; a second letter for the same action replaces the first."""
+        ...
+
+    def insert_inbox(self, row: InboxRow) -> bool:
+        """Note an event from outside; False when its id was noted before."""
+        ...
+
+    def save_inbox(self, event_id: str, outcome: str) -> None:
+        """Note what came of an event from outside."""
         ...
 
     def lock_credential(self, name: str) -> CredentialRow:

@@ -35,7 +35,8 @@ class CredentialTerms:
 class Deciding:
     """What decisions need besides the rows: the bounds, a random draw in [0, 1) made for this step, how many deaths a step may cause,
     whether this worker has what an action needs (its Python function), the deployment's own routes by category, who rolls back, if
-    anybody does, and by what name servers tell this worker's address from others."""
+    anybody does, and by what name servers tell this worker's address from others, and how long, beyond its
+    timeout, an executor outside is waited for."""
 
     bounds: Bounds
     draw: float
@@ -45,6 +46,7 @@ class Deciding:
     routes: Mapping[ErrorCategory, RecoveryStrategy] = field(default_factory=dict)
     rollback: Rollback | None = None
     egress: str = ""
+    external_grace_s: float = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,14 +30,17 @@ def begin(
     tenant: str = "",
     priority: int = 0,
     secrets: Mapping[str, bytes] | None = None,
+    external: str | None = None,
 ) -> bool:
     """Insert the execution with its actions and schedule what is ready; False when it exists already.
 
-    `secrets` are sealed values by the name of their row; a row that has a value keeps it.
+    `secrets` are sealed values by the name of their row; a row that has a value keeps it. `external` names the executor outside Holdfast that
+    performs its actions.
 
     Raises:
-        ExecutionConflict: the id belongs to an execution of another plan or other definitions.
+        ExecutionConflict: the id belongs to an execution of another plan or other definitions, or for another executor.
     """
+    assert external is None or frozen.contract > 1, "a worker of contract 1 would perform its actions itself"
     tx.insert_document(frozen.digest, frozen.body)
     plan = plans.get(tx, frozen.digest)
     row = ExecutionRow(
@@ -56,6 +59,7 @@ def begin(
         error=None,
         failed_action=None,
         contract=frozen.contract,
+        external=external,
     )
     actions = [
         ActionRow(execution=execution_id, action=action.id, position=action.position)
@@ -63,7 +67,7 @@ def begin(
     ]
     if not tx.insert_execution(row, actions):
         existing = tx.execution(execution_id)
-        if existing is not None and existing.document not in (frozen.digest, frozen.digest_before):
+        if existing is not None and not is_the_same(existing, frozen, external=external):
             raise ExecutionConflict(execution_id)
         return False
     turn = Turn.open(tx, steps, plans=plans, execution_id=execution_id)
@@ -72,6 +76,11 @@ def begin(
     turn.emit("plan.execute.started", planId=row.plan_id)
     turn.finish()
     return True
+
+
+def is_the_same(existing: ExecutionRow, frozen: Frozen, *, external: str | None) -> bool:
+    """Whether an execution runs this plan for this executor; the release before wrote the same plan another way."""
+    return existing.document in (frozen.digest, frozen.digest_before) and existing.external == external
 
 
 def keep_secrets(tx: Tx, secrets: Mapping[str, bytes]) -> None:

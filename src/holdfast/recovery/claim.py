@@ -27,6 +27,7 @@ from holdfast.recovery.credentials import begin_refresh, name_for
 from holdfast.recovery.deadlines import expire, is_deadline
 from holdfast.recovery.detail import error_detail, lost_worker_verdict
 from holdfast.recovery.doubt import due_after, is_in_doubt, last_word
+from holdfast.recovery.external import await_answer, look_again
 from holdfast.recovery.judging import decision_about, has_outlived_key
 from holdfast.recovery.pacing import beginning
 from holdfast.recovery.settle import apply_answer, set_aside
@@ -92,6 +93,12 @@ def claim(tx: Tx, steps: Steps, *, plans: Plans, step: Step, worker: str, decidi
         put_off(turn, step)
     elif attempt is None:
         assignment = first_claim(turn, step, worker=worker, deciding=deciding)
+        if assignment is not None and turn.execution.external is not None:
+            await_answer(turn, assignment.attempt, timeout_s=assignment.timeout_s, deciding=deciding)
+            assignment = None
+    elif attempt.outcome is None and turn.execution.external is not None:
+        timeout_s = attempt.timeout_s or performed_by(turn, step).rules.timeout_s
+        look_again(turn, step, attempt=attempt, timeout_s=timeout_s, deciding=deciding)
     elif attempt.outcome is None and carries(turn.rows[step.action], step):
         assignment = later_claim(turn, step, attempt=attempt, worker=worker, deciding=deciding)
     if assignment is None:
@@ -102,7 +109,7 @@ def claim(tx: Tx, steps: Steps, *, plans: Plans, step: Step, worker: str, decidi
 
 def is_beyond(turn: Turn, step: Step, *, attempt: AttemptRow | None, deciding: Deciding) -> bool:
     """Whether the step is to be carried out and this worker lacks a Python function for it: another may have it, or this one after a restart."""
-    if not turn.is_live or deciding.can_perform(performed_by(turn, step)):
+    if turn.execution.external is not None or not turn.is_live or deciding.can_perform(performed_by(turn, step)):
         return False
     row = turn.rows[step.action]
     return is_expected(row, step) if attempt is None else attempt.outcome is None and carries(row, step)
@@ -422,9 +429,26 @@ def announce(turn: Turn, assignment: Assignment) -> None:
         "action.execute.requested",
         actionId=step.action,
         actionDefinitionId=assignment.action.definition_id,
-        inputs=told_inputs(turn, assignment.action) if step.purpose is Purpose.PERFORM else {},
+        inputs=inputs_told(turn, assignment),
         attemptNumber=step.n,
         timeoutMs=round(assignment.timeout_s * 1000),
         idempotencyKey=attempt.key,
         recovery={"strategy": strategy, "forActionId": step.action} if strategy else None,
+        purpose=None if step.purpose is Purpose.PERFORM else step.purpose.value,
     )
+
+
+def inputs_told(turn: Turn, assignment: Assignment) -> object:
+    """Return the inputs that an attempt is announced with: those of a probe only to an executor outside, who has nothing else to go by."""
+    action = assignment.action
+    match assignment.step.purpose:
+        case Purpose.PERFORM:
+            return told_inputs(turn, action)
+        case Purpose.PROBE if turn.execution.external is not None:
+            told = {name: value for name, value in action.inputs.items() if name not in action.references}
+            for name, reference in action.references.items():
+                value = resolve(reference, assignment.parts.get(reference.action, {}))
+                told[name] = None if value is MISSING else value
+            return told
+        case _:
+            return {}

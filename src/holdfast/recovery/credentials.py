@@ -161,7 +161,7 @@ def renewed_by_plan(turn: Turn, row: ActionRow, *, sealed: bytes, expires_s: flo
     renew(turn, turn.tx.lock_credential(definition.refreshes), sealed=sealed, expires_s=expires_s)
 
 
-def renew(turn: Turn, credential: CredentialRow, *, sealed: bytes, expires_s: float | None) -> None:
+def renew(turn: Turn, credential: CredentialRow, *, sealed: bytes | None, expires_s: float | None) -> None:
     """Store a new generation, which is good for `expires_s` seconds where that is known, and wake everybody who waits for it."""
     renewed = next_generation(credential, sealed=sealed, expires_s=expires_s, now=turn.now)
     turn.tx.save_credential(renewed)
@@ -170,7 +170,7 @@ def renew(turn: Turn, credential: CredentialRow, *, sealed: bytes, expires_s: fl
 
 
 def next_generation(
-    credential: CredentialRow, *, sealed: bytes, expires_s: float | None, now: datetime
+    credential: CredentialRow, *, sealed: bytes | None, expires_s: float | None, now: datetime
 ) -> CredentialRow:
     """Return the row with a new value; whatever was under way or asked about the old one is over.
 

@@ -33,8 +33,15 @@ def refreshed(turn: Turn, attempt: AttemptRow, *, answer: Answer, deciding: Deci
     if credential.generation > (attempt.generation or 0):
         return  # somebody has renewed it in the meantime; the tokens of this answer are older
     if answer.verdict is None:
-        assert answer.sealed_token is not None, "the performer refuses an answer without a token"
-        renew(turn, credential, sealed=answer.sealed_token, expires_s=answer.token_expires_s)
+        # An executor outside keeps its credentials to itself: a new generation, and no value that we could hold.
+        is_ours = turn.execution.external is None
+        assert answer.sealed_token is not None or not is_ours, "the performer refuses an answer without a token"
+        renew(
+            turn,
+            credential,
+            sealed=answer.sealed_token if is_ours else credential.sealed,
+            expires_s=answer.token_expires_s,
+        )
         return
     if answer.verdict.outcome is Outcome.NOT_EXECUTED:
         credential = replace(credential, uses=max(0, credential.uses - 1))

@@ -57,7 +57,7 @@ class Performing(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSettings:
     """A worker's name, the bounds of recovery, how many deaths a step may cause, how often the sweep looks, the deployment's own routes,
-    and whose address its calls come from."""
+    whose address its calls come from, and how long, beyond the timeout of an attempt, an executor outside is waited for."""
 
     name: str
     bounds: Bounds
@@ -66,6 +66,7 @@ class WorkerSettings:
     sweep_interval_s: float = 60.0
     routes: Mapping[ErrorCategory, RecoveryStrategy] = field(default_factory=dict)
     egress: str = ""
+    external_grace_s: float = 30.0
 
 
 class Worker:
@@ -146,6 +147,7 @@ class Worker:
             routes=self._settings.routes,
             rollback=self._rollback,
             egress=self._settings.egress,
+            external_grace_s=self._settings.external_grace_s,
         )
 
     async def _claim(self, step: Step, *, deciding: Deciding) -> Assignment | None:

@@ -308,6 +308,28 @@ class Http(Section):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Events(Section):
+    """What is taken in from outside."""
+
+    size_max_bytes: int = declare(
+        1_048_576, "The largest event that is taken in.", unit="bytes", between=(1024, 67_108_864)
+    )
+    depth_max: int = declare(64, "The most levels that an event may be nested.", unit="levels", between=(8, 150))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class External(Section):
+    """Executors outside Holdfast."""
+
+    grace_s: float = declare(
+        30.0,
+        "How long an answer is waited for beyond an attempt's timeout; of a refresh, at most 20 s.",
+        unit="s",
+        between=(0, 86_400),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Run(Section):
     """How `holdfast run` behaves."""
 
@@ -363,6 +385,8 @@ class Settings:
     routes: Routes = field(default_factory=Routes)
     questions: Questions = field(default_factory=Questions)
     http: Http = field(default_factory=Http)
+    events: Events = field(default_factory=Events)
+    external: External = field(default_factory=External)
     run: Run = field(default_factory=Run)
     plan: Plan = field(default_factory=Plan)
     catalog: Catalog = field(default_factory=Catalog)

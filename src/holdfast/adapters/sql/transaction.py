@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
-from holdfast.adapters.sql import schema
+from holdfast.adapters.sql import mail, schema
 from holdfast.adapters.sql.fate import Mark
 from holdfast.adapters.sql.keeping import SqlErases, SqlKeeps
 from holdfast.adapters.sql.prepared import Prepared
@@ -32,6 +32,7 @@ from holdfast.ports.rows import (
     DeadLetterRow,
     EventRow,
     ExecutionRow,
+    InboxRow,
     Purpose,
     QuestionRow,
     RunState,
@@ -324,6 +325,18 @@ class SqlSnapshot(UpkeepReads, SqlKeeps):
         """Return live executions in which nothing rests on anything."""
         return list(self.connection.scalars(IDLE, {"most": limit}))
 
+    def inbox(self, event_id: str) -> InboxRow | None:
+        """Return what is known of an event from outside."""
+        return mail.inbox(self.connection, event_id)
+
+    def outbox(self, *, after: tuple[int, int], types: Sequence[str], limit: int) -> list[EventRow]:
+        """Return the events beyond a place, in the order in which a reader misses none."""
+        return mail.outbox(self.connection, after=after, types=types, limit=limit)
+
+    def outbox_end(self) -> tuple[int, int]:
+        """Return the place of the last event that a reader may see."""
+        return mail.outbox_end(self.connection)
+
 
 class SqlTx(SqlSnapshot, UpkeepWrites, SqlErases):
     """Writing verbs on one connection, inside one transaction."""
@@ -463,6 +476,14 @@ class SqlTx(SqlSnapshot, UpkeepWrites, SqlErases):
         """Set work aside; a second letter for the same action replaces the first."""
         self.connection.execute(sa.delete(D).where(D.c.execution == row.execution, D.c.action == row.action))
         self.connection.execute(sa.insert(D), as_columns(row))
+
+    def insert_inbox(self, row: InboxRow) -> bool:
+        """Note an event from outside, once."""
+        return self._insert_once(schema.inbox, as_columns(row))
+
+    def save_inbox(self, event_id: str, outcome: str) -> None:
+        """Note what came of an event from outside."""
+        self.connection.execute(mail.SAVE_INBOX, {"k_event_id": event_id, "v_outcome": outcome})
 
     def lock_credential(self, name: str) -> CredentialRow:
         """Take a credential's lock by touching it, creating it first if need be."""
