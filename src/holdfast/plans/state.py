@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["execution_state", "status_of"]
 
 UNDECIDED = (None, "withdrawn")
-NOES = ("give-up", "reject", "skip", "fallback")
+ANSWERED_NO = ("give-up", "reject", "skip", "fallback")
 STATUS = {
     ActionState.PENDING: ActionStatus.PENDING,
     ActionState.CONFIRMING: ActionStatus.PENDING,
@@ -154,7 +154,7 @@ def confirmation(question: QuestionRow) -> Confirmation:
         action_id=question.action,
         requested_at=question.asked_at,
         responded_at=question.answered_at,
-        confirmed=None if question.answer in UNDECIDED else question.answer not in NOES,
+        confirmed=None if question.answer in UNDECIDED else question.answer not in ANSWERED_NO,
         user_id=question.answered_by,
     )
 
