@@ -119,8 +119,8 @@ def scenario(body: object = None, *, method: str = "POST", **fault: object) -> d
 @pytest.mark.parametrize(
     ("fault", "category", "outcome"),
     [
-        pytest.param({"kind": "hang_after_effect", "seconds": 2}, "network_timeout", "unknown", id="hang"),
-        pytest.param({"kind": "slow_body", "seconds": 2}, "network_timeout", "unknown", id="slow body"),
+        pytest.param({"kind": "hang_after_effect", "seconds": 3}, "network_timeout", "unknown", id="hang"),
+        pytest.param({"kind": "slow_body", "seconds": 3}, "network_timeout", "unknown", id="slow body"),
         pytest.param({"kind": "reset_after_effect"}, "network_connection_refused", "unknown", id="reset"),
         pytest.param({"kind": "garbage"}, "api_response_malformed", "executed", id="garbage"),
         pytest.param({"kind": "huge_body", "size_bytes": 300_000}, "api_response_malformed", "unknown", id="too large"),
@@ -136,7 +136,7 @@ async def test_a_failing_exchange_is_judged_once(
     """Whatever goes wrong on the wire comes back as a verdict with its outcome, within the timeout and the size limit."""
     with FaultApi(scenario(**fault)) as api:
         answer = await performer(tmp_path, limits=Limits(response_size_max_bytes=100_000)).perform(
-            assignment(at(api), timeout_s=0.3)
+            assignment(at(api), timeout_s=1.2)
         )
 
     assert answer.verdict is not None
