@@ -6,27 +6,21 @@ import copy
 import json
 from typing import TYPE_CHECKING
 
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 
-from holdfast.catalog import Catalog
-from holdfast.contract import ActionDefinition, ExecutionPlan
+from holdfast.contract import ActionDefinition
 from holdfast.errors import BadInput
-from holdfast.plans.check import check
-from holdfast.plans.files import definitions_in, gather_definitions, read_definitions, read_plan
-from holdfast.plans.frozen import FunctionRules, freeze, thaw
+from holdfast.plans.files import read_definitions, read_plan
+from holdfast.plans.frozen import freeze, thaw
 from holdfast.ports.rows import ActionState, RunState
-from tests.plans.samples import definition_wire, plan_wire
+from tests.fuzz.targets import FUNCTIONS, is_clear, judged
+from tests.plans.samples import action_wire, definition_wire, plan_wire
 from tests.recovery.bench import BROKEN, DIE, INVALID, REMOVED, TIMEOUT, Bench
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from holdfast.errors import Problem
-    from holdfast.plans.check import Checked
-
-LINES_MAX = 10_000
 CATEGORIES = ("network_timeout", "api_unexpected_status", "rate_limit_burst", "validation_failed")
-FUNCTIONS = {"work": FunctionRules(name="work", repeatable=True, input_schema={"x": "integer?"})}
 WORDS = st.sampled_from(["a", "b", "c", "d", "e_1", "ü"])
 SCHEMAS = st.dictionaries(
     st.sampled_from(["x", "y"]),
@@ -108,30 +102,6 @@ def plans(draw: st.DrawFn) -> tuple[dict[str, object], list[dict[str, object]]]:
     return plan_wire(*actions, validations=tuple(checks)), made
 
 
-def judged(plan: object, made: object) -> Checked | BadInput:
-    """What `validate` says of a plan: what passed, or the one error; nothing else is ever raised."""
-    try:
-        return checked(plan, made)
-    except BadInput as refusal:
-        return refusal
-
-
-def checked(plan: object, made: object) -> Checked:
-    """Read and check."""
-    problems: list[Problem] = []
-    found = gather_definitions(definitions_in(made, source="actions.json", problems=problems), problems=problems)
-    if problems:
-        raise BadInput(problems)
-    read = ExecutionPlan.from_wire(plan, source="plan.json")
-    return check(read, found, functions=FUNCTIONS, catalog=Catalog([]), environ={})
-
-
-def refused_clearly(refusal: BadInput) -> bool:
-    """Whether an error names its places, in a bounded number of lines that no terminal chokes on."""
-    lines = [str(problem) for problem in refusal.problems]
-    return 0 < len(lines) <= LINES_MAX and all(line.strip() for line in lines)
-
-
 OUTCOMES = st.lists(st.sampled_from([BROKEN, DIE, INVALID, REMOVED, TIMEOUT, {"id": "x"}, {}]), max_size=4)
 
 
@@ -143,7 +113,7 @@ def test_a_plan_that_passes_comes_to_an_end(
     plan, made = drawn
     passed = judged(plan, list(made))
     if isinstance(passed, BadInput):
-        assert refused_clearly(passed)
+        assert is_clear(passed)
         return
     frozen = freeze(passed.plan, passed.definitions, functions=FUNCTIONS, entries=passed.entries)
     assert passed.plan == thaw(frozen.body).plan
@@ -235,7 +205,7 @@ def test_a_mutated_plan_is_refused_or_passes(
     made = document.get("definitions") if isinstance(document, dict) else None
     passed = judged(plan, made)
     if isinstance(passed, BadInput):
-        assert refused_clearly(passed)
+        assert is_clear(passed)
         return
 
     frozen = freeze(passed.plan, passed.definitions, functions=FUNCTIONS, entries=passed.entries)
@@ -272,7 +242,13 @@ def read_definitions_of(file: Path) -> None:
     read_definitions([file], size_max_bytes=10_000)
 
 
+def has_odd_breaks(value: object) -> bool:
+    """Whether a value holds one of the three characters that YAML, but not JSON, takes for the end of a line; they have to be escaped there."""
+    return not {"\x85", "\u2028", "\u2029"}.isdisjoint(json.dumps(value, ensure_ascii=False))
+
+
 @given(plans())
+@example((plan_wire(action_wire("a", actionDefinitionId="one", inputs={"x": "\x85"})), [definition_wire("one")]))
 def test_json_and_yaml_say_the_same(tmp_path: Path, drawn: tuple[dict[str, object], list[dict[str, object]]]) -> None:
     """A plan and its definitions mean the same in both forms."""
     import yaml
@@ -280,7 +256,7 @@ def test_json_and_yaml_say_the_same(tmp_path: Path, drawn: tuple[dict[str, objec
     plan, made = drawn
     for kind, written in (
         ("json", json.dumps),
-        ("yaml", lambda value: yaml.safe_dump(value, allow_unicode=True, sort_keys=False)),
+        ("yaml", lambda value: yaml.safe_dump(value, allow_unicode=not has_odd_breaks(value), sort_keys=False)),
     ):
         (tmp_path / f"plan.{kind}").write_text(written(plan), encoding="utf-8")
         (tmp_path / f"actions.{kind}").write_text(written(made), encoding="utf-8")

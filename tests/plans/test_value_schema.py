@@ -101,6 +101,24 @@ def test_a_schema_tells_place_and_rule_and_never_the_value(
     assert told == compiled.flaw(bad)
 
 
+@pytest.mark.parametrize("name", ["default", "enum", "const", "examples", "pattern", "$ref", "$id"])
+def test_a_property_may_be_called_as_a_rule_is(name: str) -> None:
+    """Names of properties are names: what stands under `default` or `$ref` there is a schema like any other, with a pattern that counts."""
+    compiled = schema_of(json.dumps({"properties": {name: {"pattern": "^x"}}, "additionalProperties": False}))
+
+    assert compiled.flaw({name: "xy"}) is None
+    assert f'at {name} breaks the rule pattern: "^x"' == compiled.flaw({name: "y"})
+
+
+@pytest.mark.parametrize("rule", ["default", "examples", "const", "enum", "x-unknown"])
+def test_a_value_beside_the_rules_is_no_schema(rule: str) -> None:
+    """What is only compared with, shown, or not known at all may look like a schema that would be refused."""
+    value = {"pattern": "(?=x)", "$ref": "https://elsewhere.example/s", "$id": "x"}
+    compiled = schema_of(json.dumps({rule: [value] if rule in {"enum", "examples"} else value}))
+
+    assert compiled.flaw(value) is None
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -111,6 +129,11 @@ def test_a_schema_tells_place_and_rule_and_never_the_value(
         ('{"$ref": "https://elsewhere.example/s"}', "nothing is fetched"),
         ('{"$ref": "file:///etc/passwd"}', "nothing is fetched"),
         ('{"properties": {"a": {"$ref": "#/$defs/none"}}}', "leads nowhere"),
+        ('{"$ref": "#/default", "default": {"pattern": "x"}}', "something that is no schema"),
+        ('{"$ref": "#/x", "x": {"type": "nonsense"}}', "something that is no schema"),
+        ('{"$dynamicRef": "#/enum/0", "enum": [{}]}', "something that is no schema"),
+        ('{"properties": {"enum": {"$ref": "https://elsewhere.example/s"}}}', "nothing is fetched"),
+        ('{"$defs": {"const": {"pattern": "(?=x)"}}}', "RE2"),
         ('{"$schema": "http://json-schema.org/draft-07/schema#"}', "another version"),
         ('{"$schema": 5}', "another version"),
         ('{"properties": {"a": {"$schema": "http://json-schema.org/draft-07/schema#"}}}', "not supported"),

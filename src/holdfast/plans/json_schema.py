@@ -29,6 +29,13 @@ STEPS_MAX = 500_000
 """Rules that one check may try; half a second or two. Beyond that the value counts as one that does not fit."""
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 SHOWN_MAX = 80
+# Where 2020-12 has schemas; "definitions" and "dependencies" are of older versions, and its own rules still know them.
+WITH_ONE = frozenset(
+    {"additionalProperties", "contains", "contentSchema", "else", "if", "items", "not"}
+    | {"propertyNames", "then", "unevaluatedItems", "unevaluatedProperties"}
+)
+WITH_LIST = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
+WITH_MAP = frozenset({"$defs", "definitions", "dependencies", "dependentSchemas", "patternProperties", "properties"})
 
 Json: TypeAlias = object
 Document: TypeAlias = dict[str, object] | bool
@@ -142,19 +149,23 @@ def shortened(text: str) -> str:
 
 
 def parts_of(document: object) -> Iterator[tuple[str, dict[str, object]]]:
-    """Yield every object inside a schema with its place, the outermost first. Values that are only compared with are no schemas."""
+    """Yield every schema inside a schema with its place, the outermost first: what stands where the rules of 2020-12 want a schema.
+
+    Names are no rules: a property may be called `default` or `enum`. What is only compared with, or stands under an unknown word, is no schema.
+    """
     left: list[tuple[str, object]] = [("", document)]
     while left:
         place, value = left.pop()
-        if isinstance(value, dict):
-            yield place, value
-            left.extend(
-                (f"{place}/{key}", inner)
-                for key, inner in value.items()
-                if key not in ("enum", "const", "default", "examples")
-            )
-        elif isinstance(value, list):
-            left.extend((f"{place}/{index}", inner) for index, inner in enumerate(value))
+        if not isinstance(value, dict):
+            continue
+        yield place, value
+        for word, inner in value.items():
+            if word in WITH_ONE:
+                left.append((f"{place}/{word}", inner))
+            elif word in WITH_LIST and isinstance(inner, list):
+                left.extend((f"{place}/{word}/{index}", one) for index, one in enumerate(inner))
+            elif word in WITH_MAP and isinstance(inner, dict):
+                left.extend((f"{place}/{word}/{name}", one) for name, one in inner.items())
 
 
 def patterns_of(document: object) -> dict[str, Pattern]:
@@ -195,17 +206,22 @@ def check_rules(document: Document) -> None:
 
 
 def check_references(document: Document) -> None:
-    """Refuse references that lead nowhere."""
+    """Refuse references that lead nowhere, or to a value that nobody has checked as a schema."""
     resolver = Registry().resolver_with_root(DRAFT202012.create_resource(cast("Mapping[str, object]", document)))
+    schemas = {id(part) for _, part in parts_of(document)}
     for place, part in parts_of(document):
         for word in ("$ref", "$dynamicRef"):
             target = part.get(word)
             if not isinstance(target, str):
                 continue
             try:
-                resolver.lookup(target)
+                found = resolver.lookup(target).contents
             except (reference_errors.Unresolvable, ValueError, TypeError, KeyError):
                 raise refused(f"at {place or '/'}: {word} {shortened(target)!r} leads nowhere") from None
+            if not isinstance(found, bool) and id(found) not in schemas:
+                raise refused(
+                    f"at {place or '/'}: {word} {shortened(target)!r} leads to something that is no schema. Put it under $defs."
+                )
 
 
 def refused(why: str) -> BadInput:

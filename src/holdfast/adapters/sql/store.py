@@ -14,6 +14,7 @@ import random
 import sqlite3
 import threading
 import time
+import weakref
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, TypeVar
@@ -287,6 +288,8 @@ class InlineStore:
         self._connection = self.engine.connect()
         metadata.create_all(self._connection)
         self._connection.commit()
+        # Simulated worlds are forgotten by the thousand; since Python 3.13 a database that nobody closed is warned about.
+        weakref.finalize(self, dispose, self._connection, self.engine)
 
     async def transact(self, work: Callable[[Tx], T]) -> T:
         """Run `work` now, in one transaction."""
@@ -310,8 +313,13 @@ class InlineStore:
 
     async def close(self) -> None:
         """Forget everything."""
-        self._connection.close()
-        self.engine.dispose()
+        dispose(self._connection, self.engine)
+
+
+def dispose(connection: Connection, engine: Engine) -> None:
+    """Close a connection and all others of its engine; twice does no harm."""
+    connection.close()
+    engine.dispose()
 
 
 def run_callbacks(tx: SqlTx) -> None:
