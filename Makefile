@@ -4,6 +4,7 @@
 #   make demo        the main job, end to end, on one SQLite file
 #   make test        the whole suite (make test SEED=123 repeats the order and the generated cases of a run)
 #   make test-long   what does not fit into make test
+#   make fuzz        raw bytes against everything that reads them, three minutes each (make fuzz FUZZ_SECONDS=600; Linux on x86-64)
 #   make lint types  style, import contracts, dependencies, spelling · mypy and pyright, strict
 #   make docs        links, tables and the generated reference pages
 #   make bench       measure, write build/bench.json     make bench-check   compare it with the targets
@@ -21,7 +22,7 @@ SEED ?= $(shell date +%s)
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) -p randomly -p timeout --randomly-seed=$(SEED) --hypothesis-seed=$(SEED)
 
-.PHONY: help demo test test-long lint types docs bench bench-check serve clean lock
+.PHONY: help demo test test-long fuzz lint types docs bench bench-check serve clean lock
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -36,6 +37,11 @@ test: .venv/.dev
 test-long: .venv/.dev
 	@echo "seed $(SEED)"
 	@$(PYTEST) -m long --timeout 1800
+
+# The fuzzer exists for few machines, so that it stands apart: no other verb needs its lock.
+FUZZ_SECONDS ?= 180
+fuzz: .venv/.fuzz
+	@nice $(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) --keep build/fuzz
 
 lint: .venv/.dev
 	@$(BIN)/ruff check --quiet .
@@ -74,9 +80,13 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 lock: .venv/.dev
 	@$(COMPILE) pyproject.toml --extra all --group dev --group types -o requirements/types.txt
 	@$(COMPILE) pyproject.toml --extra all --group dev -c requirements/types.txt -o requirements/dev.txt
+	@$(COMPILE) --group fuzz -o requirements/fuzz.txt
 	@$(COMPILE) pyproject.toml --extra durable --group build -c requirements/dev.txt -o requirements/demo.txt
 
 # The stamps stand in a row, each lock on top of the one before, so that `make -j` never runs two installers in one environment.
+.venv/.fuzz: requirements/fuzz.txt .venv/.types
+	@.ci/install $< $@
+
 .venv/.types: requirements/types.txt .venv/.dev
 	@.ci/install $< $@
 

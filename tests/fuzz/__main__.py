@@ -1,7 +1,7 @@
 """Fuzz by coverage: `python -m tests.fuzz [TARGET …] [--seconds N] [--keep DIRECTORY]`, or `make fuzz`.
 
 Each target is played for N seconds in a process of its own. What was met is printed; an input that breaks something is kept, and the run ends
-with 1. Put it among `FOUND` in `test_targets`, so that it is tried for ever after. Needs atheris, which `make fuzz` installs (Linux on x86-64).
+with 1. Put it among `FOUND` in `test_targets`, so that it is tried for ever after. Needs atheris, which `make fuzz` installs.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ ONE_INPUT_MAX_S = 20
 """An input that takes longer is a finding. The code under observation runs several times slower than usual."""
 MEMORY_MAX_MB = 2_048
 START_MAX_S = 120
+WHERE = "`make fuzz` installs it on Linux on x86-64, for Python 3.11 to 3.13; for other machines there is none"
 
 
 def main() -> int:
@@ -34,9 +35,10 @@ def main() -> int:
     if unknown := set(arguments.targets) - set(NAMES):
         parser.error(f"there is no target {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
     if importlib.util.find_spec("atheris") is None:
-        print(f"atheris is not installed for {sys.executable}. Run: make fuzz", file=sys.stderr)
+        print(f"atheris is not installed for {sys.executable}: {WHERE}.", file=sys.stderr)
         return 2
     keep = arguments.keep or Path(tempfile.mkdtemp(prefix="holdfast-fuzz-"))
+    keep.mkdir(parents=True, exist_ok=True)
     if arguments.inside:
         fuzz(arguments.targets[0], keep=keep, seconds=arguments.seconds)
     return max([play(name, keep=keep, seconds=arguments.seconds) for name in arguments.targets or NAMES])
@@ -74,6 +76,7 @@ def fuzz(name: str, *, keep: Path, seconds: int) -> None:
     import atheris
 
     with atheris.instrument_imports(include=["holdfast"], enable_loader_override=False):
+        from tests.fuzz.json_mutation import mutated
         from tests.fuzz.targets import TARGETS, WORDS, seeds
 
         # What recovery logs about hostile events would be most of the output.
@@ -90,6 +93,10 @@ def fuzz(name: str, *, keep: Path, seconds: int) -> None:
         """Play one input."""
         target(data)
 
+    def otherwise(data: bytes, size_max: int, seed: int) -> bytes:
+        """Make other bytes of some."""
+        return mutated(data, size_max, seed, otherwise=atheris.Mutate)
+
     options = {
         "max_total_time": seconds,
         "max_len": INPUT_MAX_BYTES,
@@ -99,7 +106,11 @@ def fuzz(name: str, *, keep: Path, seconds: int) -> None:
         "dict": dictionary,
         "artifact_prefix": f"{keep}/{name}-",
     }
-    atheris.Setup([sys.argv[0], *(f"-{word}={value}" for word, value in options.items()), str(inputs)], once)
+    atheris.Setup(
+        [sys.argv[0], *(f"-{word}={value}" for word, value in options.items()), str(inputs)],
+        once,
+        custom_mutator=otherwise,
+    )
     atheris.Fuzz()
 
 

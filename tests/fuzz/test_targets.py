@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from tests.fuzz.json_mutation import mutated
 from tests.fuzz.targets import TARGETS, WORDS, seeds
 
 ROOT = Path(__file__).parents[2]
@@ -52,6 +54,20 @@ def test_what_the_fuzzer_begins_with_gets_far(name: str) -> None:
 def test_any_bytes_are_taken_or_refused(name: str, data: st.DataObject) -> None:
     """Whatever bytes come in, random or nearly right: they take effect once, or are refused with one clear error."""
     assert TARGETS[name](data.draw(st.binary(max_size=100) | bytes_like(seeds()[name])))
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_json_that_was_changed_is_json_still(name: str) -> None:
+    """What the fuzzer makes of JSON is other JSON of the size allowed, and the same dice make the same."""
+    data = seeds()[name][0]
+
+    made, again = ([mutated(data, 5_000, seed, otherwise=lambda given, _: given) for seed in range(200)] for _ in "12")
+    read = [json.loads(one.rpartition(b"\0")[2] if name == "schema" else one[1:]) for one in made]
+
+    assert made == again
+    assert len(read) == 200
+    assert len(set(made)) > 30
+    assert max(len(one) for one in made) <= 5_000
 
 
 @pytest.mark.parametrize(("name", "found"), [(name, found) for name, all_found in FOUND.items() for found in all_found])
