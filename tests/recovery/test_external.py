@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from holdfast.contract.times import instant_text
 from holdfast.errors import ExecutionConflict
 from holdfast.ports.rows import ActionState, Purpose, RunState
+from tests.planted import ACCESS_TOKEN, MARK
 from tests.recovery.bench import EXECUTION, action, definition, frozen
 from tests.recovery.executor import ExternalBench, Request, event, named, success
 
@@ -179,6 +182,21 @@ def test_a_step_delivered_early_does_not_end_the_wait() -> None:
     assert "unknown" == bench.attempts()[0].outcome
 
 
+def test_a_deadline_that_comes_early_waits_for_its_time() -> None:
+    """However often the end of the wait is delivered before its time: the attempt stays open until then, and is not asked for twice."""
+    bench = started()
+    begun = bench.clock.now()
+
+    for _ in range(3):
+        bench.clock.advance(GRACE_S / 3)
+        bench.perform(next(iter(bench.steps._waiting.values())))
+
+    assert [None] == [one.outcome for one in bench.attempts()]
+    bench.run()
+    assert ["unknown"] == [one.outcome for one in bench.attempts()]
+    assert (10 + GRACE_S, 1) == ((bench.clock.now() - begun).total_seconds(), len(bench.requests()))
+
+
 def test_a_probe_is_asked_for_with_its_inputs() -> None:
     """The executor is asked whether the attempt took effect, told what to look for, and its answer decides."""
     probe = definition("look", "GET")
@@ -221,9 +239,11 @@ def test_a_probe_that_has_become_needless_does_not_keep_an_execution_open() -> N
     assert RunState.COMPLETED is bench.ended()
 
 
-def refreshing() -> ExternalBench:
+def refreshing(grace_s: float = GRACE_S) -> ExternalBench:
     """A bench whose action has met an expired credential; its refresh was asked for."""
-    bench = started(definition("pay", credential="SHOP_TOKEN"), definition("renew", refreshes="SHOP_TOKEN"))
+    renew = definition("renew", refreshes="SHOP_TOKEN", attempts=3, retries=["network_timeout"])
+    bench = started(definition("pay", credential="SHOP_TOKEN"), renew)
+    bench.worker._settings = replace(bench.worker._settings, external_grace_s=grace_s)
     bench.fail(newest(bench), "auth_expired")
     bench.run_now()
     return bench
@@ -234,7 +254,7 @@ def test_a_refresh_is_asked_for_and_keeps_the_secret_outside() -> None:
     bench = refreshing()
 
     request = newest(bench)
-    bench.complete(request, access_token="s3cr3t-t0ken-value")
+    bench.complete(request, access_token=ACCESS_TOKEN)
     bench.run_now()
 
     credential = bench.read(lambda snapshot: snapshot.credential("SHOP_TOKEN"))
@@ -242,36 +262,30 @@ def test_a_refresh_is_asked_for_and_keeps_the_secret_outside() -> None:
     assert credential is not None
     assert (1, None) == (credential.generation, credential.sealed)
     assert ("pay", 2) == (newest(bench)["actionId"], newest(bench)["attemptNumber"])
-    assert all("s3cr3t" not in json.dumps(dict(one.data)) for one in bench.events())
+    assert all(MARK not in json.dumps(dict(one.data)) for one in bench.events())
 
 
 def test_what_a_login_of_the_plan_returns_is_not_kept() -> None:
     """An action of the plan that renews a credential leaves nothing of its output here: it is a secret of the executor's."""
     bench = started(definition("renew", refreshes="SHOP_TOKEN"), actions=[action("renew")])
 
-    bench.complete(newest(bench), access_token="s3cr3t-t0ken-value")
+    bench.complete(newest(bench), access_token=ACCESS_TOKEN)
 
     assert {"refreshed": "SHOP_TOKEN"} == json.loads(bench.row("renew").output or "")
-    assert all("s3cr3t" not in json.dumps(dict(one.data)) for one in bench.events())
+    assert all(MARK not in json.dumps(dict(one.data)) for one in bench.events())
 
 
-def test_two_generations_are_never_refreshed_at_once() -> None:
-    """A refresh that nobody answers is over before its lease ends: at no time are two of them asked for."""
-    bench = refreshing()
+@pytest.mark.parametrize("grace_s", [pytest.param(GRACE_S, id="as set"), pytest.param(600.0, id="longer than a lease")])
+def test_two_generations_are_never_refreshed_at_once(grace_s: float) -> None:
+    """A refresh that nobody answers is over before its lease ends, however long the grace for events: two of them are never asked for at once."""
+    bench = refreshing(grace_s)
 
     bench.run()
 
-    open_at_once = 0
-    for request in bench.events("action.execute.requested"):
-        if request.data.get("purpose") == "refresh":
-            one = bench.attempts(purpose=Purpose.REFRESH)
-            open_at_once = max(
-                open_at_once,
-                sum(
-                    a.started_at <= request.time and (a.settled_at is None or a.settled_at > request.time) for a in one
-                ),
-            )
-    assert 1 == open_at_once
+    spans = [(one.started_at, one.settled_at) for one in bench.attempts(purpose=Purpose.REFRESH)]
+    assert len(spans) > 1
+    assert all(settled is not None and settled - began < timedelta(seconds=10 + 30) for began, settled in spans)
+    assert all(before[1] <= after[0] for before, after in pairwise(sorted(spans)))  # type: ignore[operator]  # all are settled
 
 
 def test_a_cancelled_execution_waits_for_what_was_asked() -> None:
