@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from urllib.parse import quote_plus
 
 import pytest
 from hypothesis import given, strategies as st
@@ -11,6 +12,7 @@ from hypothesis import given, strategies as st
 from holdfast import settings
 from holdfast.errors import BadSettings
 from holdfast.settings import Recovery, Setting, Settings, Worker, load, table
+from tests.planted import API_KEY, MARK, PASSWORD
 
 NUMERIC = [setting for setting in table() if setting.kind != "text"]
 CHOSEN = [setting for setting in table() if setting.choices]
@@ -250,8 +252,8 @@ def test_refuses_wrong_values_in_code_as_well() -> None:
 
 
 SECRETS = {
-    "HOLDFAST_SECRET_KEY": "correct-horse",
-    "HOLDFAST_DATABASE_URL": "postgresql://ana:correct-horse@db/plans?sslpassword=correct-horse",
+    "HOLDFAST_SECRET_KEY": API_KEY,
+    "HOLDFAST_DATABASE_URL": f"postgresql://ana:{quote_plus(PASSWORD)}@db/plans?sslpassword={quote_plus(PASSWORD)}",
 }
 
 
@@ -261,7 +263,7 @@ def test_never_shows_a_secret() -> None:
 
     printed = f"{loaded!r} {loaded} {[loaded.shown(setting.name) for setting in table()]}"
 
-    assert "correct-horse" not in printed
+    assert MARK not in printed
     assert "postgresql://ana:(hidden)@db/plans?sslpassword=(hidden)" == loaded.shown("database.url")
     assert "(hidden)" == loaded.shown("secret.key")
 

@@ -11,10 +11,11 @@ import pytest
 
 from holdfast.testing import FaultApi
 from tests.cli.conftest import Call
+from tests.planted import ACCESS_TOKEN, API_KEY
 
 ID = "7d1f6a2c-0000-4000-8000-000000000002"
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "credential"
-TOKEN, KEY = "hf-token-of-the-shop", "hf-key-of-ada"
+TOKEN, KEY = ACCESS_TOKEN, API_KEY
 
 
 class Shop:

@@ -12,6 +12,7 @@ from holdfast.cli.session import further, settings_of
 from holdfast.contract import ExecutionStatus
 from holdfast.errors import MissingExtra
 from tests.cli.conftest import Call, OpenShop
+from tests.planted import PASSWORD
 
 
 @pytest.mark.parametrize(
@@ -20,7 +21,7 @@ from tests.cli.conftest import Call, OpenShop
         ({}, {}, []),
         ({}, {"HOLDFAST_DATABASE_URL": "sqlite:///there.db"}, []),
         ({"db": "sqlite:///my jobs.db"}, {}, ["--db", "sqlite:///my jobs.db"]),
-        ({"db": "postgresql://me:pw@host/db"}, {}, ["--db", "postgresql://me:(hidden)@host/db"]),
+        ({"db": f"postgresql://me:{PASSWORD}@host/db"}, {}, ["--db", "postgresql://me:(hidden)@host/db"]),
         ({"config": Path("other.toml")}, {}, ["--config", "other.toml"]),
     ],
     ids=["default", "variable", "argument", "password", "file"],

@@ -7,7 +7,7 @@ import json
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote_plus
 
 import pytest
 from hypothesis import given, strategies as st
@@ -19,17 +19,19 @@ from holdfast.plans.authentication import Grant
 from holdfast.plans.tokens import Tokens, read_tokens, token_text
 from holdfast.ports.http import HttpAnswer, HttpRequest
 from holdfast.testing import VirtualClock
+from tests.planted import ACCESS_TOKEN, REFRESH_TOKEN, planted
 
 if TYPE_CHECKING:
     from holdfast.recovery.answer import Answer
 
 pytestmark = pytest.mark.anyio
+SECRET, ROTATED = planted("client:secret"), planted("rotated")
 SEALER = FernetSealer(key="a key of some length", key_file=None)
 GRANT = Grant(
     credential="crm", token_url="https://auth.example/token", client_id="me & co", client_secret="env:SECRET",
     refresh_token="env:REFRESH", scope=("read", "write"),
 )  # fmt: skip
-FINE = (200, {"access_token": "hf-new-access-1", "token_type": "bearer", "expires_in": 3600})
+FINE = (200, {"access_token": ACCESS_TOKEN, "token_type": "bearer", "expires_in": 3600})
 
 
 class Endpoint:
@@ -60,7 +62,7 @@ async def ask(endpoint: Endpoint, *, grant: Grant = GRANT, kept: Tokens | None =
     """Make one attempt."""
     granting = Granting(
         transport=endpoint,
-        environ={"SECRET": "s:ecret/1", "REFRESH": "hf-refresh-0002"},
+        environ={"SECRET": SECRET, "REFRESH": REFRESH_TOKEN},
         sealer=SEALER,
         clock=VirtualClock(datetime(2026, 1, 1, tzinfo=UTC)),
         trace_body_max_bytes=4096,
@@ -85,11 +87,13 @@ async def test_the_request_is_as_the_rfc_has_it() -> None:
     headers = dict(endpoint.requests[0].headers)
     assert {
         "grant_type": ["refresh_token"],
-        "refresh_token": ["hf-refresh-0002"],
+        "refresh_token": [REFRESH_TOKEN],
         "scope": ["read write"],
     } == endpoint.form()
     assert "application/x-www-form-urlencoded" == headers["Content-Type"]
-    assert b"me+%26+co:s%3Aecret%2F1" == base64.b64decode(headers["Authorization"].removeprefix("Basic "))
+    assert f"me+%26+co:{quote_plus(SECRET)}".encode() == base64.b64decode(
+        headers["Authorization"].removeprefix("Basic ")
+    )
 
 
 async def test_without_a_refresh_token_the_client_is_its_own_grant() -> None:
@@ -107,13 +111,13 @@ async def test_without_a_refresh_token_the_client_is_its_own_grant() -> None:
 
 @pytest.mark.parametrize(
     ("told", "kept"),
-    [pytest.param("hf-rotated-3", "hf-rotated-3", id="rotated"), pytest.param(None, "hf-refresh-0002", id="kept")],
+    [pytest.param(ROTATED, ROTATED, id="rotated"), pytest.param(None, REFRESH_TOKEN, id="kept")],
 )
 async def test_a_rotated_refresh_token_replaces_the_old_one(told: str | None, kept: str) -> None:
     """The newest refresh token is kept; where the answer has none, the old one goes on being good."""
     answer = await ask(Endpoint((200, {**FINE[1], **({"refresh_token": told} if told else {})})))
 
-    assert ("hf-new-access-1", kept) == (tokens(answer).access, tokens(answer).refresh)
+    assert (ACCESS_TOKEN, kept) == (tokens(answer).access, tokens(answer).refresh)
     assert 3600.0 == answer.token_expires_s
 
 
@@ -121,9 +125,9 @@ async def test_the_sealed_refresh_token_beats_the_variable() -> None:
     """Once a token was rotated, the one in the variable is dead and never sent."""
     endpoint = Endpoint(FINE)
 
-    await ask(endpoint, kept=Tokens(access="a", refresh="hf-newest-9"))
+    await ask(endpoint, kept=Tokens(access="a", refresh=ROTATED))
 
-    assert ["hf-newest-9"] == endpoint.form()["refresh_token"]
+    assert [ROTATED] == endpoint.form()["refresh_token"]
 
 
 async def test_a_token_that_was_set_without_a_refresh_token_is_not_renewed_with_a_dead_one() -> None:
@@ -144,7 +148,7 @@ async def test_a_server_that_wants_the_secret_in_the_body_gets_it_there() -> Non
     answer = await ask(endpoint)
 
     assert answer.verdict is None
-    assert (["me & co"], ["s:ecret/1"]) == (endpoint.form(1)["client_id"], endpoint.form(1)["client_secret"])
+    assert (["me & co"], [SECRET]) == (endpoint.form(1)["client_id"], endpoint.form(1)["client_secret"])
 
 
 @pytest.mark.parametrize(
@@ -152,12 +156,12 @@ async def test_a_server_that_wants_the_secret_in_the_body_gets_it_there() -> Non
 )
 async def test_what_the_endpoint_refuses_is_definite(code: str) -> None:
     """A refusal in the words of the RFC did nothing, is not repeated, and keeps its word."""
-    answer = await ask(Endpoint((400, {"error": code, "error_description": "hf-refresh-0002 is bad"})))
+    answer = await ask(Endpoint((400, {"error": code, "error_description": f"{REFRESH_TOKEN} is bad"})))
 
     verdict = answer.verdict
     assert verdict is not None
     assert (code, Outcome.NOT_EXECUTED, False) == (verdict.code, verdict.outcome, verdict.retryable)
-    assert "hf-refresh-0002" not in verdict.message
+    assert REFRESH_TOKEN not in verdict.message
 
 
 @pytest.mark.parametrize(
@@ -188,7 +192,7 @@ async def test_another_type_of_token_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [FINE, (400, {"error": "invalid_grant"}), (503, {"x": "hf-refresh-0002"}), OSError("s:ecret/1")]
+    "answer", [FINE, (400, {"error": "invalid_grant"}), (503, {"x": REFRESH_TOKEN}), OSError(SECRET)]
 )
 async def test_no_trace_and_no_verdict_holds_a_secret(answer: tuple[int, object] | Exception) -> None:
     """Whatever the endpoint answers, what is reported about it is free of secrets."""
@@ -196,7 +200,7 @@ async def test_no_trace_and_no_verdict_holds_a_secret(answer: tuple[int, object]
 
     told = f"{got.trace} {got.output} {got.verdict}"
     basic = base64.b64encode(b"me+%26+co:s%3Aecret%2F1").decode()
-    assert [] == [one for one in ("s:ecret/1", "s%3Aecret", basic, "hf-refresh-0002", "hf-new-access-1") if one in told]
+    assert [] == [one for one in (SECRET, quote_plus(SECRET), basic, REFRESH_TOKEN, ACCESS_TOKEN) if one in told]
 
 
 async def test_a_variable_that_is_missing_sends_nothing() -> None:

@@ -11,6 +11,7 @@ import holdfast
 from holdfast.errors import BadInput, CredentialMoved, SecretKeyMissing
 from holdfast.recovery import claim
 from holdfast.testing import FaultApi
+from tests.planted import ACCESS_TOKEN, MARK, REFRESH_TOKEN, planted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,20 +19,13 @@ if TYPE_CHECKING:
     from holdfast import OutgoingRequest
     from holdfast.hold import Hold
 
-CLIENT = {"client_id": "me & co", "client_secret": "s:ecret/1"}
-SECRETS = (
-    "s:ecret/1",
-    "hf-refresh-0002",
-    "hf-old-access-0001",
-    "hf-user-key-0003",
-    "hf-by-hand-0004",
-    "hf-signed-0005",
-)
+SECRET, USER_KEY, BY_HAND, SIGNED = (planted(name) for name in ("client:secret", "user-key", "by-hand", "signed"))
+CLIENT = {"client_id": "me & co", "client_secret": SECRET}
 
 
 def scenario(header: str = "Authorization", prefix: str = "Bearer ", **credential: object) -> dict[str, object]:
     """An API with one route behind a credential."""
-    own = {"access_token": "hf-old-access-0001", "header": header, "prefix": prefix, **credential}
+    own = {"access_token": ACCESS_TOKEN, "header": header, "prefix": prefix, **credential}
     route = {
         "name": "pay",
         "method": "POST",
@@ -88,8 +82,8 @@ def plan(actions: int = 1) -> dict[str, Any]:
 @pytest.fixture
 def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A database, and the variables that definitions name."""
-    monkeypatch.setenv("CLIENT_SECRET", "s:ecret/1")
-    monkeypatch.setenv("REFRESH_TOKEN", "hf-refresh-0002")
+    monkeypatch.setenv("CLIENT_SECRET", SECRET)
+    monkeypatch.setenv("REFRESH_TOKEN", REFRESH_TOKEN)
     return f"sqlite:///{tmp_path}/h.db"
 
 
@@ -104,22 +98,20 @@ def why(hold: Hold, execution: str) -> str:
 
 
 def clean(tmp_path: Path, *texts: str) -> list[str]:
-    """The planted secrets that stand in clear in a file of the deployment or in one of the texts."""
+    """The files of the deployment and the texts in which a planted secret stands in clear."""
     kept = [one.read_bytes().decode("latin-1") for one in tmp_path.rglob("*") if one.is_file()]
-    return [secret for secret in SECRETS if any(secret in text for text in (*kept, *texts))]
+    return [text for text in (*kept, *texts) if MARK in text]
 
 
 @pytest.mark.parametrize(
     ("credential", "changes"),
     [
-        pytest.param({"refresh_token": "hf-refresh-0002"}, {}, id="refresh token"),
+        pytest.param({"refresh_token": REFRESH_TOKEN}, {}, id="refresh token"),
         pytest.param({}, {"refreshToken": None}, id="client credentials"),
+        pytest.param({"refresh_token": REFRESH_TOKEN, "takes_secret_in_body_only": True}, {}, id="secret in the body"),
         pytest.param(
-            {"refresh_token": "hf-refresh-0002", "takes_secret_in_body_only": True}, {}, id="secret in the body"
-        ),
-        pytest.param(
-            {"refresh_token": "hf-refresh-0002"},
-            {"clientSecret": "s:ecret/1", "refreshToken": "hf-refresh-0002"},
+            {"refresh_token": REFRESH_TOKEN},
+            {"clientSecret": SECRET, "refreshToken": REFRESH_TOKEN},
             id="secrets written out",
         ),
     ],
@@ -146,7 +138,7 @@ def test_a_token_is_fetched_and_used_and_no_secret_stays_in_clear(
 
 def test_a_rotated_refresh_token_is_never_sent_again(url: str) -> None:
     """Through several expiries the newest refresh token is used each time, and the provider sees none twice."""
-    rotating = scenario(refresh_token="hf-refresh-0002", expires_after_uses=2, revokes_on_reuse=True, **CLIENT)
+    rotating = scenario(refresh_token=REFRESH_TOKEN, expires_after_uses=2, revokes_on_reuse=True, **CLIENT)
     with FaultApi(rotating) as api, holdfast.open(url) as hold:
         ended = [hold.start(plan(), [definition(api, oauth(api))]).wait(timeout_s=20).status.value for _ in range(7)]
         violations = tuple(api.ledger().violations)
@@ -157,8 +149,8 @@ def test_a_rotated_refresh_token_is_never_sent_again(url: str) -> None:
 
 def test_a_token_is_renewed_before_it_ends(url: str) -> None:
     """A token that ends as the answer said is renewed before it is used, so that no call is refused."""
-    with FaultApi(scenario(refresh_token="hf-refresh-0002", **CLIENT)) as api, holdfast.open(url) as hold:
-        hold.set_credential("crm", access_token="hf-old", refresh_token="hf-refresh-0002", expires_in_s=0.001)
+    with FaultApi(scenario(refresh_token=REFRESH_TOKEN, **CLIENT)) as api, holdfast.open(url) as hold:
+        hold.set_credential("crm", access_token=ACCESS_TOKEN, refresh_token=REFRESH_TOKEN, expires_in_s=0.001)
         state = hold.start(plan(), [definition(api, oauth(api))]).wait(timeout_s=20)
         paid, asked = calls(api, "/pay"), calls(api, "/oauth/token")
 
@@ -172,7 +164,7 @@ def test_a_dead_refresh_token_is_a_question_with_the_command_that_answers_it(url
         paused = execution.wait(timeout_s=20)
         told = "\n".join(execution.why())
         listed = [(one.name, one.state, one.generation) for one in hold.credentials()]
-        hold.set_credential("crm", access_token="hf-old-access-0001", generation=0)
+        hold.set_credential("crm", access_token=ACCESS_TOKEN, generation=0)
         state = execution.wait(timeout_s=20)
 
     assert ("paused_for_confirmation", "completed") == (paused.status, state.status)
@@ -184,7 +176,7 @@ def test_a_dead_refresh_token_is_a_question_with_the_command_that_answers_it(url
 def test_a_refused_client_fails_with_the_reason(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that the provider does not know is a definite failure, told in the provider's word."""
     monkeypatch.setenv("CLIENT_SECRET", "wrong")
-    with FaultApi(scenario(refresh_token="hf-refresh-0002", **CLIENT)) as api, holdfast.open(url) as hold:
+    with FaultApi(scenario(refresh_token=REFRESH_TOKEN, **CLIENT)) as api, holdfast.open(url) as hold:
         execution = hold.start(plan(), [definition(api, oauth(api))])
         state = execution.wait(timeout_s=20)
         told = "\n".join(execution.why())
@@ -198,7 +190,7 @@ def test_the_same_plan_with_a_secret_written_out_is_the_same_execution(url: str)
     """Sealing what was written out gives the same document each time; another secret is another plan."""
     with FaultApi(scenario(**CLIENT)) as api, holdfast.open(url, worker=False) as hold:
         one, name = plan(), str(uuid.uuid4())
-        ids = [hold.start(one, [definition(api, oauth(api, clientSecret="s:ecret/1"))], id=name).id for _ in range(2)]
+        ids = [hold.start(one, [definition(api, oauth(api, clientSecret=SECRET))], id=name).id for _ in range(2)]
         with pytest.raises(holdfast.HoldfastError):
             hold.start(one, [definition(api, oauth(api, clientSecret="another"))], id=name)
 
@@ -207,9 +199,9 @@ def test_the_same_plan_with_a_secret_written_out_is_the_same_execution(url: str)
 
 def test_a_secret_given_at_the_start_is_used_and_forgotten(url: str, tmp_path: Path) -> None:
     """A user's own key serves that user's execution and is gone when it has ended."""
-    api_of = scenario("X-Key", "", access_token="hf-user-key-0003")
+    api_of = scenario("X-Key", "", access_token=USER_KEY)
     with FaultApi(api_of) as api, holdfast.open(url) as hold:
-        execution = hold.start(plan(), [definition(api, KEY)], secrets={"KEY": "hf-user-key-0003"})
+        execution = hold.start(plan(), [definition(api, KEY)], secrets={"KEY": USER_KEY})
         state = execution.wait(timeout_s=20)
         kept, told = hold.credentials(), why(hold, execution.id)
 
@@ -219,14 +211,14 @@ def test_a_secret_given_at_the_start_is_used_and_forgotten(url: str, tmp_path: P
 
 def test_a_secret_that_is_missing_pauses_its_own_execution_only(url: str) -> None:
     """Without its user's key an execution waits; the key of one execution does not let another go on."""
-    with FaultApi(scenario("X-Key", "", access_token="hf-user-key-0003")) as api, holdfast.open(url) as hold:
+    with FaultApi(scenario("X-Key", "", access_token=USER_KEY)) as api, holdfast.open(url) as hold:
         mine, other = (hold.start(plan(), [definition(api, KEY)]) for _ in range(2))
         paused = [one.wait(timeout_s=20).status.value for one in (mine, other)]
         told = "\n".join(mine.why())
-        hold.set_credential("KEY", access_token="hf-user-key-0003", execution_id=mine.id)
+        hold.set_credential("KEY", access_token=USER_KEY, execution_id=mine.id)
         after = [one.wait(timeout_s=20).status.value for one in (mine, other)]
         with pytest.raises(CredentialMoved):
-            hold.set_credential("KEY", access_token="hf-user-key-0003", execution_id=mine.id)
+            hold.set_credential("KEY", access_token=USER_KEY, execution_id=mine.id)
 
     assert ["paused_for_confirmation"] * 2 == paused
     assert ["completed", "paused_for_confirmation"] == after
@@ -238,7 +230,7 @@ def test_a_secret_that_is_missing_pauses_its_own_execution_only(url: str) -> Non
     [
         pytest.param({"KAY": "x"}, "'KEY'", id="unknown name"),
         pytest.param({"KEY": ""}, "empty", id="empty"),
-        pytest.param({"KEY": "hf-user-key-0003\n"}, "line break", id="line break"),
+        pytest.param({"KEY": f"{USER_KEY}\n"}, "line break", id="line break"),
     ],
 )
 def test_secrets_that_cannot_be_used_are_refused_without_being_repeated(
@@ -249,15 +241,15 @@ def test_secrets_that_cannot_be_used_are_refused_without_being_repeated(
         hold.start(plan(), [definition(api, KEY)], secrets=secrets)
 
     assert words in str(refused.value)
-    assert "hf-user-key-0003" not in str(refused.value)
+    assert USER_KEY not in str(refused.value)
 
 
 def test_an_authorised_token_is_set_once_for_all(url: str, tmp_path: Path) -> None:
     """A token that only a person can authorise is asked for, set by hand, and used from then on."""
-    with FaultApi(scenario(access_token="hf-by-hand-0004")) as api, holdfast.open(url) as hold:
+    with FaultApi(scenario(access_token=BY_HAND)) as api, holdfast.open(url) as hold:
         first = hold.start(plan(), [definition(api, FLOW)])
         paused = first.wait(timeout_s=20)
-        hold.set_credential("crm", access_token="hf-by-hand-0004")
+        hold.set_credential("crm", access_token=BY_HAND)
         states = [first.wait(timeout_s=20), hold.start(plan(), [definition(api, FLOW)]).wait(timeout_s=20)]
         told = why(hold, first.id)
 
@@ -273,13 +265,13 @@ def test_a_function_authenticates_each_request(url: str, tmp_path: Path, *, is_a
     def sign(request: OutgoingRequest) -> dict[str, str]:
         """Sign the request."""
         seen.append(request)
-        return {"X-Signature": "hf-signed-0005"}
+        return {"X-Signature": SIGNED}
 
     async def sign_later(request: OutgoingRequest) -> dict[str, str]:
         """Sign the request."""
         return sign(request)
 
-    with FaultApi(scenario("X-Signature", "", access_token="hf-signed-0005")) as api, holdfast.open(url) as hold:
+    with FaultApi(scenario("X-Signature", "", access_token=SIGNED)) as api, holdfast.open(url) as hold:
         hold.authenticator("signed")(sign_later if is_async else sign)
         execution = hold.start(plan(), [definition(api, CUSTOM)])
         state, told = execution.wait(timeout_s=20), why(hold, execution.id)
@@ -293,14 +285,14 @@ def test_a_function_authenticates_each_request(url: str, tmp_path: Path, *, is_a
 
 def raising(_: OutgoingRequest) -> dict[str, str]:
     """Fail with a secret in hand."""
-    raise ValueError("hf-signed-0005")
+    raise ValueError(SIGNED)
 
 
 @pytest.mark.parametrize(
     "function",
     [
         pytest.param(raising, id="raises"),
-        pytest.param(lambda _: "hf-signed-0005", id="no mapping"),
+        pytest.param(lambda _: SIGNED, id="no mapping"),
         pytest.param(lambda _: {"X": "a\r\nEvil: b"}, id="two headers in one"),
         pytest.param(lambda _: {"Content-Length": "1"}, id="of the transport"),
     ],
@@ -322,12 +314,12 @@ def test_a_worker_without_the_authenticator_leaves_the_step_to_one_that_has_it(
 ) -> None:
     """A forgotten import of an authenticator costs a wait, never a plan."""
     monkeypatch.setattr(claim, "UNABLE_PAUSE_S", 0.05)
-    with FaultApi(scenario(access_token="hf-signed-0005")) as api:
+    with FaultApi(scenario(access_token=SIGNED)) as api:
         with holdfast.open(url) as without:
             execution = without.start(plan(), [definition(api, CUSTOM)])
             waiting = execution.wait(timeout_s=0.5)
         with holdfast.open(url) as having:
-            having.authenticator("signed")(lambda _: {"Authorization": "Bearer hf-signed-0005"})
+            having.authenticator("signed")(lambda _: {"Authorization": f"Bearer {SIGNED}"})
             done = having.execution(execution.id).wait(timeout_s=20)
 
     assert ("running", "completed") == (waiting.status, done.status)

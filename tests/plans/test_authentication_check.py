@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote_plus
+
 import pytest
 
 from tests.plans.samples import action_wire as action, definition_wire as define, judged, passed, plan
+from tests.planted import MARK, PASSWORD
 
 GET = {"type": "bearer", "token": "SHOP_TOKEN", "tokenFrom": "env"}
 OAUTH = {
@@ -28,7 +31,7 @@ OAUTH = {
             id="token-url",
         ),
         pytest.param(
-            {"authentication": {**OAUTH, "tokenUrl": "https://u:sekret@auth.example/"}},
+            {"authentication": {**OAUTH, "tokenUrl": f"https://u:{quote_plus(PASSWORD)}@auth.example/"}},
             "authentication.tokenUrl",
             "clientSecret",
             id="password-in-token-url",
@@ -65,7 +68,7 @@ def test_refuses_what_cannot_authenticate(changes: dict[str, object], path: str,
     assert 1 == len(problems)
     assert path in problems[0]
     assert words in problems[0]
-    assert "sekret" not in problems[0]
+    assert MARK not in problems[0]
 
 
 def test_names_each_variable_of_a_token_endpoint_that_is_missing() -> None:

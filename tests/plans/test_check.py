@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote_plus
+
 import pytest
 
 from holdfast.catalog import Catalog
@@ -16,6 +18,7 @@ from tests.plans.samples import (
     passed,
     plan,
 )
+from tests.planted import MARK, PASSWORD
 
 GET = {"type": "bearer", "token": "SHOP_TOKEN", "tokenFrom": "env"}
 REFRESH = {"endpoint__method": "POST", "refreshes": "SHOP_TOKEN", "tokenPath": "access_token"}
@@ -298,7 +301,10 @@ def test_a_sound_definition_passes_without_warnings(changes: dict[str, object]) 
     [
         pytest.param({"endpoint__url": "ftp://shop.example/a"}, "endpoint.url", "http:// or https://", id="scheme"),
         pytest.param(
-            {"endpoint__url": "https://me:hunter2@shop.example/"}, "endpoint.url", "user or password", id="userinfo"
+            {"endpoint__url": f"https://me:{quote_plus(PASSWORD)}@shop.example/"},
+            "endpoint.url",
+            "user or password",
+            id="userinfo",
         ),
         pytest.param({"endpoint__url": "https://shop.example/a#b"}, "endpoint.url", "fragment", id="fragment"),
         pytest.param({"endpoint__url": "https:shop.example"}, "endpoint.url", "no host", id="no-host"),
@@ -379,7 +385,7 @@ def test_refuses_a_definition_with_the_place_and_the_reason(changes: dict[str, o
     assert isinstance(problems, list)
     assert [f"{ACTIONS_FILE}: [0].{path}"] == [": ".join(problem.split(": ")[:2]) for problem in problems]
     assert words in problems[0]
-    assert "hunter2" not in problems[0]
+    assert MARK not in problems[0]
 
 
 @pytest.mark.parametrize("value", [pytest.param("a\r\nB: c", id="line-break"), pytest.param("€", id="beyond-latin-1")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from urllib.parse import quote_plus
 
 import pytest
 import sqlalchemy as sa
@@ -13,6 +14,7 @@ from holdfast.adapters.sql import database
 from holdfast.adapters.sql.store import SqliteStore, open_store
 from holdfast.errors import StoreCorrupt, StoreError, StoreFull, StoreLocked, StoreReadOnly, StoreUnreachable
 from tests.conformance.store.rows import an_execution
+from tests.planted import MARK, PASSWORD
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,13 +128,13 @@ async def test_a_closed_store_says_so(tmp_path: Path) -> None:
 
 def test_a_server_that_is_not_there() -> None:
     """Without a server the user learns that it cannot be reached, and never sees the password."""
-    url = database.parse_url("postgresql://user:secret-word@127.0.0.1:1/none")
+    url = database.parse_url(f"postgresql://user:{quote_plus(PASSWORD)}@127.0.0.1:1/none")
     engine = database.open_engine(url, synchronous="full", busy_timeout_s=1, pool_size=1)
 
     with pytest.raises(StoreUnreachable) as trouble:
         database.prepare(engine)
 
-    assert "secret-word" not in str(trouble.value)
+    assert MARK not in str(trouble.value)
 
 
 async def test_a_server_that_goes_away_and_comes_back(fresh_postgres_url: str) -> None:
