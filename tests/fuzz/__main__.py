@@ -47,13 +47,18 @@ def main() -> int:
 def play(name: str, *, keep: Path, seconds: int) -> int:
     """Play one target in a process of its own, print what was met, and return 1 when something was found."""
     command = [sys.executable, "-m", "tests.fuzz", name, "--inside", "--seconds", str(seconds), "--keep", str(keep)]
-    ended = subprocess.run(
-        command, check=False, capture_output=True, text=True, errors="replace", timeout=seconds + START_MAX_S
-    )
-    log = ended.stdout + ended.stderr
-    (keep / f"{name}.log").write_text(log)
-    print(summary(name, log))
-    if ended.returncode == 0:
+    place = keep / f"{name}.log"
+    with place.open("w") as output:
+        try:
+            code = subprocess.run(
+                command, check=False, stdout=output, stderr=subprocess.STDOUT, timeout=seconds + START_MAX_S
+            ).returncode
+        except subprocess.TimeoutExpired:
+            code = None
+            output.write(f"\nIt did not end within {seconds + START_MAX_S} s.\n")
+    log = place.read_text(errors="replace")
+    print(summary(name, log), flush=True)
+    if code == 0:
         return 0
     print(log[-4_000:], file=sys.stderr)
     print(f"{name}: something was found; the input is in {keep}", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 from typing import TYPE_CHECKING
@@ -67,7 +68,8 @@ def change(document: list[object], dice: random.Random) -> None:
         containers.extend(value for value in inner if isinstance(value, dict | list))
     holder = dice.choice(containers)
     keys = list(holder) if isinstance(holder, dict) else list(range(len(holder)))
-    fresh = dice.choice(VALUES) if dice.random() < 0.6 else json.loads(json.dumps(dice.choice(containers)))
+    # A copy: what stands in two places could be put into itself.
+    fresh = copy.deepcopy(dice.choice(VALUES if dice.random() < 0.6 else containers))
     what = dice.choice(["replace", "remove", "add"]) if holder is not document else "replace"
     if what == "add" or not keys:
         if isinstance(holder, dict):

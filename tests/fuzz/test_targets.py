@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from tests.fuzz.json_mutation import mutated
+from tests.fuzz.json_mutation import VALUES, mutated
 from tests.fuzz.targets import TARGETS, WORDS, seeds
 
 ROOT = Path(__file__).parents[2]
@@ -68,6 +68,17 @@ def test_json_that_was_changed_is_json_still(name: str) -> None:
     assert len(read) == 200
     assert len(set(made)) > 30
     assert max(len(one) for one in made) <= 5_000
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_json_may_be_changed_for_long(name: str) -> None:
+    """However often the fuzzer changes what it has changed, nothing is put into itself, and the words it draws from stay as they are."""
+    data, before = seeds()[name][0], repr(VALUES)
+
+    for seed in range(1_000):
+        data = mutated(data, 2_000, seed, otherwise=lambda given, _: given)
+
+    assert before == repr(VALUES)
 
 
 @pytest.mark.parametrize(("name", "found"), [(name, found) for name, all_found in FOUND.items() for found in all_found])
