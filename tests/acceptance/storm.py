@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
 import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -204,12 +205,16 @@ class Result:
 class World:
     """One fake API, one database, some workers; a context manager that ends all of them."""
 
+    wire: Sequence[Mapping[str, object]] = DEFINITIONS
+    environ: Mapping[str, str] = {}
+    """What the program that accepts plans finds in its environment."""
+
     def __init__(self, directory: Path, database: str, *, seed: int, faults: bool = True) -> None:
         self.rng = random.Random(seed)
         self.directory = directory
         self.database = database
-        path = directory / "scenario.json"
-        path.write_text(json.dumps(scenario(self.rng, faults=faults)), encoding="utf-8")
+        path = directory / "scenario.plant.json"
+        path.write_text(json.dumps(self._scenario(faults=faults)), encoding="utf-8")
         self._api = FaultApiProcess(path, lifetime_max_s=1200)
         self.fleet = Fleet(directory)
         self._alive: list[WorkerProcess] = []
@@ -217,7 +222,7 @@ class World:
 
     def __enter__(self) -> Self:
         self._api.start()
-        text = json.dumps(DEFINITIONS).replace('"@/', f'"{self._api.url}/')
+        text = json.dumps(self.wire).replace('"@/', f'"{self._api.url}/')
         self.definitions = [ActionDefinition.from_wire(one) for one in json.loads(text)]
         return self
 
@@ -226,6 +231,16 @@ class World:
     ) -> None:
         self.fleet.__exit__(kind, error, trace)
         self._api.stop()
+
+    def _scenario(self, *, faults: bool) -> dict[str, object]:
+        """What the API does."""
+        return scenario(self.rng, faults=faults)
+
+    async def _open(self) -> AsyncHold:
+        """A door of this process to the database."""
+        return await open_async(
+            self.database, settings=load(arguments=self._config.settings), environ={**os.environ, **self.environ}
+        )
 
     def ledger(self) -> Ledger:
         """What the API saw."""
@@ -243,7 +258,7 @@ class World:
         return asyncio.run(self._drive(chaos, stall_max_s))
 
     async def _accept(self, plans: Sequence[dict[str, object]]) -> None:
-        hold = await open_async(self.database, settings=load(arguments=self._config.settings))
+        hold = await self._open()
         try:
             for plan in plans:
                 await hold.start(plan, self.definitions, id=str(plan["id"]))
@@ -252,7 +267,7 @@ class World:
 
     async def _drive(self, chaos: Chaos, stall_max_s: float) -> Result:
         result = Result()
-        hold = await open_async(self.database, settings=load(arguments=self._config.settings))
+        hold = await self._open()
         trouble = self._troubles(chaos, result)
         began_s = moved_s = time.monotonic()
         last: object = None
