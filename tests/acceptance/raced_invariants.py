@@ -29,7 +29,7 @@ class Refreshes:
     """The books about one credential.
 
     `granted` counts the provider's successes, `reused` the replaced refresh tokens that came again, `used_up` the access tokens that served their
-    time, `lost` the refreshes whose answer may have been lost, `given` what people provided.
+    time, `used` the tokens from people that were used, `lost` the refreshes whose answer may have been lost, `given` what people provided.
     """
 
     granted: int
@@ -37,6 +37,7 @@ class Refreshes:
     used_up: int
     lost: int
     given: int
+    used: int
 
 
 def violations(world: World) -> list[str]:
@@ -147,13 +148,18 @@ def refreshes_of(world: World, ledger: Ledger, credential: str) -> Refreshes:
     """Sum up the books about a credential."""
     route = f"token {credential}"
     accepted = Counter(record.auth for record in ledger.requests if record.route == credential and record.status != 401)
-    tried = [one for found in refresh_rows(world, credential).values() for one in found]
+    by_generation = refresh_rows(world, credential)
+    tried = [one for found in by_generation.values() for one in found]
     return Refreshes(
         granted=ledger.route(route).effects,
         reused=sum(one.kind == REUSED and one.route == route for one in ledger.violations),
         used_up=sum(count >= TOKEN_USES for count in accepted.values()),
         lost=sum(claims - 1 + (outcome == "unknown") for _, _, outcome, claims in tried),
         given=sum(name == credential for name, _ in world.told.provided),
+        used=sum(
+            name == credential and any(outcome == "executed" for _, _, outcome, _ in by_generation[generation + 1])
+            for name, generation in world.told.provided
+        ),
     )
 
 

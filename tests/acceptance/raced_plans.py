@@ -30,7 +30,7 @@ CREDENTIALS = ("crm", "erp")
 TOKEN_USES = 6
 """A token of `crm` dies of its use, one of `erp` of its age: the first is renewed after a refusal, the second mostly ahead of it."""
 TOKEN_LIFE_S = 2
-PACE = (12, 1000)
+PACE = (4, 1000)
 """Calls of the paced action in a window of so many milliseconds."""
 EXECUTOR = "outside"
 ENVIRON = {
@@ -77,7 +77,7 @@ DEFINITIONS = (
 )
 
 
-def scenario(rng: random.Random) -> dict[str, object]:
+def scenario(rng: random.Random, *, faults: bool) -> dict[str, object]:
     """The API: answers get lost everywhere, most of all where only a probe or a person can tell what that means."""
 
     def drawn(percent: float) -> list[int]:
@@ -85,6 +85,8 @@ def scenario(rng: random.Random) -> dict[str, object]:
         return found[:1000] or [CALLS_FAULTED_MAX]
 
     def troubles(lost: float) -> list[dict[str, object]]:
+        if not faults:
+            return []
         return [
             {"kind": "status", "calls": drawn(3), "status": 503, "body": {"error": "busy"}},
             {"kind": "reset_before_effect", "calls": drawn(lost)},
@@ -115,19 +117,21 @@ def scenario(rng: random.Random) -> dict[str, object]:
             "method": "POST",
             "path": f"/oauth/{name}",
             "refreshes": True,
-            # The third answer is always lost: a person is asked in every storm, however short.
+            # The second answer is always lost: a person is asked in every storm, however short.
             "faults": [
-                {"kind": "reset_after_effect", "calls": [3, *drawn(4)][:1000]},
+                {"kind": "reset_after_effect", "calls": [2, *drawn(4)][:1000]},
                 {"kind": "status", "calls": drawn(5), "status": 503, "body": {"error": "busy"}},
-            ],
+            ]
+            if faults
+            else [],
         }
         for name in CREDENTIALS
     ]
     routes = [
         look,
         route("keyed", faults=troubles(2), **keyed),
-        route("unsafe", faults=troubles(12)),
-        route("probed", faults=troubles(12)),
+        route("unsafe", faults=troubles(18)),
+        route("probed", faults=troubles(18)),
         route("paced", faults=troubles(2), **keyed),
         *(route(name, faults=troubles(2), credential=name, **keyed) for name in CREDENTIALS),
         {**route("unsafe", "GET", found_by="unsafe"), "name": "find"},
