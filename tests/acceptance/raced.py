@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, build_opener
 
@@ -251,9 +251,7 @@ class Asker:
             self._world.told.losses.append("another question")
         else:
             kind = question.kind if question.kind == "confirmation" else "doubt"
-            win = Win(
-                execution=question.execution, action=question.action, kind=kind, answer=choice, by=self._name
-            )
+            win = Win(execution=question.execution, action=question.action, kind=kind, answer=choice, by=self._name)
             self._world.told.wins.append(win)
 
     def _provide(self, credential: Credential) -> None:

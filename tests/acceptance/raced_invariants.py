@@ -72,12 +72,12 @@ def winners(database: str, told: Told) -> Iterator[str]:
     for key in {*won, *kept}:
         if sorted(won[key]) != sorted(kept[key]):
             yield f"question {key}: {won[key]} were told that they won, but the rows say {kept[key]}"
-    for execution, action in rows(
-        database, "select execution, action from questions where answered_at is null"
-    ):
+    for execution, action in rows(database, "select execution, action from questions where answered_at is null"):
         yield f"question about {action} of {execution} is open after the end"
     query = "select execution, count(*) from events where type = 'question.answered' group by execution, data having count(*) > 1"
-    yield from (f"execution {execution}: an answer was announced {count} times" for execution, count in rows(database, query))
+    yield from (
+        f"execution {execution}: an answer was announced {count} times" for execution, count in rows(database, query)
+    )
 
 
 def unwanted(world: World, ledger: Ledger) -> Iterator[str]:
@@ -85,7 +85,9 @@ def unwanted(world: World, ledger: Ledger) -> Iterator[str]:
     called = {tuple(record.path.split("/")[2:4]) for record in ledger.requests if record.route in CALLED}
     attempted = {
         (str(execution), str(action))
-        for execution, action in rows(world.database, "select distinct execution, action from attempts where purpose = 'perform'")
+        for execution, action in rows(
+            world.database, "select distinct execution, action from attempts where purpose = 'perform'"
+        )
     }
     query = "select execution, action from questions where kind = 'confirmation' and answer = 'confirm'"
     confirmed = {(str(execution), str(action)) for execution, action in rows(world.database, query)}
@@ -195,8 +197,10 @@ def told_twice(world: World) -> Iterator[str]:
     yield from (f"event {event} took effect {count} times" for event, count in effective.items() if count > 1)
     for result in ("settled", "late"):
         settled = Counter(one.attempt for one in world.told.receipts if one.result == result)
-        yield from (f"attempt {attempt}: {count} × {result}" for attempt, count in settled.items() if count > 1)
-    query = "select execution, data from events where type = 'event.received' group by execution, data having count(*) > 1"
+        yield from (f"attempt {attempt}: {result} {count} times" for attempt, count in settled.items() if count > 1)
+    query = (
+        "select execution, data from events where type = 'event.received' group by execution, data having count(*) > 1"
+    )
     yield from (f"an event was announced twice: {data}" for _, data in rows(world.database, query))
     received = {str(event) for (event,) in rows(world.database, "select event_id from inbox")}
     missing = {one.event for one in world.told.receipts} - received

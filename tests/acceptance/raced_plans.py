@@ -1,4 +1,4 @@
-"""What the raced storm is made of: an API with token endpoints that rotate and revoke, and plans that wait for people, tokens, turns and executors."""
+"""What the raced storm is made of: an API whose token endpoints rotate and revoke, and plans that wait for people, tokens, turns, executors."""
 
 from __future__ import annotations
 

@@ -64,7 +64,9 @@ def assert_wild(world: World, result: Result) -> None:
         **{f"a refresh of {name}": refreshes_of(world, ledger, name).granted - 1 for name in CREDENTIALS},
         "a credential from a person": sum(refreshes_of(world, ledger, name).used for name in CREDENTIALS),
         "a probe": ledger.route("seek").calls,
-        "a call that waited for its turn": rows(world.database, "select count(*) from events where type = 'action.paced'")[0][0],
+        "a call that waited for its turn": rows(
+            world.database, "select count(*) from events where type = 'action.paced'"
+        )[0][0],
         **{f"a report that was {one}": one in results for one in ("settled", "late", "duplicate", "recorded")},
     }
     assert [name for name, count in seen.items() if not count] == []

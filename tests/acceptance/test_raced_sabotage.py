@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
 from holdfast.adapters.sql.transaction import SqlTx
 from holdfast.recovery import questions
 from tests.acceptance.invariants import violations
@@ -18,6 +16,8 @@ from tests.acceptance.raced_plans import EXECUTOR
 from tests.acceptance.storm import Chaos, action, plan_of
 
 if TYPE_CHECKING:
+    import pytest
+
     from holdfast.ports.rows import QuestionRow
 
 QUIET = Chaos(ends_after_s=5.0)

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from holdfast.hold import AsyncHold
-    from holdfast.ports.http import HttpAnswer, HttpRequest, Transport
     from holdfast.policies.pace import Admission, Pace
+    from holdfast.ports.http import HttpAnswer, HttpRequest, Transport
     from holdfast.ports.rows import ActionRow, AttemptRow, CredentialRow, ExecutionRow
     from holdfast.ports.steps import Step
     from holdfast.ports.store import Snapshot, Store, Tx
@@ -273,13 +273,13 @@ def forget_who_refreshes() -> None:
         return replace(lock(self, name), refreshing_until=None, refreshing_by=None)
 
     transaction.SqlTx.lock_credential = locked  # type: ignore[method-assign]  # the sabotage
-    claim.begin_refresh = lambda turn, row, number: True  # noqa: ARG005 - the signature of the original
+    claim.begin_refresh = lambda turn, row, number: True
 
 
 def begin_without_a_yes() -> None:
     """Sabotage 5: the step that is the deadline of a confirmation begins the action instead."""
     expected = claim.is_expected
-    claim.is_deadline = lambda turn, step: False  # noqa: ARG005 - the signature of the original
+    claim.is_deadline = lambda turn, step: False
     claim.is_expected = lambda row, step: row.state is ActionState.CONFIRMING or expected(row, step)
 
 

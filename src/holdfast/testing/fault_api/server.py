@@ -205,7 +205,11 @@ class FaultApi:
                 return _own(200, {"open": self.refused_port is not None})
             case "POST", _ if path.startswith(AUTHORISE):
                 token = self._world.authorise(unquote(path.removeprefix(AUTHORISE)))
-                return _own(200, {"refresh_token": token}) if token else _own(404, {"error": {"code": "no_such_credential"}})
+                return (
+                    _own(200, {"refresh_token": token})
+                    if token
+                    else _own(404, {"error": {"code": "no_such_credential"}})
+                )
         return _own(404, {"error": {"code": "no_such_control"}})
 
     def wait_unless_stopped(self, seconds: float) -> bool:

@@ -119,21 +119,26 @@ class TokenBook:
         if token is None and isinstance(body, dict) and isinstance(body.get("refresh_token"), str):
             token = body["refresh_token"]
         for name, state in self._states.items():
-            if token is None or not _is_known(state, token):
-                continue
-            if not _is_client(self._credentials[name], client):
-                return Refreshed(error="invalid_client")
-            if token in state.buried_refresh_tokens:
-                return Refreshed(credential=name, reused=True)
-            if token in state.authorised:
-                _begin_anew(state, token)
-            if token in state.old_refresh_tokens:
-                # Whoever sends a replaced token may have stolen it: everything that came from it ends (RFC 9700 §4.14.2).
-                state.is_revoked = state.is_revoked or self._credentials[name].revokes_on_reuse
-                return Refreshed(credential=name, reused=True)
-            if not state.is_revoked and len(state.old_access_tokens) < REFRESHES_MAX:
-                return Refreshed(credential=name, body=self._renew(name, state, now_s=now_s))
+            if token is not None and _is_known(state, token):
+                return self._exchange(name, token, client, now_s=now_s)
         return Refreshed()
+
+    def _exchange(self, name: str, token: str, client: tuple[str, str, bool] | None, *, now_s: float) -> Refreshed:
+        """What a refresh token that was handed out at some time is good for now."""
+        wanted, state = self._credentials[name], self._states[name]
+        if not _is_client(wanted, client):
+            return Refreshed(error="invalid_client")
+        if token in state.buried_refresh_tokens:
+            return Refreshed(credential=name, reused=True)
+        if token in state.old_refresh_tokens:
+            # Whoever sends a replaced token may have stolen it: everything that came from it ends (RFC 9700 §4.14.2).
+            state.is_revoked = state.is_revoked or wanted.revokes_on_reuse
+            return Refreshed(credential=name, reused=True)
+        if token in state.authorised:
+            _begin_anew(state, token)
+        if state.is_revoked or len(state.old_access_tokens) >= REFRESHES_MAX:
+            return Refreshed()
+        return Refreshed(credential=name, body=self._renew(name, state, now_s=now_s))
 
     def _granted(self, name: str, client: tuple[str, str, bool], *, now_s: float) -> Refreshed:
         """A token for the client itself; it comes without a refresh token (RFC 6749 §4.4.3)."""
