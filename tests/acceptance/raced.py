@@ -39,7 +39,7 @@ __all__ = ["SETTINGS", "Receipt", "Told", "Win", "World", "config_for", "summary
 SETTINGS: dict[str, object] = {**storm.SETTINGS, "external.grace_s": 0.5, "credentials.refresh_ahead_s": 5.0}
 ASKERS = 3
 EXECUTORS = 2
-ROUND_S = 0.1
+ROUND_S = 0.15
 MEETING_MAX_S = 10.0
 """Askers begin a round together. One that waits for a database that is busy may come so late."""
 ANSWERS_MAX = 200
@@ -142,7 +142,7 @@ class World(storm.World):
                     one = kind(self, hold, number=number)
                     while not self._stop.is_set():
                         one.turn()
-                        self._stop.wait(ROUND_S / 2)
+                        self._stop.wait(ROUND_S)
             except threading.BrokenBarrierError:
                 pass  # the storm is over
             except Exception as err:  # noqa: BLE001 - a thread must not die unseen
@@ -218,7 +218,8 @@ class Asker:
         """Answer everything that is open."""
         self._world.meet()
         for question in self._hold.questions(limit=ANSWERS_MAX):
-            if question.deadline is not None and ignored(question.execution, question.action):
+            is_dated = question.kind == "confirmation" and question.deadline is not None
+            if is_dated and ignored(question.execution, question.action):
                 continue
             key = (question.execution, question.action, question.n)
             self._rounds[key] += 1

@@ -87,10 +87,11 @@ def scenario(rng: random.Random, *, faults: bool) -> dict[str, object]:
     def troubles(lost: float) -> list[dict[str, object]]:
         if not faults:
             return []
+        # The first calls are lost in every storm, on either side of their effect.
         return [
+            {"kind": "reset_before_effect", "calls": [2, 4, 6, *drawn(lost)][:1000]},
+            {"kind": "reset_after_effect", "calls": [1, 3, 5, *drawn(lost)][:1000]},
             {"kind": "status", "calls": drawn(3), "status": 503, "body": {"error": "busy"}},
-            {"kind": "reset_before_effect", "calls": drawn(lost)},
-            {"kind": "reset_after_effect", "calls": drawn(lost)},
         ]
 
     def route(name: str, method: str = "POST", **more: object) -> dict[str, object]:
@@ -119,7 +120,7 @@ def scenario(rng: random.Random, *, faults: bool) -> dict[str, object]:
             "refreshes": True,
             # The second answer is always lost: a person is asked in every storm, however short.
             "faults": [
-                {"kind": "reset_after_effect", "calls": [2, *drawn(4)][:1000]},
+                {"kind": "reset_after_effect", "calls": [2, *drawn(10)][:1000]},
                 {"kind": "status", "calls": drawn(5), "status": 503, "body": {"error": "busy"}},
             ]
             if faults
@@ -151,7 +152,7 @@ def random_plan(rng: random.Random, order: str) -> dict[str, object]:
         one["inputs"] = {"order": order, "name": look, "flag": "true" if look.endswith("true") else "false"}
     names: list[str] = []
     for index in range(rng.randint(3, 7)):
-        kind = rng.choices(("keyed", "unsafe", "probed", "paced", *CREDENTIALS), weights=(2, 2, 2, 2, 3, 2))[0]
+        kind = rng.choices(("keyed", "unsafe", "probed", "paced", *CREDENTIALS), weights=(1, 4, 2, 2, 3, 2))[0]
         if is_outside:
             kind = rng.choice(("keyed", "unsafe"))
         name = f"n{index}"
