@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
 import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -180,12 +181,16 @@ def random_plan(rng: random.Random, order: str) -> dict[str, object]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chaos:
-    """What is done to the workers, and for how long. Between two deaths or freezes lie `pause_s`, drawn between the two values."""
+    """What is done to the workers, and for how long. Between two deaths or freezes lie `pause_s`, drawn between the two values.
+
+    After `ends_after_s` the storm is broken off, whatever still moves.
+    """
 
     lasts_s: float = 0.0
     pause_s: tuple[float, float] = (0.4, 1.5)
     freezes: bool = False
     cancel_share: float = 0.0
+    ends_after_s: float = 600.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -204,12 +209,18 @@ class Result:
 class World:
     """One fake API, one database, some workers; a context manager that ends all of them."""
 
+    wire: Sequence[Mapping[str, object]] = DEFINITIONS
+    environ: Mapping[str, str] = {}
+    """What the program that accepts plans finds in its environment."""
+    secrets: Mapping[str, object] = {}
+    """Its settings that are secret; workers have them from their environment."""
+
     def __init__(self, directory: Path, database: str, *, seed: int, faults: bool = True) -> None:
         self.rng = random.Random(seed)
         self.directory = directory
         self.database = database
-        path = directory / "scenario.json"
-        path.write_text(json.dumps(scenario(self.rng, faults=faults)), encoding="utf-8")
+        path = directory / "scenario.plant.json"
+        path.write_text(json.dumps(self._scenario(faults=faults)), encoding="utf-8")
         self._api = FaultApiProcess(path, lifetime_max_s=1200)
         self.fleet = Fleet(directory)
         self._alive: list[WorkerProcess] = []
@@ -217,7 +228,7 @@ class World:
 
     def __enter__(self) -> Self:
         self._api.start()
-        text = json.dumps(DEFINITIONS).replace('"@/', f'"{self._api.url}/')
+        text = json.dumps(self.wire).replace('"@/', f'"{self._api.url}/')
         self.definitions = [ActionDefinition.from_wire(one) for one in json.loads(text)]
         return self
 
@@ -226,6 +237,18 @@ class World:
     ) -> None:
         self.fleet.__exit__(kind, error, trace)
         self._api.stop()
+
+    def _scenario(self, *, faults: bool) -> dict[str, object]:
+        """What the API does."""
+        return scenario(self.rng, faults=faults)
+
+    async def _open(self) -> AsyncHold:
+        """A door of this process to the database."""
+        return await open_async(
+            self.database,
+            settings=load(arguments={**self._config.settings, **self.secrets}),
+            environ={**os.environ, **self.environ},
+        )
 
     def ledger(self) -> Ledger:
         """What the API saw."""
@@ -243,7 +266,7 @@ class World:
         return asyncio.run(self._drive(chaos, stall_max_s))
 
     async def _accept(self, plans: Sequence[dict[str, object]]) -> None:
-        hold = await open_async(self.database, settings=load(arguments=self._config.settings))
+        hold = await self._open()
         try:
             for plan in plans:
                 await hold.start(plan, self.definitions, id=str(plan["id"]))
@@ -252,7 +275,7 @@ class World:
 
     async def _drive(self, chaos: Chaos, stall_max_s: float) -> Result:
         result = Result()
-        hold = await open_async(self.database, settings=load(arguments=self._config.settings))
+        hold = await self._open()
         trouble = self._troubles(chaos, result)
         began_s = moved_s = time.monotonic()
         last: object = None
@@ -260,7 +283,7 @@ class World:
             while (now := await moved(hold))[0]:
                 if now != last:
                     last, moved_s = now, time.monotonic()
-                if time.monotonic() - moved_s > stall_max_s:
+                if time.monotonic() - moved_s > stall_max_s or time.monotonic() - began_s > chaos.ends_after_s:
                     break
                 if time.monotonic() - began_s < chaos.lasts_s:
                     next(trouble)
@@ -282,7 +305,6 @@ class World:
             yield
             if time.monotonic() < due_s:
                 continue
-            due_s = time.monotonic() + self.rng.uniform(*chaos.pause_s)
             index = self.rng.randrange(len(self._alive))
             if chaos.freezes and (result.kills + result.freezes) % 3 == 1:
                 frozen = self._alive[index]
@@ -290,6 +312,7 @@ class World:
                 # From a thread of its own: a worker frozen inside a transaction holds its row lock, for which this driver may wait as well.
                 threading.Timer(FREEZE_S, frozen.thaw).start()
                 result.freezes += 1
+                due_s = time.monotonic() + self.rng.uniform(*chaos.pause_s)
                 continue
             victim = self._alive[index]
             victim.kill()
@@ -297,6 +320,8 @@ class World:
             result.in_flight_at_kills += int(str(rows(self.database, query, name=victim.name)[0][0]))
             result.kills += 1
             self._alive[index] = self.fleet.start(self._config)
+            # Counted from when it is up: one that dies at its start has nothing in flight.
+            due_s = time.monotonic() + self.rng.uniform(*chaos.pause_s)
 
     async def _meddle(self, hold: AsyncHold, chaos: Chaos, result: Result) -> None:
         """Cancel something now and then, and answer whoever asks by what the other side's books say."""

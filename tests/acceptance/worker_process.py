@@ -27,16 +27,19 @@ from holdfast import wiring
 from holdfast.adapters.sql import store as sql_store, transaction
 from holdfast.adapters.sql.database import is_worth_repeating
 from holdfast.adapters.system.clock import SystemClock
-from holdfast.recovery import settle
+from holdfast.ports.rows import ActionState
+from holdfast.recovery import claim, pacing, settle
 from holdfast.recovery.turn import Turn
 from holdfast.settings import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from holdfast.hold import AsyncHold
+    from holdfast.policies.pace import Admission, Pace
     from holdfast.ports.http import HttpAnswer, HttpRequest, Transport
-    from holdfast.ports.rows import ActionRow, AttemptRow, ExecutionRow
+    from holdfast.ports.rows import ActionRow, AttemptRow, CredentialRow, ExecutionRow
     from holdfast.ports.steps import Step
     from holdfast.ports.store import Snapshot, Store, Tx
     from holdfast.recovery.answer import Answer, Deciding
@@ -262,7 +265,38 @@ def settle_again(self: transaction.SqlTx, row: AttemptRow) -> bool:
     )
 
 
+def forget_who_refreshes() -> None:
+    """Sabotage 4: whoever needs a token fetches one, whether or not somebody else is about to, or has."""
+    lock = transaction.SqlTx.lock_credential
+
+    def locked(self: transaction.SqlTx, name: str) -> CredentialRow:
+        return replace(lock(self, name), refreshing_until=None, refreshing_by=None)
+
+    transaction.SqlTx.lock_credential = locked  # type: ignore[method-assign]  # the sabotage
+    claim.begin_refresh = lambda turn, row, number: True
+
+
+def begin_without_a_yes() -> None:
+    """Sabotage 5: the step that is the deadline of a confirmation begins the action instead."""
+    expected = claim.is_expected
+    claim.is_deadline = lambda turn, step: False
+    claim.is_expected = lambda row, step: row.state is ActionState.CONFIRMING or expected(row, step)
+
+
+def pace_nobody() -> None:
+    """Sabotage 6: whoever comes to a rate limit may begin."""
+    admit = pacing.admit
+
+    def admitted(*arguments: Pace, **facts: datetime) -> Admission:
+        return replace(admit(*arguments, **facts), due_at=None)  # type: ignore[arg-type]  # as they came
+
+    pacing.admit = admitted  # type: ignore[assignment]  # the sabotage
+
+
 SABOTAGES = {
+    "forget-who-refreshes": forget_who_refreshes,
+    "begin-without-a-yes": begin_without_a_yes,
+    "pace-nobody": pace_nobody,
     "read-before-locking": read_before_locking,
     "drop-the-single-writer": drop_the_single_writer,
     "let-every-settle-win": let_every_settle_win,

@@ -55,6 +55,19 @@ def test_serves_and_reports(scenario: Path) -> None:
         assert 0 == api.ledger().route("get").calls
 
 
+def test_hands_out_refresh_tokens(tmp_path: Path) -> None:
+    """A test can log in at the child's provider as a person would; where nobody can, it is told so."""
+    path = tmp_path / "renewable.plant.json"
+    path.write_text(json.dumps({"credentials": {"a/b": {"refresh_token": "r0"}}, "routes": []}))
+    with FaultApiProcess(path) as api, httpx2.Client(trust_env=False) as client:
+        token = api.authorise("a/b")
+        renewed = client.post(f"{api.url}/oauth/token", json={"refresh_token": token})
+
+        assert 200 == renewed.status_code
+        with pytest.raises(OSError, match="404"):
+            api.authorise("crm")
+
+
 def test_ends_with_its_handle(scenario: Path) -> None:
     """Leaving the context ends the child; stopping twice is harmless."""
     with FaultApiProcess(scenario, environment={"FAKE_TOKEN": "t0"}) as api:

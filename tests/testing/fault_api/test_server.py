@@ -216,6 +216,16 @@ def test_shows_and_forgets_the_ledger_over_http(client: httpx2.Client) -> None:
         assert 404 == client.get(f"{api.url}/_control/nothing").status_code
 
 
+def test_lets_a_person_log_in_anew(client: httpx2.Client) -> None:
+    """A refresh token that was handed out is good for a refresh; a credential that has none is an error."""
+    with FaultApi({**_scenario(), "credentials": {"crm": {"refresh_token": "r0"}}}) as api:
+        renewed = client.post(f"{api.url}/oauth/token", json={"refresh_token": api.authorise("crm")})
+
+        assert 200 == renewed.status_code
+        with pytest.raises(KeyError):
+            api.authorise("nobody")
+
+
 @pytest.mark.parametrize(
     ("head", "status"),
     [

@@ -360,6 +360,41 @@ def test_a_rotated_refresh_token_goes_on() -> None:
     assert [] == play.violations
 
 
+def _renewals(play: Play, *tokens: str | None) -> list[int]:
+    return [play.call("POST", "/oauth/token", x_refresh_token=token or "").status for token in tokens]
+
+
+def test_a_person_who_logs_in_anew_mends_a_revoked_grant() -> None:
+    """After a reuse has revoked everything, a token that a person was given works, once, and what it gives works too."""
+    play = _guarded(revokes_on_reuse=True)
+    newest = json.loads(play.call("POST", "/oauth/token", x_refresh_token="renew").body)["refresh_token"]
+    token = play.world.authorise("crm")
+
+    assert [400, 400, 200] == _renewals(play, "renew", newest, token)
+    assert [400] == _renewals(play, token)
+    assert [ViolationKind.REFRESH_TOKEN_REUSED] * 2 == play.violations
+
+
+def test_tokens_of_an_older_grant_do_not_revoke_the_newer_one() -> None:
+    """A replaced token from before a login is refused and noted, and the grant of that login goes on."""
+    play = _guarded(revokes_on_reuse=True)
+    _renewals(play, "renew")
+    token = play.world.authorise("crm")
+    renewed = json.loads(play.call("POST", "/oauth/token", x_refresh_token=token or "").body)["refresh_token"]
+
+    assert [400, 200] == _renewals(play, "renew", renewed)
+
+
+def test_each_login_gives_a_token_of_its_own() -> None:
+    """Two people who log in hold two tokens, and the first that is used does not end the other."""
+    play = _guarded()
+    one, other = play.world.authorise("crm"), play.world.authorise("crm")
+
+    assert one != other
+    assert [200, 200] == _renewals(play, other, one)
+    assert play.world.authorise("nobody") is None
+
+
 def test_keeps_secrets_out_of_the_ledger() -> None:
     """The ledger names a credential by a digest and never holds a token, not even one it gave out."""
     play = _guarded()

@@ -11,7 +11,8 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
+from urllib.parse import quote
 
 from holdfast.errors import BadInput, Problem
 from holdfast.testing.fault_api.ledger import Ledger
@@ -120,6 +121,15 @@ class FaultApiProcess:
     def open_refused_port(self) -> None:
         """Let the refused port accept connections from now on."""
         _control(self.url, "open", method="POST")
+
+    def authorise(self, credential: str) -> str:
+        """Log in anew at the child, as a person does whose tokens were revoked; returns the refresh token.
+
+        Raises:
+            OSError: the scenario has no credential of this name with a refresh token.
+        """
+        answer = cast("dict[str, str]", _control(self.url, f"authorise/{quote(credential, safe='')}", method="POST"))
+        return answer["refresh_token"]
 
 
 def _control(url: str, name: str, *, method: str) -> object:

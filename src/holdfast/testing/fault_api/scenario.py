@@ -54,7 +54,8 @@ Strings in bodies and headers may hold `{id}` (stable per business id, else key,
 the value's JSON type.
 
 A scenario with a refresh token and no route with `refreshes` gets one: `oauth_token`, POST /oauth/token. A token request shows its refresh
-token in the header `X-Refresh-Token` or in the field `refresh_token` of a JSON or form body.
+token in the header `X-Refresh-Token` or in the field `refresh_token` of a JSON or form body. POST /_control/authorise/NAME is a person who logs
+in anew at a credential's provider: it answers with a refresh token that stays good until it is used, and then takes the place of the one before.
 Every request to a route counts as a call of it, those that are let in and those that are not.
 """
 

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from holdfast.errors import BadInput, Problem
 from holdfast.testing.fault_api.scenario import Scenario
@@ -38,6 +38,7 @@ IDLE_MAX_S = 60.0
 POLL_S = 0.05
 CHUNK_SIZE_BYTES = 65_536
 SLOW_CHUNKS = 20
+AUTHORISE = "/_control/authorise/"
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close() sends RST instead of FIN
 
 
@@ -157,6 +158,17 @@ class FaultApi:
                 self._servers[1].server_activate()
         self._open.set()
 
+    def authorise(self, credential: str) -> str:
+        """Log in anew, as a person does whose tokens were revoked: a refresh token that stays good until it is used.
+
+        Raises:
+            KeyError: the scenario has no credential of this name with a refresh token.
+        """
+        token = self._world.authorise(credential)
+        if token is None:
+            raise KeyError(credential)
+        return token
+
     def _spawn(self, run: object, *arguments: object) -> None:
         assert callable(run)
         thread = threading.Thread(target=run, args=arguments, daemon=True, name="fault-api")
@@ -191,6 +203,13 @@ class FaultApi:
             case "POST", "/_control/open":
                 self.open_refused_port()
                 return _own(200, {"open": self.refused_port is not None})
+            case "POST", _ if path.startswith(AUTHORISE):
+                token = self._world.authorise(unquote(path.removeprefix(AUTHORISE)))
+                return (
+                    _own(200, {"refresh_token": token})
+                    if token
+                    else _own(404, {"error": {"code": "no_such_credential"}})
+                )
         return _own(404, {"error": {"code": "no_such_control"}})
 
     def wait_unless_stopped(self, seconds: float) -> bool:

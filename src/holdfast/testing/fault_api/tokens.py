@@ -52,6 +52,10 @@ class _TokenState:
     uses: int = 0
     old_access_tokens: set[str] = field(default_factory=set)
     old_refresh_tokens: set[str] = field(default_factory=set)
+    authorised: set[str] = field(default_factory=set)
+    """Refresh tokens that people were given and nobody has used yet."""
+    buried_refresh_tokens: set[str] = field(default_factory=set)
+    """Those that belong to a grant which a newer one has followed: to use one is a mistake that revokes nothing of the newer one."""
 
 
 class TokenBook:
@@ -91,6 +95,15 @@ class TokenBook:
         state.uses += 1
         return None
 
+    def authorise(self, credential: str) -> str | None:
+        """Let a person log in anew: a refresh token of its own, which stays good until it is used; None without a credential that has any."""
+        state = self._states.get(credential)
+        if state is None or state.refresh_token is None or len(state.authorised) >= REFRESHES_MAX:
+            return None
+        token = fresh(state.refresh_token)
+        state.authorised.add(token)
+        return token
+
     def refresh(self, headers: Mapping[str, str], *, body: object, now_s: float) -> Refreshed:
         """A new access token for a refresh token, which stands in the header `X-Refresh-Token` or the body's `refresh_token`.
 
@@ -106,17 +119,26 @@ class TokenBook:
         if token is None and isinstance(body, dict) and isinstance(body.get("refresh_token"), str):
             token = body["refresh_token"]
         for name, state in self._states.items():
-            if token is None or not (token == state.refresh_token or token in state.old_refresh_tokens):
-                continue
-            if not _is_client(self._credentials[name], client):
-                return Refreshed(error="invalid_client")
-            if token in state.old_refresh_tokens:
-                # Whoever sends a replaced token may have stolen it: everything that came from it ends (RFC 9700 §4.14.2).
-                state.is_revoked = state.is_revoked or self._credentials[name].revokes_on_reuse
-                return Refreshed(credential=name, reused=True)
-            if not state.is_revoked and len(state.old_access_tokens) < REFRESHES_MAX:
-                return Refreshed(credential=name, body=self._renew(name, state, now_s=now_s))
+            if token is not None and _is_known(state, token):
+                return self._exchange(name, token, client, now_s=now_s)
         return Refreshed()
+
+    def _exchange(self, name: str, token: str, client: tuple[str, str, bool] | None, *, now_s: float) -> Refreshed:
+        """What a refresh token that was handed out at some time is good for now."""
+        wanted, state = self._credentials[name], self._states[name]
+        if not _is_client(wanted, client):
+            return Refreshed(error="invalid_client")
+        if token in state.buried_refresh_tokens:
+            return Refreshed(credential=name, reused=True)
+        if token in state.old_refresh_tokens:
+            # Whoever sends a replaced token may have stolen it: everything that came from it ends (RFC 9700 §4.14.2).
+            state.is_revoked = state.is_revoked or wanted.revokes_on_reuse
+            return Refreshed(credential=name, reused=True)
+        if token in state.authorised:
+            _begin_anew(state, token)
+        if state.is_revoked or len(state.old_access_tokens) >= REFRESHES_MAX:
+            return Refreshed()
+        return Refreshed(credential=name, body=self._renew(name, state, now_s=now_s))
 
     def _granted(self, name: str, client: tuple[str, str, bool], *, now_s: float) -> Refreshed:
         """A token for the client itself; it comes without a refresh token (RFC 6749 §4.4.3)."""
@@ -139,6 +161,19 @@ class TokenBook:
             state.refresh_token = fresh(state.refresh_token)
             body["refresh_token"] = state.refresh_token
         return body
+
+
+def _is_known(state: _TokenState, token: str) -> bool:
+    known = (state.old_refresh_tokens, state.authorised, state.buried_refresh_tokens)
+    return token == state.refresh_token or any(token in tokens for tokens in known)
+
+
+def _begin_anew(state: _TokenState, token: str) -> None:
+    """What a person has authorised anew takes the place of the grant before it, revoked or not."""
+    state.authorised.discard(token)
+    state.buried_refresh_tokens |= state.old_refresh_tokens
+    state.old_refresh_tokens = set()
+    state.refresh_token, state.is_revoked = token, False
 
 
 def _client_of(headers: Mapping[str, str], body: object) -> tuple[str, str, bool] | None:

@@ -128,6 +128,11 @@ class World:
         with self._lock:
             self._clear(now_s=now_s)
 
+    def authorise(self, credential: str) -> str | None:
+        """A refresh token as a person gets one who logs in anew; None where the scenario has no such credential."""
+        with self._lock:
+            return self._tokens.authorise(credential)
+
     def ledger(self) -> Ledger:
         """What was seen so far."""
         with self._lock:
