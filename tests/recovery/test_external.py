@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
+from holdfast.contract import ActionDefinition
 from holdfast.contract.times import instant_text
 from holdfast.errors import ExecutionConflict
 from holdfast.ports.rows import ActionState, Purpose, RunState
 from tests.recovery.bench import EXECUTION, action, definition, frozen
 from tests.recovery.executor import ExternalBench, Request, event, named, success
-
-if TYPE_CHECKING:
-    from holdfast.contract import ActionDefinition
 
 GRACE_S = 30.0
 
@@ -253,6 +250,40 @@ def test_what_a_login_of_the_plan_returns_is_not_kept() -> None:
 
     assert {"refreshed": "SHOP_TOKEN"} == json.loads(bench.row("renew").output or "")
     assert all("s3cr3t" not in json.dumps(dict(one.data)) for one in bench.events())
+
+
+HELD_OUTSIDE = [
+    pytest.param({"type": "bearer", "token": "crm", "tokenFrom": "oauth_flow"}, id="oauth_flow"),
+    pytest.param({"type": "api_key", "header": "X-Key", "value": "KEY", "valueFrom": "user_input"}, id="user_input"),
+    pytest.param({"type": "custom", "handler": "sign", "config": {}}, id="custom"),
+    pytest.param(
+        {
+            "type": "oauth2",
+            "clientId": "me",
+            "clientSecret": "env:SECRET",
+            "refreshToken": "env:REFRESH",
+            "tokenUrl": "https://auth.example/token",
+            "scope": [],
+        },
+        id="oauth2",
+    ),
+]
+
+
+@pytest.mark.parametrize("authentication", HELD_OUTSIDE)
+def test_an_executor_holds_its_credentials_itself(authentication: dict[str, object]) -> None:
+    """It is asked at once, whatever the authentication; a refusal asks neither it nor a person here for a token it would not use."""
+    made = ActionDefinition.from_wire({**definition("pay").to_wire(), "authentication": authentication})
+    bench = started(made)
+    asked_at_once = newest(bench)
+
+    bench.fail(asked_at_once, "auth_expired")
+    bench.run_now()
+
+    assert "pay" == asked_at_once["actionDefinitionId"]
+    assert [asked_at_once] == bench.requests()
+    assert [] == bench.events("credential.asked")
+    assert None is bench.row().waits_for
 
 
 def test_two_generations_are_never_refreshed_at_once() -> None:

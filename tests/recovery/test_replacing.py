@@ -391,7 +391,9 @@ def secrets(bench: Bench) -> list[str]:
     return [row.name for row in bench.read(lambda snapshot: snapshot.credentials(limit=9))]
 
 
-@pytest.mark.parametrize("replacement", [pytest.param([], id="none"), pytest.param([with_key("c", key="K2")], id="another")])
+@pytest.mark.parametrize(
+    "replacement", [pytest.param([], id="none"), pytest.param([with_key("c", key="K2")], id="another")]
+)
 def test_a_secret_that_the_new_plan_does_not_ask_for_is_forgotten(replacement: list[ActionDefinition]) -> None:
     """What somebody entrusted to an execution is gone at its end, whatever the plan that ended asks for."""
     bench = begun(frozen(FIRST, [with_key("c")]))

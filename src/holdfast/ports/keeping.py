@@ -58,7 +58,10 @@ class Erases(Protocol):
     """Writing verbs. Neither looks whether the execution has ended: the caller holds its lock and has looked."""
 
     def erase(self, execution_id: str) -> Erased:
-        """Delete every row of an execution, its own secrets, and its document when nobody else runs it. Files are the caller's to remove, after the commit."""
+        """Delete every row of an execution, its own secrets, and its document when nobody else runs it.
+
+        Files are the caller's to remove, after the commit.
+        """
         ...
 
     def rewrite(self, execution_id: str, change: Callable[[str], str]) -> int:

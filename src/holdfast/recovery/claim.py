@@ -84,7 +84,6 @@ def claim(tx: Tx, steps: Steps, *, plans: Plans, step: Step, worker: str, decidi
     if turn is None or step.action not in turn.rows:
         steps.finish(tx, step.key)
         return None
-    turn.answer_within_s = deciding.bounds.answer_within_s
     attempt = tx.attempt(step.execution, step.action, purpose=step.purpose, n=step.n)
     assignment: Assignment | None = None
     if is_deadline(turn, step):
@@ -328,7 +327,7 @@ def is_too_late(turn: Turn, row: ActionRow, *, action: FrozenAction, deciding: D
         decision=decision,
         detail=error_detail(verdict, observed_at=last.settled_at or turn.now),
         attempt=last,
-        rollback=deciding.rollback,
+        deciding=deciding,
     )
     return True
 

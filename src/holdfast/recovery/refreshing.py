@@ -82,7 +82,12 @@ def follow(
         turn.enqueue(attempt.action, purpose=Purpose.REFRESH, n=number, due_at=turn.now + timedelta(seconds=wait_s))
     else:
         failed = replace(
-            credential, refreshing_until=None, refreshing_by=None, error=detail.to_json(), failed_at=turn.now
+            credential,
+            refreshing_until=None,
+            refreshing_by=None,
+            error=detail.to_json(),
+            failed_at=turn.now,
+            changed_by=f"execution {turn.execution.id}",
         )
         turn.tx.save_credential(failed)
         wake(turn, failed)

@@ -73,7 +73,7 @@ def replace_plan(tx: Tx, steps: Steps, *, plans: Plans, execution_id: str, propo
     if is_entrusted(turn.plan) and not is_entrusted(new):
         tx.forget_credentials(own_rows(execution_id))  # the end of an execution looks only when its plan asks for any
     take_over(turn, new)
-    keep_secrets(tx, proposal.secrets)
+    keep_secrets(tx, proposal.secrets, execution=execution_id)
     contract = max(turn.execution.contract, frozen.contract)
     turn.put_execution(replace(turn.execution, document=frozen.digest, plan_name=new.plan.name, contract=contract))
     turn.emit(

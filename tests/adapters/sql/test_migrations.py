@@ -221,7 +221,9 @@ def test_every_database_says_which_releases_may_use_it(
     assert facts["compatible_from"] == schema.COMPATIBLE_FROM
 
 
-OLD_EVENT = "INSERT INTO events (id, execution, type, time, data, is_terminal) VALUES (:id, 'x', 'a', 1, '{}', :is_terminal)"
+OLD_EVENT = (
+    "INSERT INTO events (id, execution, type, time, data, is_terminal) VALUES (:id, 'x', 'a', 1, '{}', :is_terminal)"
+)
 
 
 def test_events_keep_their_numbers_through_a_migration(new_engine: Callable[[], sa.Engine]) -> None:

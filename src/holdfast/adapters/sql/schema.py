@@ -244,6 +244,7 @@ credentials = sa.Table(
     sa.Column("refreshing_by", Text),
     sa.Column("uses", sa.Integer, nullable=False, server_default="0"),
     sa.Column("renewed_at", UtcTime),
+    sa.Column("changed_by", Text),
 )
 
 # Events from outside, by their id: what arrives twice takes effect once. `outcome` says what came of it.

@@ -45,6 +45,7 @@ def upgrade() -> None:
     op.add_column("credentials", sa.Column("refreshing_by", sa.Text()))
     op.add_column("credentials", sa.Column("uses", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("credentials", sa.Column("renewed_at", sa.BigInteger()))
+    op.add_column("credentials", sa.Column("changed_by", sa.Text()))
     order_events()
     create_inbox()
     create_limits()
