@@ -20,7 +20,7 @@ from holdfast.decisions.facts import Safety
 from holdfast.errors import BadInput, ExecutionNewer, Problem
 from holdfast.ports.rows import CONTRACT, ActionState, AttemptRow, Purpose
 from holdfast.recovery.answer import Answer
-from holdfast.recovery.claim import idempotency_key
+from holdfast.recovery.assigning import idempotency_key
 from holdfast.recovery.detail import restored_verdict
 from holdfast.recovery.settle import apply_answer
 from holdfast.recovery.turn import Turn
