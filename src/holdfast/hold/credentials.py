@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from holdfast.errors import BadInput, CredentialMoved, Problem, UnknownExecution
 from holdfast.hold.parts import HasParts
 from holdfast.hold.secrets import flaw_of
-from holdfast.plans.authentication import LITERAL, RESERVED, Source, held_as, split_own
+from holdfast.plans.authentication import EXTERNAL, LITERAL, RESERVED, Source, held_as, split_own
 from holdfast.plans.tokens import Tokens, token_text
 from holdfast.ports.rows import RunState
 from holdfast.recovery.providing import Provided, give_up, provide
@@ -58,7 +58,7 @@ class CredentialDoor(HasParts):
 
         def look(snapshot: Snapshot) -> list[Credential]:
             now = snapshot.now
-            rows = (row for row in snapshot.credentials(limit=limit) if not row.name.startswith(LITERAL))
+            rows = (row for row in snapshot.credentials(limit=limit) if not row.name.startswith((LITERAL, EXTERNAL)))
             return [shown(row, now=now) for row in rows]
 
         return await self._parts.store.read(look)

@@ -135,6 +135,8 @@ def wait_on(turn: Turn, row: ActionRow, *, credential: CredentialRow, deciding: 
     if credential.failed_at is not None and (not is_new or has_failed_lately(turn, credential)):
         return without(turn, row, credential=credential, deciding=deciding)
     lost = lost_refreshes(turn, row)
+    if lost >= REFRESHES_LOST_MAX and turn.execution.external is not None:
+        return without(turn, row, credential=credential, deciding=deciding)  # nobody here could put it right
     if lost >= REFRESHES_LOST_MAX:
         turn.schedule(row, purpose=Purpose.PERFORM, n=row.n, due_at=turn.now + timedelta(seconds=LOOK_AGAIN_S))
         ask(turn, credential, because=f"its renewal was begun {lost} times and never answered")

@@ -62,7 +62,8 @@ WAITERS_MAX = 10_000
 def name_for(turn: Turn, action: FrozenAction) -> str:
     """Return the name of the row that holds an action's credential."""
     assert action.credential is not None, "the caller knows that it uses one"
-    return held_as(action.credential, action.source, execution=turn.execution.id)
+    execution = turn.execution
+    return held_as(action.credential, action.source, execution=execution.id, executor=execution.external)
 
 
 def request_refresh(turn: Turn, row: ActionRow, *, attempt: AttemptRow | None) -> None:
@@ -166,7 +167,7 @@ def renew(turn: Turn, credential: CredentialRow, *, sealed: bytes | None, expire
     by = f"execution {turn.execution.id}"
     renewed = next_generation(credential, sealed=sealed, expires_s=expires_s, now=turn.now, by=by)
     turn.tx.save_credential(renewed)
-    turn.emit("credential.refreshed", credential=credential.name, generation=renewed.generation)
+    turn.emit("credential.refreshed", credential=split_own(credential.name)[0], generation=renewed.generation)
     wake(turn, renewed)
 
 
