@@ -172,7 +172,7 @@ def test_nobody_outside_knows_that_our_own_worker_did_nothing() -> None:
 
 @pytest.mark.parametrize("happened", [True, False], ids=["done", "not known"])
 def test_an_answer_from_outside_ends_an_execution_that_is_closing(happened: bool) -> None:
-    """What is in flight in our own worker is settled by whoever answers first; a cancelled execution then ends, and the worker's answer re-opens nothing."""
+    """Whoever answers first settles what is in flight in our own worker; the cancelled execution then ends, and the later answer re-opens nothing."""
     bench = begun(executor=None)
     step = bench.begin_attempt()
     request = bench.requests()[0]
