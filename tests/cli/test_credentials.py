@@ -45,8 +45,9 @@ def test_a_plan_waits_for_what_only_people_have_and_goes_on(
     waiting = call(*shop.run)
     listed = call("credentials", "list", "--json")
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{TOKEN}\n"))
-    first = call("credentials", "set", "shop", "--access-token", "-")
+    first = call("credentials", "set", "shop", "--access-token", "-", "--by", "ada")
     second = call("credentials", "set", "USER_KEY", "--access-token", "env:ADAS_KEY", "--execution", ID)
+    kept = call("credentials", "list")
     done = call("resume", ID)
 
     assert [3, 0, 0, 0] == [one.code for one in (waiting, first, second, done)]
@@ -55,7 +56,8 @@ def test_a_plan_waits_for_what_only_people_have_and_goes_on(
     assert {("shop", "asked", None), ("USER_KEY", "asked", ID)} == {
         (one["credential"], one["state"], one["executionId"]) for one in json.loads(listed.out)
     }
-    told = "".join(one.out + one.err for one in (waiting, listed, first, second, done))
+    assert "ada" in kept.out
+    told = "".join(one.out + one.err for one in (waiting, listed, kept, first, second, done))
     assert [] == [secret for secret in (TOKEN, KEY) if secret in told]
 
 

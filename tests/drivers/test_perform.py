@@ -17,7 +17,7 @@ from holdfast.errors import StoreFull
 from holdfast.plans.frozen import FunctionRules, thaw
 from holdfast.ports.rows import AttemptRow, Purpose
 from holdfast.ports.steps import Step
-from holdfast.recovery.claim import Assignment
+from holdfast.recovery.assigning import Assignment
 from holdfast.recovery.detail import verdict_json, verdict_of
 from holdfast.recovery.turn import LOCATION
 from holdfast.testing import FaultApi, VirtualClock

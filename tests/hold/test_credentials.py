@@ -225,6 +225,28 @@ def test_a_secret_that_is_missing_pauses_its_own_execution_only(url: str) -> Non
     assert f"holdfast credentials set KEY --execution {mine.id}" in told
 
 
+def test_a_secret_that_an_execution_does_not_ask_for_is_refused(url: str) -> None:
+    """It is told what is asked for instead, and nothing is kept that nobody would forget."""
+    with FaultApi(scenario()) as api, holdfast.open(url, worker=False) as hold:
+        execution = hold.start(plan(), [definition(api, KEY)])
+        with pytest.raises(BadInput, match="'KEY'") as refused:
+            hold.set_credential("KAY", access_token="hf-user-key-0003", execution_id=execution.id)
+
+        assert [] == hold.credentials()
+    assert "hf-user-key-0003" not in str(refused.value)
+
+
+def test_it_is_kept_who_set_a_credential_and_who_gave_it_up(url: str) -> None:
+    """Whoever looks at the list sees who changed each credential last, and when; a name is one line."""
+    with FaultApi(scenario()) as api, holdfast.open(url) as hold:
+        hold.set_credential("other", access_token="hf-by-hand-0004", by="Ada\nLovelace\x00")
+        hold.start(plan(), [definition(api, FLOW)]).wait(timeout_s=20)
+        hold.give_up_credential("crm", by="grace")
+        kept = {one.name: (one.changed_by, one.state, one.changed_at is not None) for one in hold.credentials()}
+
+    assert {"other": ("Ada Lovelace�", "ready", True), "crm": ("grace", "failed", True)} == kept
+
+
 @pytest.mark.parametrize(
     ("secrets", "words"),
     [

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from holdfast.ports.rollback import Rollback
     from holdfast.ports.rows import ActionRow, AttemptRow, EventRow, ExecutionRow, QuestionRow
     from holdfast.ports.steps import Step
-    from holdfast.recovery.claim import Assignment
+    from holdfast.recovery.assigning import Assignment
 
 T = TypeVar("T")
 EXECUTION = "11111111-1111-4111-8111-111111111111"

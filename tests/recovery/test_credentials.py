@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from holdfast.contract import ActionDefinition, ExecutionStatus
+from holdfast.decisions.facts import Bounds
 from holdfast.errors import CredentialMoved
 from holdfast.faults.taxonomy import ErrorCategory
 from holdfast.plans.state import execution_state
@@ -568,3 +569,20 @@ def test_waiting_for_days_leaves_one_step_per_action() -> None:
         run_a_day(bench)
 
     assert 2 == len(bench.steps.held)
+
+
+@pytest.mark.parametrize(("answered_after_s", "attempts"), [(10.0, 3), (86_400.0, 3)], ids=["soon", "late"])
+def test_waiting_for_a_person_does_not_use_up_the_time_for_recovery(answered_after_s: float, attempts: int) -> None:
+    """However long somebody takes to provide a credential, the attempts after it have the time that they had."""
+    bench = Bench({"pay": [EXPIRED, BROKEN]}, bounds=Bounds(elapsed_max_s=600.0))
+    bench.start(frozen([action("pay")], [FLOW]))
+    bench.run_now()
+    set_it(bench)
+    bench.run_now()
+    bench.run(until=bench.clock.now() + timedelta(seconds=answered_after_s))
+
+    set_it(bench)
+    bench.run()
+
+    assert RunState.COMPLETED is bench.ended()
+    assert attempts == len(bench.attempts(purpose=Purpose.PERFORM))

@@ -6,19 +6,17 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import pytest
 
+from holdfast.contract import ActionDefinition
 from holdfast.contract.times import instant_text
 from holdfast.errors import ExecutionConflict
 from holdfast.ports.rows import ActionState, Purpose, RunState
+from holdfast.recovery.providing import Provided, provide
 from tests.planted import ACCESS_TOKEN, MARK
 from tests.recovery.bench import EXECUTION, action, definition, frozen
 from tests.recovery.executor import ExternalBench, Request, event, named, success
-
-if TYPE_CHECKING:
-    from holdfast.contract import ActionDefinition
 
 GRACE_S = 30.0
 
@@ -257,7 +255,7 @@ def test_a_refresh_is_asked_for_and_keeps_the_secret_outside() -> None:
     bench.complete(request, access_token=ACCESS_TOKEN)
     bench.run_now()
 
-    credential = bench.read(lambda snapshot: snapshot.credential("SHOP_TOKEN"))
+    credential = bench.read(lambda snapshot: snapshot.credential("~external/erp/SHOP_TOKEN"))
     assert ("refresh", "renew", {}) == (request["purpose"], request["actionDefinitionId"], request["inputs"])
     assert credential is not None
     assert (1, None) == (credential.generation, credential.sealed)
@@ -273,6 +271,76 @@ def test_what_a_login_of_the_plan_returns_is_not_kept() -> None:
 
     assert {"refreshed": "SHOP_TOKEN"} == json.loads(bench.row("renew").output or "")
     assert all(MARK not in json.dumps(dict(one.data)) for one in bench.events())
+
+
+def test_what_an_executor_renews_is_not_what_our_own_workers_hold() -> None:
+    """Its refresh moves no generation, value or end of the credential of the same name that rests here."""
+    bench = ExternalBench()
+    held = Provided(sealed=b"ours", expires_s=3600.0)
+    bench.transact(lambda tx: provide(tx, bench.steps, row="SHOP_TOKEN", provided=held, generation=None))
+    before = bench.read(lambda snapshot: snapshot.credential("SHOP_TOKEN"))
+    bench.begin(
+        frozen(
+            [action("pay")], [definition("pay", credential="SHOP_TOKEN"), definition("renew", refreshes="SHOP_TOKEN")]
+        )
+    )
+    bench.run_now()
+    bench.fail(newest(bench), "auth_expired")
+    bench.run_now()
+
+    bench.complete(newest(bench))
+    bench.run_now()
+
+    assert before == bench.read(lambda snapshot: snapshot.credential("SHOP_TOKEN"))
+    assert ["SHOP_TOKEN"] == [one.data["credential"] for one in bench.events("credential.refreshed")]
+    assert 2 == newest(bench)["attemptNumber"]
+
+
+@pytest.mark.parametrize("is_silent", [True, False], ids=["silence", "refused"])
+def test_nobody_here_is_asked_for_a_credential_of_an_executor(is_silent: bool) -> None:
+    """When its refresh is never answered, or its token is not good any more, the action ends with what it was refused with."""
+    bench = refreshing()
+    if not is_silent:
+        bench.fail(newest(bench), "auth_invalid", code="invalid_grant", retryable=False)
+
+    bench.run()
+
+    assert [] == bench.events("credential.asked")
+    assert bench.execution().state is RunState.FAILED
+
+
+HELD_OUTSIDE = [
+    pytest.param({"type": "bearer", "token": "crm", "tokenFrom": "oauth_flow"}, id="oauth_flow"),
+    pytest.param({"type": "api_key", "header": "X-Key", "value": "KEY", "valueFrom": "user_input"}, id="user_input"),
+    pytest.param({"type": "custom", "handler": "sign", "config": {}}, id="custom"),
+    pytest.param(
+        {
+            "type": "oauth2",
+            "clientId": "me",
+            "clientSecret": "env:SECRET",
+            "refreshToken": "env:REFRESH",
+            "tokenUrl": "https://auth.example/token",
+            "scope": [],
+        },
+        id="oauth2",
+    ),
+]
+
+
+@pytest.mark.parametrize("authentication", HELD_OUTSIDE)
+def test_an_executor_holds_its_credentials_itself(authentication: dict[str, object]) -> None:
+    """It is asked at once, whatever the authentication; a refusal asks neither it nor a person here for a token it would not use."""
+    made = ActionDefinition.from_wire({**definition("pay").to_wire(), "authentication": authentication})
+    bench = started(made)
+    asked_at_once = newest(bench)
+
+    bench.fail(asked_at_once, "auth_expired")
+    bench.run_now()
+
+    assert "pay" == asked_at_once["actionDefinitionId"]
+    assert [asked_at_once] == bench.requests()
+    assert [] == bench.events("credential.asked")
+    assert None is bench.row().waits_for
 
 
 @pytest.mark.parametrize("grace_s", [pytest.param(GRACE_S, id="as set"), pytest.param(600.0, id="longer than a lease")])

@@ -170,6 +170,25 @@ def test_nobody_outside_knows_that_our_own_worker_did_nothing() -> None:
     assert RunState.COMPLETED is bench.execution().state
 
 
+@pytest.mark.parametrize("happened", [True, False], ids=["done", "not known"])
+def test_an_answer_from_outside_ends_an_execution_that_is_closing(happened: bool) -> None:
+    """Whoever answers first settles what is in flight in our own worker; the cancelled execution then ends, and the later answer re-opens nothing."""
+    bench = begun(executor=None)
+    step = bench.begin_attempt()
+    request = bench.requests()[0]
+    bench.cancel()
+    in_between = bench.execution().state
+
+    receipt = bench.complete(request, id="1") if happened else bench.fail(request, "network_timeout")
+    row = bench.row()
+    bench.settle(step, {"id": "2"})
+
+    assert (RunState.RUNNING, "settled") == (in_between, receipt.result)
+    assert RunState.CANCELLED is bench.ended()
+    assert ActionState.COMPLETED is bench.row().state if happened else ActionState.FAILED is bench.row().state
+    assert row == bench.row()
+
+
 def test_doubt_from_outside_does_not_stand_in_the_way_of_the_truth() -> None:
     """An event that knows nothing better about an attempt in doubt is recorded; the true answer after it still counts."""
     bench = begun(executor=None)

@@ -10,12 +10,15 @@ from hypothesis import given, strategies as st
 
 from holdfast.contract import ActionDefinition, ApiCatalogEntry
 from holdfast.errors import BadInput, UnknownExecution
+from holdfast.plans.authentication import Source, held_as
 from holdfast.plans.frozen import FunctionRules, thaw
 from holdfast.ports.rows import ActionState, RunState
+from holdfast.recovery.providing import Provided, provide
 from holdfast.recovery.replacing import Proposal, replace_plan
 from tests.recovery.bench import (
     DIE,
     EXECUTION,
+    OTHER,
     REMOVED,
     TIMEOUT,
     Bench,
@@ -368,3 +371,75 @@ def test_whatever_is_proposed_what_has_begun_sees_no_difference(
         assert 1 == len({call.attempt.key for call in calls})
         assert [planned[name]["inputs"]] * len(calls) == [dict(call.action.inputs) for call in calls]
         assert 1 == len(bench.attempts(name))
+
+
+def with_key(name: str = "b", *, key: str = "KEY") -> ActionDefinition:
+    """A definition that asks its user for a key."""
+    authentication = {"type": "api_key", "header": "X-Key", "value": key, "valueFrom": "user_input"}
+    return ActionDefinition.from_wire({**definition(name).to_wire(), "authentication": authentication})
+
+
+def set_own(bench: Bench, name: str) -> None:
+    """Let a person provide a key for this execution alone."""
+    row = held_as(name, Source.OWN, execution=EXECUTION)
+    provided = Provided(sealed=b"sealed")
+    bench.transact(lambda tx: provide(tx, bench.steps, row=row, provided=provided, generation=None))
+
+
+def secrets(bench: Bench) -> list[str]:
+    """The credentials there are."""
+    return [row.name for row in bench.read(lambda snapshot: snapshot.credentials(limit=9))]
+
+
+@pytest.mark.parametrize(
+    "replacement", [pytest.param([], id="none"), pytest.param([with_key("c", key="K2")], id="another")]
+)
+def test_a_secret_that_the_new_plan_does_not_ask_for_is_forgotten(replacement: list[ActionDefinition]) -> None:
+    """What somebody entrusted to an execution is gone at its end, whatever the plan that ended asks for."""
+    bench = begun(frozen(FIRST, [with_key("c")]))
+    set_own(bench, "KEY")
+    set_own(bench, "K2")
+    assert 2 == len(secrets(bench))
+
+    propose(bench, frozen([*FIRST, action("d", "c")], replacement))
+    bench.run()
+
+    assert RunState.COMPLETED is bench.ended()
+    assert [] == secrets(bench)
+
+
+def test_a_plan_that_asks_for_more_waits_for_it() -> None:
+    """An execution whose new plan needs a person's key pauses until that is there, and fails nothing."""
+    bench = begun(frozen([*FIRST]))
+
+    propose(bench, frozen(FIRST, [with_key("c")]))
+    bench.run_now()
+
+    assert {"a": COMPLETED, "b": COMPLETED, "c": ActionState.SCHEDULED} == bench.states()
+    [asked] = bench.read(lambda snapshot: snapshot.asked_for(EXECUTION))
+    assert "KEY" in (asked.question or "")
+    set_own(bench, "KEY")
+    bench.run()
+    assert RunState.COMPLETED is bench.ended()
+
+
+def test_the_old_document_goes_unless_another_execution_runs_it() -> None:
+    """Nothing would ever erase it: purging an execution erases the document that it runs."""
+    first, second, third = (frozen([*FIRST, action("d", "c", inputs={"x": n})]) for n in range(3))
+    bench = begun(first)
+    bench.start(second, OTHER)
+
+    def kept() -> list[bool]:
+        found = []
+        for plan in (first, second, third):
+            try:
+                found.append(bool(bench.read(lambda snapshot, plan=plan: snapshot.document(plan.digest))))
+            except KeyError:
+                found.append(False)
+        return found
+
+    propose(bench, second)
+    after_one = kept()
+    propose(bench, third)
+
+    assert ([False, True, False], [False, True, True]) == (after_one, kept())

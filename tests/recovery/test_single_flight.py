@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from holdfast.contract import ExecutionState
     from holdfast.hold import AsyncHold
-    from holdfast.recovery.claim import Assignment
+    from holdfast.recovery.assigning import Assignment
 
 pytestmark = pytest.mark.anyio
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from holdfast.ports.steps import Step
     from holdfast.ports.store import Snapshot, Tx
     from holdfast.recovery.answer import Answer
-    from holdfast.recovery.claim import Assignment
+    from holdfast.recovery.assigning import Assignment
 
     T = TypeVar("T")
 

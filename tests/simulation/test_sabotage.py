@@ -149,7 +149,9 @@ def refresh_without_lease(patch: pytest.MonkeyPatch, store: SimulatedStore) -> N
 def new_key_each_time(patch: pytest.MonkeyPatch, store: SimulatedStore) -> None:
     """Give every attempt a key of its own."""
     numbers = itertools.count()
-    patch.setattr("holdfast.recovery.claim.idempotency_key", lambda execution, action, epoch: f"key-{next(numbers)}")
+    patch.setattr(
+        "holdfast.recovery.assigning.idempotency_key", lambda execution, action, epoch: f"key-{next(numbers)}"
+    )
 
 
 def never_sweep(patch: pytest.MonkeyPatch, store: SimulatedStore) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from holdfast.ports.http import HttpRequest
-    from holdfast.recovery.claim import Assignment
+    from holdfast.recovery.assigning import Assignment
     from tests.simulation.scenario import ActionScript, CredentialScript, Scenario
     from tests.simulation.virtual_time import VirtualClock
 

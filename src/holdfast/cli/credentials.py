@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from holdfast.cli.options import Config, Database, Json
+from holdfast.cli.options import By, Config, Database, Json
 from holdfast.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -59,10 +59,14 @@ def list_credentials(*, db: Database = None, config: Config = None, is_json: Jso
             (f"{row.generation:>10}", "plain"),
             (f"{row.expires_at:%Y-%m-%d %H:%M:%S}" if row.expires_at else "", "plain"),
             (row.execution or "all", "plain"),
+            (f"{row.changed_at:%Y-%m-%d %H:%M:%S}" if row.changed_at else "", "plain"),
+            (row.changed_by or "", "plain"),
         ]
         for row in rows
     ]
-    terminal.table(["credential", "state", "generation", "expires (UTC)", "for execution"], lines)
+    terminal.table(
+        ["credential", "state", "generation", "expires (UTC)", "for execution", "changed (UTC)", "by"], lines
+    )
     for row in rows:
         if row.question is not None:
             words = ["credentials", "set", row.name, *(["--execution", row.execution] if row.execution else [])]
@@ -92,6 +96,7 @@ def set_credential(
         typer.Option("--expires-in", metavar="SECONDS", help="How long the access token is good.", show_default=False),
     ] = None,
     execution: OfExecution = None,
+    by: By = None,
     db: Database = None,
     config: Config = None,
     is_json: Json = False,
@@ -119,6 +124,7 @@ def set_credential(
                 expires_in_s=expires_in,
                 execution_id=found,
                 generation=generation,
+                by=by,
             )
 
     generation = run_async(work())
@@ -135,6 +141,7 @@ def give_up(
     name: Name,
     *,
     execution: OfExecution = None,
+    by: By = None,
     db: Database = None,
     config: Config = None,
     is_json: Json = False,
@@ -148,7 +155,7 @@ def give_up(
         """Give it up."""
         async with opened(settings) as hold:
             found = await resolve_id(hold, execution) if execution else None
-            await hold.give_up_credential(name, execution_id=found)
+            await hold.give_up_credential(name, execution_id=found, by=by)
 
     run_async(work())
     if is_json:
@@ -171,6 +178,8 @@ def credential_json(row: Credential) -> dict[str, object]:
         "state": row.state,
         "generation": row.generation,
         "expiresAt": row.expires_at.isoformat().replace("+00:00", "Z") if row.expires_at else None,
+        "changedAt": row.changed_at.isoformat().replace("+00:00", "Z") if row.changed_at else None,
+        "changedBy": row.changed_by,
         "question": row.question,
         "askedAt": row.asked_at.isoformat().replace("+00:00", "Z") if row.asked_at else None,
     }

@@ -9,6 +9,7 @@ import typer
 
 __all__ = [
     "ActionFiles",
+    "By",
     "CatalogDirectory",
     "Config",
     "Database",
@@ -50,6 +51,7 @@ Database = Annotated[
         show_default=False,
     ),
 ]
+By = Annotated[str | None, typer.Option(help="Who says so, for the record.", show_default=False)]
 Config = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", help="The settings file instead of ./holdfast.toml.", show_default=False),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from holdfast.cli.options import Config, Database, ExecutionId, Imports, Json
+from holdfast.cli.options import By, Config, Database, ExecutionId, Imports, Json
 from holdfast.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ Asked = Annotated[
     str | None,
     typer.Argument(metavar="[ACTION]", help="The action; not needed when only one waits.", show_default=False),
 ]
-By = Annotated[str | None, typer.Option(help="Who says so, for the record.", show_default=False)]
 Reason = Annotated[str | None, typer.Option(help="Why, for the record.", show_default=False)]
 Resume = Annotated[
     bool, typer.Option("--resume", help="Go on with it here, like `resume`, until it ends or pauses again.")

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from holdfast.ports.clock import Clock
     from holdfast.ports.http import HttpAnswer, Transport
     from holdfast.ports.outputs import Sealer
-    from holdfast.recovery.claim import Assignment
+    from holdfast.recovery.assigning import Assignment
 
 __all__ = ["Granting", "believable_s"]
 

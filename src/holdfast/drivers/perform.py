@@ -7,8 +7,6 @@ happens here comes back as an `Answer`, and a cancelled worker leaves the attemp
 from __future__ import annotations
 
 import asyncio
-import functools
-import inspect
 import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -16,7 +14,8 @@ from typing import TYPE_CHECKING
 from holdfast.catalog.strategies import with_advice
 from holdfast.contract.json_text import write_json
 from holdfast.drivers.authenticating import AuthenticatorFailed, authenticated
-from holdfast.drivers.function_threads import Ended, FunctionThreads, TooManyOverruns
+from holdfast.drivers.calling import FunctionCalls
+from holdfast.drivers.checking import Refused, misfit_of, refuse_late, refuse_misfits
 from holdfast.drivers.granting import Granting, believable_s
 from holdfast.drivers.hidden import Hidden
 from holdfast.drivers.trace import answered, refused_trace
@@ -31,42 +30,29 @@ from holdfast.plans.output import as_output, output_text
 from holdfast.plans.references import LOCATION, MISSING, Reference, parse_reference, resolve
 from holdfast.plans.request import Extras, UnusableRequest, build_request
 from holdfast.plans.tokens import read_tokens
-from holdfast.plans.value_schema import flaws
 from holdfast.ports.http import ResponseTooLarge
 from holdfast.ports.rows import Purpose
 from holdfast.recovery.answer import Answer
 from holdfast.recovery.detail import (
-    REFRESH_LATE,
     error_detail,
-    misfit_verdict,
-    overrun_verdict,
     refusal_verdict,
     unkept_verdict,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
-    from datetime import datetime
-    from typing import TypeAlias
+    from collections.abc import Callable, Mapping
 
     from holdfast.contract import ActionDefinition
+    from holdfast.drivers.calling import TellLate
     from holdfast.faults.fault import Fault
-    from holdfast.faults.verdict import Verdict
     from holdfast.plans.frozen import FrozenAction
     from holdfast.ports.clock import Clock
     from holdfast.ports.http import HttpAnswer, HttpRequest, OutgoingRequest, Transport
     from holdfast.ports.outputs import Outputs, Sealer
-    from holdfast.ports.steps import Step
-    from holdfast.recovery.claim import Assignment
-
-    TellLate: TypeAlias = Callable[[Step, Answer], Awaitable[None]]
+    from holdfast.recovery.assigning import Assignment
 
 __all__ = ["Limits", "Performer"]
 
-MISFITS_MAX = 5
-"""So many flaws of inputs or outputs are told at once."""
-LARGE = 65_536
-"""Outputs of so many bytes are checked in a thread."""
 ECHO_LENGTH_MIN = 8
 """Shorter secrets are not looked for in outputs: replacing them would spoil data that only happens to look alike."""
 
@@ -78,14 +64,6 @@ class Limits:
     response_size_max_bytes: int = 10_485_760
     inline_output_max_bytes: int = 65_536
     trace_body_max_bytes: int = 4_096
-
-
-class Refused(Exception):
-    """The attempt cannot be made; the verdict says why."""
-
-    def __init__(self, verdict: Verdict) -> None:
-        self.verdict = verdict
-        super().__init__(verdict.message)
 
 
 class Performer:
@@ -105,7 +83,6 @@ class Performer:
         overruns_max: int = 32,
     ) -> None:
         self._transport = transport
-        self._functions = functions
         self._environ = environ
         self._outputs = outputs
         self._sealer = sealer
@@ -119,19 +96,17 @@ class Performer:
             clock=clock,
             trace_body_max_bytes=limits.trace_body_max_bytes,
         )
-        self._threads = FunctionThreads(overruns_max=overruns_max)
-        self._tell_late: TellLate | None = None
-        self._reporting: set[asyncio.Future[None]] = set()
+        self._calls = FunctionCalls(functions, clock=clock, keep=self._keep, overruns_max=overruns_max)
 
     def hand_late_answers_to(self, tell: TellLate) -> None:
         """Name who is told what came of a function that ended after its time."""
-        self._tell_late = tell
+        self._calls.hand_late_answers_to(tell)
 
     def can_perform(self, action: FrozenAction) -> bool:
         """Whether this worker has what an action needs: its function, if it is a Python action, and the one that authenticates it."""
         if action.handler is not None and action.handler not in self._authenticators:
             return False
-        return action.function is None or action.definition_id in self._functions
+        return action.function is None or self._calls.knows(action.definition_id)
 
     async def perform(self, assignment: Assignment) -> Answer:
         """Make the attempt and report. Never raises for anything the attempt did."""
@@ -142,7 +117,7 @@ class Performer:
             inputs = await self._inputs(assignment)
             refuse_misfits(inputs, assignment)
             if assignment.action.function is not None:
-                return await self._call_function(assignment, inputs)
+                return await self._calls.call(assignment, inputs)
             return await self._call_http(assignment, inputs)
         except Refused as refused:
             return Answer(verdict=refused.verdict, observed_at=self._clock.now())
@@ -176,71 +151,6 @@ class Performer:
                 )
             ) from err
         return {**parts, "output": json.loads(body)}
-
-    async def _call_function(self, assignment: Assignment, inputs: Mapping[str, object]) -> Answer:
-        """Call a registered Python function; a plain one runs in a thread and cannot be interrupted."""
-        name = assignment.action.definition_id
-        function = self._functions.get(name)
-        if function is None:
-            message = f"no function is registered for the action {name!r} in this worker. Import its module: holdfast worker --import your.module"
-            raise Refused(refusal_verdict(message, rule="action-not-registered"))
-        arguments = dict(inputs)
-        if takes_key(function):
-            arguments["idempotency_key"] = assignment.attempt.key
-        try:
-            if inspect.iscoroutinefunction(function):
-                async with asyncio.timeout(assignment.timeout_s):
-                    ended = Ended(value=await function(**arguments))
-            else:
-                ended = await self._threads.run(
-                    functools.partial(function, **arguments),
-                    timeout_s=assignment.timeout_s,
-                    late=lambda ended: self._came_late(assignment, ended, inputs),
-                )
-        except TooManyOverruns as err:
-            message = (
-                f"the function {name!r} was not called: {err}. Find out what they wait for, and give it a time limit."
-            )
-            raise Refused(overrun_verdict(message)) from None
-        except (Exception, asyncio.CancelledError) as exc:
-            task = asyncio.current_task()
-            if isinstance(exc, asyncio.CancelledError) and task is not None and task.cancelling():
-                raise  # it is we who are cancelled, not something inside the function
-            ended = Ended(raised=exc)
-        return await self._judge(ended, assignment=assignment, inputs=inputs)
-
-    async def _judge(self, ended: Ended, *, assignment: Assignment, inputs: Mapping[str, object]) -> Answer:
-        """Report how a function ended."""
-        action, value = assignment.action, ended.value
-        if ended.raised is not None:
-            return self._failed(ended.raised, action, inputs)
-        output = value if isinstance(value, dict) else {} if value is None else {"value": value}
-        try:
-            text = output_text(output)
-        except Exception as exc:  # noqa: BLE001 - what a function returns may be anything, also something that JSON cannot hold
-            return self._failed(exc, action, inputs)
-        misfit = await misfit_of(output, action, size=len(text), is_own_answer=True)
-        if misfit is not None:
-            return Answer(verdict=misfit, observed_at=self._clock.now())
-        return await self._keep(text, assignment=assignment, trace=None)
-
-    def _failed(self, raised: BaseException, action: FrozenAction, inputs: Mapping[str, object]) -> Answer:
-        fault = capture_exception(raised, operation=action.definition_id, observed_at=self._clock.now())
-        hidden = Hidden.of(action.personal, inputs)
-        verdict = classify(fault, known_errors=action.known_errors, secrets=hidden.values)
-        return Answer(verdict=hidden.spoken(verdict), observed_at=fault.observed_at)
-
-    def _came_late(self, assignment: Assignment, ended: Ended, inputs: Mapping[str, object]) -> None:
-        """A function has ended after its time: what came of it is the truth about an attempt that was settled as unknown."""
-        if self._tell_late is not None:
-            task = asyncio.ensure_future(self._report_late(assignment, ended, inputs=inputs, tell=self._tell_late))
-            self._reporting.add(task)
-            task.add_done_callback(self._reporting.discard)
-
-    async def _report_late(
-        self, assignment: Assignment, ended: Ended, *, inputs: Mapping[str, object], tell: TellLate
-    ) -> None:
-        await tell(assignment.step, await self._judge(ended, assignment=assignment, inputs=inputs))
 
     async def _call_http(self, assignment: Assignment, inputs: Mapping[str, object]) -> Answer:
         """Send one request and judge the answer."""
@@ -429,40 +339,10 @@ class Performer:
         return Answer(location=json.dumps(location), trace=trace, observed_at=self._clock.now())
 
 
-def refuse_late(assignment: Assignment, *, now: datetime) -> None:
-    """Refuse to send a refresh that was claimed too long ago (the process stood still): another worker may have taken it over."""
-    if assignment.send_before is not None and now > assignment.send_before:
-        message = "the refresh was claimed too long ago to be sent; another worker may have taken it over"
-        raise Refused(replace(refusal_verdict(message, rule=REFRESH_LATE), category=ErrorCategory.NETWORK_TIMEOUT))
-
-
 def beside_token(path: str) -> str:
     """Return where a token's lifetime stands: `expires_in`, beside the token (RFC 6749 §5.1)."""
     head, dot, _ = path.rpartition(".")
     return f"{head}{dot}expires_in"
-
-
-def refuse_misfits(inputs: Mapping[str, object], assignment: Assignment) -> None:
-    """Refuse inputs that are not what the definition's inputSchema says, before anything is sent. Values are not repeated: they may be secret."""
-    if assignment.step.purpose is Purpose.REFRESH:
-        return  # everybody waits for it; what it needs was looked at when the plan was accepted
-    found = flaws(inputs, assignment.action.takes)
-    if found:
-        told = "; ".join(f"the input {name!r} {message}" for name, message in found[:MISFITS_MAX])
-        raise Refused(refusal_verdict(f"{told}, says inputSchema. Nothing was sent.", rule="input-schema"))
-
-
-async def misfit_of(
-    output: Mapping[str, object], action: FrozenAction, *, size: int, is_own_answer: bool
-) -> Verdict | None:
-    """Return the verdict about an output that is not what outputSchema says; None when it is. Large ones do not hold the other attempts up."""
-    if not action.gives:
-        return None
-    found = flaws(output, action.gives) if size < LARGE else await asyncio.to_thread(flaws, output, action.gives)
-    if not found:
-        return None
-    told = "; ".join(f"{name!r} {message}" for name, message in found[:MISFITS_MAX])
-    return misfit_verdict(f"The output does not keep to outputSchema: {told}.", is_own_answer=is_own_answer)
 
 
 def watched_values(text: str, action: FrozenAction) -> dict[str, str]:
@@ -472,14 +352,6 @@ def watched_values(text: str, action: FrozenAction) -> dict[str, str]:
     parts = {"output": json.loads(text)}
     found = {reference.text: resolve(reference, parts) for reference in action.watched}
     return {name: json.dumps(value, ensure_ascii=False) for name, value in found.items() if value is not MISSING}
-
-
-def takes_key(function: Callable[..., object]) -> bool:
-    """Whether a function has a parameter for the idempotency key; some built-in ones do not tell their parameters."""
-    try:
-        return "idempotency_key" in inspect.signature(function).parameters
-    except (TypeError, ValueError):
-        return False
 
 
 def without(text: str, secrets: tuple[str, ...]) -> str:

@@ -44,7 +44,7 @@ def accept(parts: Parts, plan: PlanSource, actions: Iterable[ActionSource], *, i
         functions=parts.registry.rules,
         catalog=parts.catalog,
         environ=None if is_external else parts.environ,
-        authenticators=parts.registry.authenticators,
+        authenticators=None if is_external else parts.registry.authenticators,
         actions_max=parts.actions_max,
         plan_source=source,
     )

@@ -10,21 +10,24 @@ from typing import TYPE_CHECKING, TypeVar
 from holdfast.errors import BadInput, CredentialMoved, Problem, UnknownExecution
 from holdfast.hold.parts import HasParts
 from holdfast.hold.secrets import flaw_of
-from holdfast.plans.authentication import LITERAL, RESERVED, Source, held_as, split_own
+from holdfast.plans.authentication import EXTERNAL, LITERAL, RESERVED, Source, held_as, split_own
 from holdfast.plans.tokens import Tokens, token_text
 from holdfast.ports.rows import RunState
 from holdfast.recovery.providing import Provided, give_up, provide
+from holdfast.recovery.told import extract
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from holdfast.ports.rows import CredentialRow
     from holdfast.ports.store import Snapshot, Tx
+    from holdfast.recovery.turn import Plans
 
 __all__ = ["Credential", "CredentialDoor"]
 
 F = TypeVar("F", bound=Callable[..., object])
 EXPIRES_MAX_S = 315_360_000.0
+BY_MAX_CHARS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +36,7 @@ class Credential:
 
     `execution` is the one it belongs to (None: all). `state` is `ready`, `refreshing`, `asked` (a person is asked for it), `failed` (its last renewal
     failed for good) or `missing`. `generation` grows with each renewal; `expires_at` is when it runs out, where that is known.
+    It was set, renewed or given up at `changed_at` by `changed_by`: the name that somebody gave, `execution …`, or `deadline`.
     """
 
     name: str
@@ -42,6 +46,8 @@ class Credential:
     expires_at: datetime | None
     question: str | None
     asked_at: datetime | None
+    changed_at: datetime | None = None
+    changed_by: str | None = None
 
 
 class CredentialDoor(HasParts):
@@ -52,7 +58,7 @@ class CredentialDoor(HasParts):
 
         def look(snapshot: Snapshot) -> list[Credential]:
             now = snapshot.now
-            rows = (row for row in snapshot.credentials(limit=limit) if not row.name.startswith(LITERAL))
+            rows = (row for row in snapshot.credentials(limit=limit) if not row.name.startswith((LITERAL, EXTERNAL)))
             return [shown(row, now=now) for row in rows]
 
         return await self._parts.store.read(look)
@@ -66,14 +72,16 @@ class CredentialDoor(HasParts):
         expires_in_s: float | None = None,
         execution_id: str | None = None,
         generation: int | None = None,
+        by: str | None = None,
     ) -> int:
         """Provide a credential and let everybody who waits for it go on; returns its new generation. It rests sealed.
 
         `access_token` is the token or key; with a `refresh_token` alone, an access token is fetched with it first. `execution_id` names the one
         execution that it is for (`user_input`). `generation` is the one that was looked at: if another has come since, nothing is changed.
+        `by` is who says so, for the record.
 
         Raises:
-            BadInput: a value cannot be used.
+            BadInput: a value cannot be used, or that execution's plan does not ask for it.
             CredentialMoved: somebody, or a refresh, was quicker.
             SecretKeyMissing: there is no key to seal it with.
         """
@@ -97,18 +105,20 @@ class CredentialDoor(HasParts):
             sealed=parts.sealer.seal(token_text(Tokens(access=access_token, refresh=refresh_token))),
             expires_s=expires_in_s,
             is_access_missing=access_token is None,
+            by=who(by),
         )
 
         def work(tx: Tx) -> int:
-            require_live(tx, name, execution_id)
+            if execution_id is not None:
+                require_asked(tx, parts.plans, name=name, execution_id=execution_id)
             return provide(tx, parts.steps, row=row, provided=provided, generation=generation).generation
 
         return await parts.store.transact(work)
 
     async def give_up_credential(
-        self, name: str, *, execution_id: str | None = None, generation: int | None = None
+        self, name: str, *, execution_id: str | None = None, generation: int | None = None, by: str | None = None
     ) -> None:
-        """Say that a credential will not come; everybody who waits for it fails.
+        """Say that a credential will not come; everybody who waits for it fails. `by` is who says so, for the record.
 
         Raises:
             CredentialMoved: nobody is asked for it (any more).
@@ -118,7 +128,7 @@ class CredentialDoor(HasParts):
         def work(tx: Tx) -> None:
             if tx.credential(row) is None:
                 raise CredentialMoved(name, "nobody is asked for it")
-            give_up(tx, parts.steps, row=row, generation=generation)
+            give_up(tx, parts.steps, row=row, generation=generation, by=who(by))
 
         await parts.store.transact(work)
 
@@ -154,15 +164,19 @@ def row_of(name: str, execution_id: str | None) -> str:
     return name if execution_id is None else held_as(name, Source.OWN, execution=execution_id)
 
 
-def require_live(tx: Tx, name: str, execution_id: str | None) -> None:
-    """Take the execution's lock and refuse a secret for one that has ended: nobody would ever forget it."""
-    if execution_id is None:
-        return
+def require_asked(tx: Tx, plans: Plans, *, name: str, execution_id: str) -> None:
+    """Take the execution's lock and refuse a secret that it does not ask for, or not any more: nobody would ever forget it."""
     row = tx.lock(execution_id)
     if row is None:
         raise UnknownExecution(execution_id)
     if row.state is not RunState.RUNNING:
         raise CredentialMoved(name, f"execution {execution_id} has ended")
+    actions = plans.get(tx, row.document).actions.values()
+    asked = sorted({action.credential or "" for action in actions if action.source is Source.OWN})
+    if name not in asked:
+        found = f"it asks for: {', '.join(map(repr, asked))}" if asked else "it asks for none (user_input)"
+        message = f"the plan of execution {execution_id} does not ask for {name!r}; {found}. Set it without an execution, or name another one."
+        raise BadInput([Problem(source="name", path="", message=message)])
 
 
 def shown(row: CredentialRow, *, now: datetime) -> Credential:
@@ -184,7 +198,14 @@ def shown(row: CredentialRow, *, now: datetime) -> Credential:
         expires_at=row.expires_at,
         question=row.question,
         asked_at=row.asked_at,
+        changed_at=max((at for at in (row.renewed_at, row.failed_at) if at is not None), default=None),
+        changed_by=row.changed_by,
     )
+
+
+def who(by: str | None) -> str | None:
+    """Return what somebody says of themselves as it is kept: one line, without what no database takes."""
+    return extract(by, most=BY_MAX_CHARS) or None if by else None
 
 
 def authenticator_problems(function: Callable[..., object], name: str, *, taken: bool) -> list[Problem]:

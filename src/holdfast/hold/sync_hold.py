@@ -209,6 +209,7 @@ class Hold:
         expires_in_s: float | None = None,
         execution_id: str | None = None,
         generation: int | None = None,
+        by: str | None = None,
     ) -> int:
         """Provide a credential; see `AsyncHold.set_credential`."""
         return self.call(
@@ -219,12 +220,15 @@ class Hold:
                 expires_in_s=expires_in_s,
                 execution_id=execution_id,
                 generation=generation,
+                by=by,
             )
         )
 
-    def give_up_credential(self, name: str, *, execution_id: str | None = None, generation: int | None = None) -> None:
+    def give_up_credential(
+        self, name: str, *, execution_id: str | None = None, generation: int | None = None, by: str | None = None
+    ) -> None:
         """Say that a credential will not come; see `AsyncHold.give_up_credential`."""
-        self.call(self.inner.give_up_credential(name, execution_id=execution_id, generation=generation))
+        self.call(self.inner.give_up_credential(name, execution_id=execution_id, generation=generation, by=by))
 
     def sweep(self) -> Swept:
         """Repair at once what lost its step; see `AsyncHold.sweep`."""

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from holdfast.contract import (
     ApiKeyAuthentication,
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from holdfast.contract import ActionDefinition
 
 __all__ = [
+    "EXTERNAL",
     "LITERAL",
     "OWN",
     "RESERVED",
@@ -47,6 +48,7 @@ RESERVED = "~"
 """Names of rows that begin so are ours. No plan may name such a credential: it could read another execution's key."""
 OWN = "~own/"
 LITERAL = "~literal/"
+EXTERNAL = "~external/"
 VARIABLE_PREFIX = "env:"
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -167,9 +169,11 @@ def variables_of(definition: ActionDefinition) -> Mapping[str, str]:
     return {field: name for field, name in found.items() if VARIABLE.fullmatch(name)}
 
 
-def held_as(name: str, source: Source | None, *, execution: str) -> str:
-    """Return the name of the row that holds a credential for an execution."""
+def held_as(name: str, source: Source | None, *, execution: str, executor: str | None = None) -> str:
+    """Return the name of the row that holds a credential for an execution. An executor outside has its own, of which only the generation is known."""
     assert not name.startswith(RESERVED), "such names are refused before a plan is frozen"
+    if executor is not None:
+        return f"{EXTERNAL}{quote(executor, safe='')}/{name}"
     return f"{OWN}{execution}/{name}" if source is Source.OWN else name
 
 
@@ -180,6 +184,8 @@ def own_rows(execution: str) -> str:
 
 def split_own(row: str) -> tuple[str, str | None]:
     """Return a credential's name and the execution that its row belongs to (None: to all)."""
+    if row.startswith(EXTERNAL):
+        return row.removeprefix(EXTERNAL).partition("/")[2], None
     if not row.startswith(OWN):
         return row, None
     execution, _, name = row.removeprefix(OWN).partition("/")

@@ -41,12 +41,27 @@ class Keeps(Protocol):
         """Return where outputs lie that have files, of all executions, in the order of places above `after`."""
         ...
 
+    def unnamed(self, *, prefix: str, limit: int) -> list[str]:
+        """Return credentials whose names begin so and stand in no document."""
+        ...
+
+    def limits(self, *, after: str, limit: int) -> list[tuple[str, datetime | None]]:
+        """Return the next rate limits above `after`, in one order, and when each was or will be used last; None: never."""
+        ...
+
+    def limit_used_at(self, name: str) -> datetime | None:
+        """Return when a rate limit was or will be used last; None: never."""
+        ...
+
 
 class Erases(Protocol):
     """Writing verbs. Neither looks whether the execution has ended: the caller holds its lock and has looked."""
 
     def erase(self, execution_id: str) -> Erased:
-        """Delete every row of an execution, and its document when nobody else runs it. Files are the caller's to remove, after the commit."""
+        """Delete every row of an execution, its own secrets, and its document when nobody else runs it.
+
+        Files are the caller's to remove, after the commit.
+        """
         ...
 
     def rewrite(self, execution_id: str, change: Callable[[str], str]) -> int:
@@ -55,4 +70,12 @@ class Erases(Protocol):
 
     def drop_document(self, digest: str) -> bool:
         """Delete a document unless an execution runs it; says whether it went."""
+        ...
+
+    def forget_unnamed(self, name: str) -> bool:
+        """Delete a locked credential unless its name stands in a document; says whether it went."""
+        ...
+
+    def forget_limit(self, name: str) -> None:
+        """Delete a locked rate limit with all its moments."""
         ...

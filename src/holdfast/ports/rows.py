@@ -190,7 +190,7 @@ class CredentialRow:
     for good and are cleared by the next success. `expires_at` is when the newest value runs out, where that is known. While `question` is set
     a person is asked for it, since `asked_at`: once, for all executions that wait. `refreshing_by` is the one attempt that may renew it while
     the lease lasts; `uses` counts how often the refresh token of this generation was sent without a definite no. `renewed_at` is when this
-    generation came.
+    generation came. `changed_by` is who brought it, or gave it up: what a person says of themselves, or `execution …` that renewed it, or `deadline`.
     """
 
     name: str
@@ -205,6 +205,7 @@ class CredentialRow:
     refreshing_by: str | None = None
     uses: int = 0
     renewed_at: datetime | None = None
+    changed_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

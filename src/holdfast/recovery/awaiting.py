@@ -21,6 +21,7 @@ from holdfast.recovery.credentials import ask, has_failed_lately, name_for, seek
 from holdfast.recovery.detail import error_detail, refusal_verdict
 from holdfast.recovery.doubt import last_word
 from holdfast.recovery.judging import decision_about
+from holdfast.recovery.questions import DEADLINE
 
 if TYPE_CHECKING:
     from holdfast.faults.verdict import Verdict
@@ -54,6 +55,8 @@ def may_go_on(turn: Turn, row: ActionRow, *, deciding: Deciding) -> Going:
     action = turn.plan.actions[row.action]
     if action.credential is None or action.source is None or not needs_care(turn, action):
         return Going.NOW
+    if turn.execution.external is not None and row.waits_for is None:
+        return Going.NOW  # an executor outside holds its credentials itself; all it is asked for is a refresh action, once it was refused
     name = name_for(turn, action)
     if row.waits_for is None:
         credential = turn.tx.credential(name)
@@ -132,6 +135,8 @@ def wait_on(turn: Turn, row: ActionRow, *, credential: CredentialRow, deciding: 
     if credential.failed_at is not None and (not is_new or has_failed_lately(turn, credential)):
         return without(turn, row, credential=credential, deciding=deciding)
     lost = lost_refreshes(turn, row)
+    if lost >= REFRESHES_LOST_MAX and turn.execution.external is not None:
+        return without(turn, row, credential=credential, deciding=deciding)  # nobody here could put it right
     if lost >= REFRESHES_LOST_MAX:
         turn.schedule(row, purpose=Purpose.PERFORM, n=row.n, due_at=turn.now + timedelta(seconds=LOOK_AGAIN_S))
         ask(turn, credential, because=f"its renewal was begun {lost} times and never answered")
@@ -170,7 +175,9 @@ def wait_for_person(
         turn.schedule(row, purpose=Purpose.PERFORM, n=row.n, due_at=min(deadline, look_again))
         return Going.LATER
     detail = error_detail(unobtainable(credential), observed_at=turn.now)
-    failed = replace(credential, question=None, asked_at=None, error=detail.to_json(), failed_at=turn.now)
+    failed = replace(
+        credential, question=None, asked_at=None, error=detail.to_json(), failed_at=turn.now, changed_by=DEADLINE
+    )
     turn.tx.save_credential(failed)
     turn.emit(
         "credential.refresh_failed",
@@ -212,7 +219,7 @@ def broken(turn: Turn, row: ActionRow, *, credential: CredentialRow, attempt: At
         decision=replace(decision, reason=reason),
         detail=detail,
         attempt=attempt,
-        rollback=deciding.rollback,
+        deciding=deciding,
     )
 
 

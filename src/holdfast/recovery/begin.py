@@ -72,7 +72,7 @@ def begin(
         return False
     turn = Turn.open(tx, steps, plans=plans, execution_id=execution_id)
     assert turn is not None, "it was inserted in this transaction"
-    keep_secrets(tx, secrets or {})
+    keep_secrets(tx, secrets or {}, execution=execution_id)
     turn.emit("plan.execute.started", planId=row.plan_id)
     turn.finish()
     return True
@@ -83,9 +83,10 @@ def is_the_same(existing: ExecutionRow, frozen: Frozen, *, external: str | None)
     return existing.document in (frozen.digest, frozen.digest_before) and existing.external == external
 
 
-def keep_secrets(tx: Tx, secrets: Mapping[str, bytes]) -> None:
+def keep_secrets(tx: Tx, secrets: Mapping[str, bytes], *, execution: str) -> None:
     """Store sealed secrets that came with the plan, in one order for everybody."""
     for name in sorted(secrets):
         credential = tx.lock_credential(name)
         if credential.sealed is None:
-            tx.save_credential(next_generation(credential, sealed=secrets[name], expires_s=None, now=tx.now))
+            by = f"execution {execution}"
+            tx.save_credential(next_generation(credential, sealed=secrets[name], expires_s=None, now=tx.now, by=by))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from holdfast.contract import ErrorDetail
     from holdfast.ports.rollback import Rollback
     from holdfast.ports.rows import ActionRow, AttemptRow
-    from holdfast.recovery.answer import Answer
+    from holdfast.recovery.answer import Answer, Deciding
 
 __all__ = ["carry_out", "complete", "seconds"]
 
@@ -60,9 +60,9 @@ def carry_out(
     decision: Decision,
     detail: ErrorDetail,
     attempt: AttemptRow,
-    rollback: Rollback | None = None,
+    deciding: Deciding | None = None,
 ) -> None:
-    """Turn a decision into rows, steps and events. `rollback` is whom a decision to roll back is told to."""
+    """Turn a decision into rows, steps and events. `deciding` is what it was made with; None where nobody decided (a person did, or a defect)."""
     row = replace(row, error=detail.to_json(), step_key=None)
     if decision.is_recovery:
         row = replace(row, recoveries=row.recoveries + 1)
@@ -87,7 +87,8 @@ def carry_out(
         case Move.PROBE:
             probing.begin(turn, row)
         case Move.ASK:
-            questions.ask(turn, row, detail=detail)
+            assert deciding is not None, "only a decision asks"
+            questions.ask(turn, row, detail=detail, within_s=deciding.bounds.answer_within_s)
         case Move.ALTERNATIVE:
             hand_over(turn, row, detail=with_history(turn, row, detail=detail, decision=decision))
         case Move.FALLBACK:
@@ -95,7 +96,7 @@ def carry_out(
         case Move.CONTINUE:
             turn.put(ended(turn, row, absorbed="continue"))
         case Move.ROLL_BACK | Move.GIVE_UP:
-            give_up(turn, row, decision=decision, detail=detail, rollback=rollback)
+            give_up(turn, row, decision=decision, detail=detail, rollback=deciding.rollback if deciding else None)
 
 
 def announce(turn: Turn, row: ActionRow, *, decision: Decision, detail: ErrorDetail, attempt: AttemptRow) -> None:

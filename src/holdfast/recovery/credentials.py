@@ -62,7 +62,8 @@ WAITERS_MAX = 10_000
 def name_for(turn: Turn, action: FrozenAction) -> str:
     """Return the name of the row that holds an action's credential."""
     assert action.credential is not None, "the caller knows that it uses one"
-    return held_as(action.credential, action.source, execution=turn.execution.id)
+    execution = turn.execution
+    return held_as(action.credential, action.source, execution=execution.id, executor=execution.external)
 
 
 def request_refresh(turn: Turn, row: ActionRow, *, attempt: AttemptRow | None) -> None:
@@ -163,18 +164,19 @@ def renewed_by_plan(turn: Turn, row: ActionRow, *, sealed: bytes, expires_s: flo
 
 def renew(turn: Turn, credential: CredentialRow, *, sealed: bytes | None, expires_s: float | None) -> None:
     """Store a new generation, which is good for `expires_s` seconds where that is known, and wake everybody who waits for it."""
-    renewed = next_generation(credential, sealed=sealed, expires_s=expires_s, now=turn.now)
+    by = f"execution {turn.execution.id}"
+    renewed = next_generation(credential, sealed=sealed, expires_s=expires_s, now=turn.now, by=by)
     turn.tx.save_credential(renewed)
-    turn.emit("credential.refreshed", credential=credential.name, generation=renewed.generation)
+    turn.emit("credential.refreshed", credential=split_own(credential.name)[0], generation=renewed.generation)
     wake(turn, renewed)
 
 
 def next_generation(
-    credential: CredentialRow, *, sealed: bytes | None, expires_s: float | None, now: datetime
+    credential: CredentialRow, *, sealed: bytes | None, expires_s: float | None, now: datetime, by: str | None
 ) -> CredentialRow:
     """Return the row with a new value; whatever was under way or asked about the old one is over.
 
-    `expires_s` is how long it is good from now on: None when nobody knows, 0 when it is a refresh token only.
+    `expires_s` is how long it is good from now on: None when nobody knows, 0 when it is a refresh token only. `by` is who brings it.
     """
     return replace(
         credential,
@@ -182,6 +184,7 @@ def next_generation(
         sealed=sealed,
         expires_at=None if expires_s is None else now + timedelta(seconds=expires_s),
         renewed_at=now,
+        changed_by=by,
         refreshing_until=None,
         refreshing_by=None,
         uses=0,

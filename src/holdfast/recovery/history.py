@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from holdfast.ports.rows import ActionRow, AttemptRow, QuestionRow
     from holdfast.recovery.turn import Turn
 
-__all__ = ["person_wait_s", "with_history"]
+__all__ = ["credential_wait_s", "elapsed_s", "person_wait_s", "with_history"]
 
 
 def with_history(turn: Turn, row: ActionRow, *, detail: ErrorDetail, decision: Decision) -> ErrorDetail:
@@ -55,3 +55,19 @@ def person_wait_s(questions: Sequence[QuestionRow], *, since: datetime, now: dat
     """Return how long questions about one action have waited for a person since its first attempt, in seconds. One at a time is open."""
     waits = (((question.answered_at or now) - max(question.asked_at, since)).total_seconds() for question in questions)
     return sum(wait for wait in waits if wait > 0)
+
+
+def credential_wait_s(turn: Turn, row: ActionRow, *, attempts: Iterable[AttemptRow]) -> float:
+    """Return how long an action has waited for a person to provide its credential since its first attempt, in seconds.
+
+    The wait before an attempt begins when the action was first told that a person is asked, and ends with the attempt.
+    """
+    began = {a.n: a.started_at for a in attempts if a.purpose is Purpose.PERFORM}
+    first = min(began.values(), default=turn.now)
+    awaited: dict[int, datetime] = {}
+    for event in turn.tx.events(row.execution):
+        if event.type == "credential.awaited" and event.data.get("actionId") == row.action:
+            awaited.setdefault(int(str(event.data["attemptNumber"])), event.time)
+    return sum(
+        max(0.0, (began.get(number, turn.now) - max(since, first)).total_seconds()) for number, since in awaited.items()
+    )

@@ -87,8 +87,6 @@ def receive(tx: Tx, steps: Steps, *, plans: Plans, event: Event, deciding: Decid
     """Take in one event and let it take effect, once."""
     named = execution_named(event)
     turn = Turn.open(tx, steps, plans=plans, execution_id=named) if named else None
-    if turn is not None:
-        turn.answer_within_s = deciding.bounds.answer_within_s
     event_id, kind = event.id.lower(), extract(event.type)
     receipt = Receipt(event_id=event_id, type=kind, execution=named, result=EventResult.RECORDED)
     if not tx.insert_inbox(InboxRow(event_id=event_id, execution=named, type=kind, received_at=tx.now)):

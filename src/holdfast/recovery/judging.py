@@ -18,7 +18,7 @@ from holdfast.faults.taxonomy import RecoveryStrategy
 from holdfast.faults.verdict import Outcome
 from holdfast.ports.rows import Purpose
 from holdfast.recovery.doubt import is_in_doubt
-from holdfast.recovery.history import elapsed_s, person_wait_s
+from holdfast.recovery.history import credential_wait_s, elapsed_s, person_wait_s
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,6 +92,7 @@ def case_of(
 ) -> Case:
     """Gather everything a decision may look at. `can_refresh=False` takes away the hope for a refresh that has failed."""
     action = turn.plan.actions[row.action]
+    can_refresh = can_refresh and (turn.execution.external is None or can_ask_for_refresh(turn, action))
     advice = recovery_override(action.entry, verdict) if action.entry else None
     return Case(
         verdict=verdict,
@@ -110,6 +111,12 @@ def case_of(
     )
 
 
+def can_ask_for_refresh(turn: Turn, action: FrozenAction) -> bool:
+    """Whether an executor outside can be asked to renew a credential: by a refresh action. Grants and what people provide are its own affair."""
+    refresher = turn.plan.refreshers.get(action.credential or "")
+    return refresher is not None and refresher.grant is None
+
+
 def quota_reset_s(now: datetime) -> float:
     """Return the seconds to the next midnight UTC, more than 0 and at most a day. Days are as long as the calendar's: no leap seconds."""
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
@@ -122,7 +129,12 @@ def ledger_of(turn: Turn, row: ActionRow, *, attempt: AttemptRow, verdict: Verdi
     earlier = [a for a in attempts if a.purpose is Purpose.PERFORM and a.n < attempt.n]
     decided = [(a.category, json.loads(a.decision)) for a in earlier if a.decision]
     first = min((a.started_at for a in attempts), default=turn.now)
-    questions = [q for q in turn.tx.questions(row.execution) if q.action == row.action and q.n > 0]
+    # A first attempt that fails has no past, and that is the common case: what else there was need not be read.
+    has_past = bool(earlier) or attempt.outcome is not None
+    questions = [q for q in turn.tx.questions(row.execution) if q.action == row.action and q.n > 0] if has_past else []
+    waited_s = person_wait_s(questions, since=first, now=turn.now)
+    if has_past and attempt.credential is not None:
+        waited_s += credential_wait_s(turn, row, attempts=attempts)
     return Ledger(
         attempts=attempt.n,
         recoveries=sum(bool(decision["isRecovery"]) for _, decision in decided),
@@ -133,7 +145,7 @@ def ledger_of(turn: Turn, row: ActionRow, *, attempt: AttemptRow, verdict: Verdi
         refreshes=sum(decision["move"] == Move.REFRESH for _, decision in decided),
         probes=sum(a.purpose is Purpose.PROBE for a in attempts),
         questions=len(questions),
-        elapsed_s=elapsed_s(attempts, now=turn.now) - person_wait_s(questions, since=first, now=turn.now),
+        elapsed_s=elapsed_s(attempts, now=turn.now) - waited_s,
         key_age_s=key_age_s(attempts, attempt.key, now=turn.now),
         is_in_doubt=attempt.claims > 1 or is_in_doubt(earlier),
         timeout_s=attempt.timeout_s,

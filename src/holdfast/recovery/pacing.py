@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from holdfast.policies.pace import Pace, admit
@@ -26,10 +27,13 @@ if TYPE_CHECKING:
     from holdfast.ports.steps import Step
     from holdfast.recovery.turn import Turn
 
-__all__ = ["beginning", "bucket_of"]
+__all__ = ["beginning", "bucket_of", "window_of"]
 
 MARK = "paced"
 """So begins the last part of a step's key when the call was told to come again: `paced{claims}.{slot}.`, the claim it is for and its place."""
+
+BUCKET_END = re.compile(r" [0-9]+/([0-9]{1,16})ms (?:global|per_user|per_ip)(?: [0-9a-f]{32})?$")
+"""So ends the name of a bucket, whatever its definition is called."""
 
 
 def beginning(turn: Turn, step: Step, *, action: FrozenAction, egress: str, claims: int = 0) -> datetime | None:
@@ -95,3 +99,9 @@ def bucket_of(turn: Turn, action: FrozenAction, *, egress: str) -> str | None:
     whose = {"per_user": turn.plan.plan.metadata.created_by or "", "per_ip": egress}.get(limit.scope, "")
     name = f"{definition.id} {limit.requests}/{limit.window}ms {limit.scope}"
     return f"{name} {hashlib.sha256(whose.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}" if whose else name
+
+
+def window_of(bucket: str) -> timedelta | None:
+    """Return the window that the name of a bucket tells; None when it is no name of ours."""
+    found = BUCKET_END.search(bucket)
+    return None if found is None else timedelta(milliseconds=int(found[1]))

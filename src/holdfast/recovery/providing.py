@@ -26,12 +26,13 @@ __all__ = ["Provided", "give_up", "provide"]
 class Provided:
     """What somebody provides: tokens, sealed, and for how many seconds the access token is good (None: nobody knows).
 
-    `is_access_missing` says that there is a refresh token only: an access token is fetched with it before anything is sent.
+    `is_access_missing` says that there is a refresh token only: an access token is fetched with it before anything is sent. `by` is who provides it.
     """
 
     sealed: bytes
     expires_s: float | None = None
     is_access_missing: bool = False
+    by: str | None = None
 
 
 def provide(tx: Tx, steps: Steps, *, row: str, provided: Provided, generation: int | None) -> CredentialRow:
@@ -46,14 +47,14 @@ def provide(tx: Tx, steps: Steps, *, row: str, provided: Provided, generation: i
     require(credential, generation)
     # A value that has run out already is renewed before it is used.
     expires_s = 0.0 if provided.is_access_missing else provided.expires_s
-    renewed = next_generation(credential, sealed=provided.sealed, expires_s=expires_s, now=tx.now)
+    renewed = next_generation(credential, sealed=provided.sealed, expires_s=expires_s, now=tx.now, by=provided.by)
     tx.save_credential(renewed)
     wake_all(tx, steps, row=row, marker=f"{renewed.generation}.provided")
     return renewed
 
 
-def give_up(tx: Tx, steps: Steps, *, row: str, generation: int | None) -> CredentialRow:
-    """Say that a credential will not come: everybody who waits for it fails, as after a refresh that has failed for good.
+def give_up(tx: Tx, steps: Steps, *, row: str, generation: int | None, by: str | None = None) -> CredentialRow:
+    """Say, as `by`, that a credential will not come: everybody who waits for it fails, as after a refresh that has failed for good.
 
     Raises:
         CredentialMoved: nobody is asked for it (any more), or it is not that generation.
@@ -63,7 +64,7 @@ def give_up(tx: Tx, steps: Steps, *, row: str, generation: int | None) -> Creden
     if credential.question is None:
         raise CredentialMoved(split_own(row)[0], "nobody is asked for it")
     detail = error_detail(unobtainable(credential), observed_at=tx.now)
-    failed = replace(credential, question=None, asked_at=None, error=detail.to_json(), failed_at=tx.now)
+    failed = replace(credential, question=None, asked_at=None, error=detail.to_json(), failed_at=tx.now, changed_by=by)
     tx.save_credential(failed)
     wake_all(tx, steps, row=row, marker=f"{failed.generation}.given-up.{tx.now.timestamp():.6f}")
     return failed

@@ -1,4 +1,4 @@
-"""PURGE: everything about an ended execution goes at once, because somebody asks for it: rows, document, files, and their traces in free space.
+"""PURGE: everything about an ended execution goes at once, because somebody asks for it: rows, document, secrets, files, and traces in free space.
 
 Nothing is left that says it was ever there, except a line in the log with its id. A live execution is refused, since workers still need it.
 """
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from holdfast.errors import ExecutionLive, UnknownExecution
 from holdfast.ports.rows import RunState
+from holdfast.recovery.leftovers import forget_literals
 from holdfast.recovery.retention import remove_files
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ async def purge(store: Store, outputs: Outputs, *, execution_id: str) -> Purged:
     """
     erased = await store.transact(partial(erase_ended, execution_id=execution_id))
     files, left = await remove_files(store, outputs, erased=[erased])
+    await forget_literals(store)
     is_scrubbed = await store.scrub()
     log.info(
         "execution %s was purged: %d rows, %d files",

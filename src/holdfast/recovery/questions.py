@@ -76,7 +76,6 @@ class Asking(Protocol):
     execution: ExecutionRow
     plan: FrozenPlan
     rows: dict[str, ActionRow]
-    answer_within_s: float
 
     @property
     def now(self) -> datetime:
@@ -117,12 +116,11 @@ def ask_first(turn: Asking, row: ActionRow) -> None:
     pose(turn, replace(row, state=ActionState.CONFIRMING), question)
 
 
-def ask(turn: Asking, row: ActionRow, *, detail: ErrorDetail) -> None:
-    """Ask how to go on after an attempt; the action waits for the answer."""
+def ask(turn: Asking, row: ActionRow, *, detail: ErrorDetail, within_s: float) -> None:
+    """Ask how to go on after an attempt; the action waits for the answer, for at most `within_s` seconds (0: as long as it takes)."""
     did_nothing = detail.outcome == Outcome.NOT_EXECUTED.value
     has_fallback = turn.plan.actions[row.action].rules.has_fallback
     next_options = (AGAIN, SKIP, *((FALLBACK,) if has_fallback else ()), GIVE_UP)
-    within_s = turn.answer_within_s
     question = QuestionRow(
         execution=row.execution,
         action=row.action,

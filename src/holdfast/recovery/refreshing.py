@@ -36,12 +36,7 @@ def refreshed(turn: Turn, attempt: AttemptRow, *, answer: Answer, deciding: Deci
         # An executor outside keeps its credentials to itself: a new generation, and no value that we could hold.
         is_ours = turn.execution.external is None
         assert answer.sealed_token is not None or not is_ours, "the performer refuses an answer without a token"
-        renew(
-            turn,
-            credential,
-            sealed=answer.sealed_token if is_ours else credential.sealed,
-            expires_s=answer.token_expires_s,
-        )
+        renew(turn, credential, sealed=answer.sealed_token, expires_s=answer.token_expires_s)
         return
     if answer.verdict.outcome is Outcome.NOT_EXECUTED:
         credential = replace(credential, uses=max(0, credential.uses - 1))
@@ -64,7 +59,9 @@ def follow(
     verdict = answer.verdict
     assert verdict is not None, "it has failed"
     wanted = turn.plan.actions[attempt.action].credential or ""
-    because = why_person(verdict, claims=attempt.claims, is_crash=deciding is None)
+    because = None
+    if turn.execution.external is None:
+        because = why_person(verdict, claims=attempt.claims, is_crash=deciding is None)
     wait_s = None if because is not None else repeat_after_s(turn, attempt, verdict=verdict, deciding=deciding)
     detail = error_detail(verdict, observed_at=answer.observed_at)
     turn.emit(
@@ -82,7 +79,12 @@ def follow(
         turn.enqueue(attempt.action, purpose=Purpose.REFRESH, n=number, due_at=turn.now + timedelta(seconds=wait_s))
     else:
         failed = replace(
-            credential, refreshing_until=None, refreshing_by=None, error=detail.to_json(), failed_at=turn.now
+            credential,
+            refreshing_until=None,
+            refreshing_by=None,
+            error=detail.to_json(),
+            failed_at=turn.now,
+            changed_by=f"execution {turn.execution.id}",
         )
         turn.tx.save_credential(failed)
         wake(turn, failed)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from holdfast.errors import BadInput, Problem, UnknownExecution
+from holdfast.plans.authentication import Source, own_rows
 from holdfast.plans.frozen import freeze, thaw
 from holdfast.plans.replacement import Replacement, compare, has_begun, kept_entries
 from holdfast.ports.rows import ActionRow
@@ -69,8 +70,10 @@ def replace_plan(tx: Tx, steps: Steps, *, plans: Plans, execution_id: str, propo
         raise BadInput(problems)
     old_digest = turn.execution.document
     tx.insert_document(frozen.digest, frozen.body)
+    if is_entrusted(turn.plan) and not is_entrusted(new):
+        tx.forget_credentials(own_rows(execution_id))  # the end of an execution looks only when its plan asks for any
     take_over(turn, new)
-    keep_secrets(tx, proposal.secrets)
+    keep_secrets(tx, proposal.secrets, execution=execution_id)
     contract = max(turn.execution.contract, frozen.contract)
     turn.put_execution(replace(turn.execution, document=frozen.digest, plan_name=new.plan.name, contract=contract))
     turn.emit(
@@ -83,7 +86,13 @@ def replace_plan(tx: Tx, steps: Steps, *, plans: Plans, execution_id: str, propo
         changed=list(found.changed),
     )
     turn.finish()
+    tx.drop_document(old_digest)  # nobody would ever erase it: only the document that an execution runs goes with it
     return found
+
+
+def is_entrusted(plan: FrozenPlan) -> bool:
+    """Whether a plan asks for secrets of its execution's own."""
+    return any(action.source is Source.OWN for action in plan.actions.values())
 
 
 def take_over(turn: Turn, new: FrozenPlan) -> None:

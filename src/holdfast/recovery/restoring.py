@@ -20,7 +20,7 @@ from holdfast.decisions.facts import Safety
 from holdfast.errors import BadInput, ExecutionNewer, Problem
 from holdfast.ports.rows import CONTRACT, ActionState, AttemptRow, Purpose
 from holdfast.recovery.answer import Answer
-from holdfast.recovery.claim import idempotency_key
+from holdfast.recovery.assigning import idempotency_key
 from holdfast.recovery.detail import restored_verdict
 from holdfast.recovery.settle import apply_answer
 from holdfast.recovery.turn import Turn
@@ -206,7 +206,6 @@ def restore_one(tx: Tx, *, steps: Steps, plans: Plans, execution: str, deciding:
     restoring = Restoring.read(tx.fact("restoring"))
     if turn is None or restoring is None or execution <= restoring.after:
         return Doubts()
-    turn.answer_within_s = deciding.bounds.answer_within_s
     found = doubts(turn.plan, turn.rows, tx.attempts(execution), copied_at=restoring.copied_at, now=turn.now)
     answer = Answer(verdict=restored_verdict(), observed_at=turn.now)
     for row in found.scheduled:

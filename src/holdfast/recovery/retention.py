@@ -1,4 +1,5 @@
-"""What is kept and for how long: executions that ended long ago go, oldest first, and so do files that no row names.
+"""What is kept and for how long: executions that ended long ago go, oldest first, and so does what no row names or uses any more:
+files, secrets that stood in plans, rate limits.
 
 Done by every worker after its sweep. One execution per transaction, so that nobody waits for more than one of them; several workers may do it at
 once, and the one that finds an execution gone leaves the rest to whoever took it.
@@ -15,6 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from holdfast.ports.rows import RunState
+from holdfast.recovery.leftovers import forget_limits, forget_literals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +68,7 @@ class Keeper:
         self._orphans_at = clock.now() + timedelta(seconds=ORPHAN_INTERVAL_S)
 
     async def look(self) -> int:
-        """Erase what is old; returns how many executions went. Once an hour, remove files that nobody names.
+        """Erase what is old; returns how many executions went. Once an hour, what nobody names or uses any more.
 
         Raises:
             StoreError: the database cannot be used; what was erased stays erased, the rest is for the next look.
@@ -82,6 +84,8 @@ class Keeper:
         if self._clock.now() >= self._orphans_at:
             self._orphans_at = self._clock.now() + timedelta(seconds=ORPHAN_INTERVAL_S)
             await self.remove_orphans()
+            await forget_literals(self._store)
+            await forget_limits(self._store)
         return gone
 
     async def erase_batch(self) -> tuple[int, int]:

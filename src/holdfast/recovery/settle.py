@@ -38,7 +38,6 @@ def settle(tx: Tx, steps: Steps, *, plans: Plans, step: Step, answer: Answer, de
         return
     attempt = tx.attempt(step.execution, step.action, purpose=step.purpose, n=step.n)
     assert attempt is not None, "what is settled was claimed"
-    turn.answer_within_s = deciding.bounds.answer_within_s
     if attempt.outcome is None:
         apply_answer(turn, attempt, answer=answer, deciding=deciding)
     else:
@@ -77,8 +76,7 @@ def performed(turn: Turn, row: ActionRow, *, attempt: AttemptRow, answer: Answer
         detail = detail.model_copy(
             update={"outcome": decision.outcome.value}
         )  # an earlier attempt may have taken effect
-    rollback = deciding.rollback
-    carry_out(turn, turn.rows[row.action], decision=decision, detail=detail, attempt=attempt, rollback=rollback)
+    carry_out(turn, turn.rows[row.action], decision=decision, detail=detail, attempt=attempt, deciding=deciding)
 
 
 def record(turn: Turn, attempt: AttemptRow, *, answer: Answer, decision: Decision | None) -> bool:
@@ -141,7 +139,7 @@ def answered_late(turn: Turn, attempt: AttemptRow, *, answer: Answer, deciding: 
         return
     detail = error_detail(answer.verdict, observed_at=answer.observed_at)
     decision = decision_about(turn, row, attempt=attempt, verdict=answer.verdict, deciding=deciding)
-    carry_out(turn, row, decision=decision, detail=detail, attempt=attempt, rollback=deciding.rollback)
+    carry_out(turn, row, decision=decision, detail=detail, attempt=attempt, deciding=deciding)
 
 
 def probed(turn: Turn, row: ActionRow, *, attempt: AttemptRow, answer: Answer, deciding: Deciding) -> None:
@@ -159,7 +157,8 @@ def probed(turn: Turn, row: ActionRow, *, attempt: AttemptRow, answer: Answer, d
     elif finding.happened is False:
         did_not_happen(turn, row, asked=asked, deciding=deciding)
     elif not probing.again(turn, row, number=attempt.n, bounds=deciding.bounds):
-        questions.ask(turn, row, detail=ErrorDetail.from_json(row.error or ""))
+        within_s = deciding.bounds.answer_within_s
+        questions.ask(turn, row, detail=ErrorDetail.from_json(row.error or ""), within_s=within_s)
 
 
 def did_not_happen(turn: Turn, row: ActionRow, *, asked: AttemptRow, deciding: Deciding) -> None:
@@ -183,5 +182,5 @@ def did_not_happen(turn: Turn, row: ActionRow, *, asked: AttemptRow, deciding: D
         decision=decision,
         detail=error_detail(verdict, observed_at=asked.settled_at or turn.now),
         attempt=asked,
-        rollback=deciding.rollback,
+        deciding=deciding,
     )

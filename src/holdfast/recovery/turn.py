@@ -42,8 +42,6 @@ __all__ = ["Plans", "Turn", "iso"]
 
 PLANS_MAX = 256
 """Thawed plans are kept for so many documents; thawing one of ten actions costs about a millisecond."""
-ANSWER_WITHIN_S = 604_800.0
-"""How long people have for an answer, unless the deciding worker's settings say otherwise."""
 TERMINAL_EVENTS = {
     RunState.COMPLETED: "plan.execute.completed",
     RunState.FAILED: "plan.execute.failed",
@@ -86,7 +84,6 @@ class Turn:
     enqueued: list[Step] = field(default_factory=list)
     taken_back: list[str] = field(default_factory=list)
     is_execution_changed: bool = False
-    answer_within_s: float = ANSWER_WITHIN_S
 
     @classmethod
     def open(cls, tx: Tx, steps: Steps, *, plans: Plans, execution_id: str) -> Turn | None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from holdfast.ports.rollback import Rollback
     from holdfast.ports.steps import Step, Steps, StopSignal
     from holdfast.ports.store import Store
-    from holdfast.recovery.claim import Assignment
+    from holdfast.recovery.assigning import Assignment
     from holdfast.recovery.gate import Gate
     from holdfast.recovery.turn import Plans
 

@@ -65,6 +65,7 @@ def tables_of(engine: sa.Engine) -> list[tuple[object, ...]]:
             """SELECT m.name, c.name, c.type, c."notnull", c.dflt_value, c.pk FROM sqlite_master m, pragma_table_info(m.name) c
                WHERE m.type = 'table' AND m.name NOT IN ('alembic_version', 'sqlite_sequence')""",
             "SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name <> 'alembic_version'",
+            "SELECT name, sql LIKE '%AUTOINCREMENT%' FROM sqlite_master WHERE type = 'table' AND name <> 'alembic_version'",
         ]
     else:
         queries = [
@@ -218,6 +219,34 @@ def test_every_database_says_which_releases_may_use_it(
     with engine.connect() as connection:
         facts = dict(connection.execute(sa.select(schema.facts)).all())  # type: ignore[arg-type]  # rows of two
     assert facts["compatible_from"] == schema.COMPATIBLE_FROM
+
+
+OLD_EVENT = (
+    "INSERT INTO events (id, execution, type, time, data, is_terminal) VALUES (:id, 'x', 'a', 1, '{}', :is_terminal)"
+)
+
+
+def test_events_keep_their_numbers_through_a_migration(new_engine: Callable[[], sa.Engine]) -> None:
+    """What an outbox's reader has seen of the release before stays where it was, and no later event gets a number that was given out."""
+    engine = new_engine()
+    migrate(engine, to=REVISIONS[0])
+    old_event = sa.text(OLD_EVENT)
+    with engine.begin() as connection:
+        connection.execute(old_event, [{"id": str(n), "is_terminal": n == 3} for n in range(1, 4)])
+        connection.execute(sa.text("DELETE FROM events WHERE id = '2'"))
+
+    database.prepare(engine)
+
+    numbers = sa.text("SELECT id, sequence, xid FROM events ORDER BY sequence")
+    with engine.begin() as connection:
+        kept = [tuple(row) for row in connection.execute(numbers)]
+        connection.execute(sa.text("DELETE FROM events WHERE id = '3'"))
+        connection.execute(old_event, {"id": "4", "is_terminal": True})
+        newest = connection.scalar(sa.text("SELECT max(sequence) FROM events"))
+    with pytest.raises(sa.exc.IntegrityError), engine.begin() as connection:
+        connection.execute(old_event, {"id": "5", "is_terminal": True})
+    assert kept == [("1", 1, 0), ("3", 3, 0)]
+    assert newest == 4
 
 
 def test_looking_at_a_database_does_not_make_one(new_engine: Callable[[], sa.Engine]) -> None:

@@ -135,3 +135,41 @@ async def test_a_document_is_not_deleted_from_under_an_execution_that_starts(sto
     for n in range(25):
         await asyncio.gather(erase(n), start(n + 1))
         assert "text" == await store.read(lambda s: s.document("shared"))
+
+
+async def test_a_secret_goes_when_no_document_names_it(store: Store) -> None:
+    """A credential of a certain kind whose name stands in a document is neither found nor forgotten; another kind is not looked at."""
+
+    def put(tx: Tx) -> None:
+        for name in ("~x/named", "~x/not", "y"):
+            tx.lock_credential(name)
+        tx.insert_document("d", '{"secret":"~x/named"}')
+
+    await store.transact(put)
+    found = await store.read(lambda s: s.unnamed(prefix="~x/", limit=9))
+    gone = [await store.transact(lambda tx, name=name: tx.forget_unnamed(name)) for name in ("~x/named", "~x/not")]
+
+    assert (["~x/not"], [False, True]) == (found, gone)
+    assert ["y", "~x/named"] == sorted(row.name for row in await store.read(lambda s: s.credentials(limit=9)))
+
+
+async def test_limits_are_listed_with_their_last_use(store: Store) -> None:
+    """The newest call of the ring, or when the next is told to come, whichever is later; a limit goes with its ring and no other."""
+
+    def put(tx: Tx) -> None:
+        for name, slots in (("a", (1, 5)), ("b", (2,)), ("c", ())):
+            bucket = tx.lock_bucket(name)
+            for slot, second in enumerate(slots):
+                tx.keep_start(name, slot=slot, at=THEN + SECOND * second)
+            tx.save_bucket(replace(bucket, next_at=THEN + SECOND * 3 if name != "c" else None))
+
+    await store.transact(put)
+    page = await store.read(lambda s: s.limits(after="", limit=2))
+    rest = await store.read(lambda s: s.limits(after=page[-1][0], limit=2))
+    await store.transact(lambda tx: tx.forget_limit("a"))
+    left = await store.read(lambda s: s.limits(after="", limit=9))
+
+    assert [("a", THEN + SECOND * 5), ("b", THEN + SECOND * 3)] == page
+    assert [("c", None)] == rest
+    assert ["b", "c"] == [name for name, _ in left]
+    assert [None, THEN + SECOND * 2] == [await store.transact(lambda tx, n=n: tx.rate_start(n, 0)) for n in ("a", "b")]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from holdfast.adapters.sql import schema
+from holdfast.plans.authentication import own_rows
 from holdfast.ports.keeping import Erased
 from holdfast.ports.rows import RunState
 
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
 
     from holdfast.ports.keeping import Place
 
-__all__ = ["SqlErases", "SqlKeeps"]
+__all__ = ["SqlErases", "SqlKeeps", "begins_with"]
 
 E, A, D = schema.executions, schema.actions, schema.dead_letters
+C, R, S = schema.credentials, schema.rate_limits, schema.rate_starts
 OF_AN_EXECUTION = (
     A,
     schema.attempts,
@@ -40,6 +42,16 @@ TEXTS = {
     D: ("reason", "detail"),
 }
 """The columns that tell of what happened and may quote a value. Stored outputs are not among them: they are changed by their structure."""
+
+
+def begins_with(name: sa.Column[str], prefix: str) -> sa.ColumnElement[bool]:
+    """Build the test whether a name begins so. Not LIKE: SQLite's knows no difference between small and capital letters."""
+    return sa.func.substr(name, 1, len(prefix)) == prefix
+
+
+def latest(*moments: datetime | None) -> datetime | None:
+    """Return the last of the moments there are."""
+    return max((moment for moment in moments if moment is not None), default=None)
 
 
 class SqlKeeps:
@@ -70,15 +82,35 @@ class SqlKeeps:
         )
         return [((row.execution, row.action), row.location) for row in self.connection.execute(query)]
 
+    def unnamed(self, *, prefix: str, limit: int) -> list[str]:
+        """Return credentials whose names begin so and stand in no document."""
+        is_such = begins_with(C.c.name, prefix)
+        return list(self.connection.scalars(sa.select(C.c.name).where(is_such, ~self._is_named()).limit(limit)))
 
-class SqlErases:
+    def limits(self, *, after: str, limit: int) -> list[tuple[str, datetime | None]]:
+        """Return a page of rate limits."""
+        newest = sa.select(sa.func.max(S.c.at)).where(S.c.bucket == R.c.bucket).scalar_subquery()
+        query = sa.select(R.c.bucket, R.c.next_at, newest).where(R.c.bucket > after).order_by(R.c.bucket).limit(limit)
+        return [(name, latest(*moments)) for name, *moments in self.connection.execute(query)]
+
+    def limit_used_at(self, name: str) -> datetime | None:
+        """Return when a rate limit was or will be used last."""
+        next_at = self.connection.scalar(sa.select(R.c.next_at).where(R.c.bucket == name))
+        return latest(next_at, self.connection.scalar(sa.select(sa.func.max(S.c.at)).where(S.c.bucket == name)))
+
+    def _is_named(self) -> sa.Exists:
+        """Whether the name of a credential stands in a document."""
+        position = sa.func.strpos if self.connection.dialect.name == "postgresql" else sa.func.instr
+        return sa.exists().where(position(schema.documents.c.body, C.c.name) > 0)
+
+
+class SqlErases(SqlKeeps):
     """Writing verbs on one connection, inside one transaction."""
 
-    connection: Connection
     is_postgres: bool
 
     def erase(self, execution_id: str) -> Erased:
-        """Delete every row of an execution, and its document when nobody else runs it."""
+        """Delete every row of an execution, its own secrets, and its document when nobody else runs it."""
         located = sa.select(A.c.location).where(A.c.execution == execution_id, A.c.location.is_not(None))
         locations = tuple(self.connection.scalars(located))
         found = self.connection.execute(sa.select(E.c.document, E.c.ended_at).where(E.c.id == execution_id)).first()
@@ -86,6 +118,7 @@ class SqlErases:
             table.name: self._delete(sa.delete(table).where(table.c.execution == execution_id))
             for table in OF_AN_EXECUTION
         }
+        rows["credentials"] = self._delete(sa.delete(C).where(begins_with(C.c.name, own_rows(execution_id))))
         rows["executions"] = self._delete(sa.delete(E).where(E.c.id == execution_id))
         rows["documents"] = int(found is not None and self.drop_document(found.document))
         kept = {table: count for table, count in rows.items() if count}
@@ -116,6 +149,15 @@ class SqlErases:
         documents = schema.documents
         found = sa.select(documents.c.digest).where(documents.c.digest == digest)
         return self.connection.scalar(found.with_for_update(read=True, key_share=True)) is not None
+
+    def forget_unnamed(self, name: str) -> bool:
+        """Delete a credential unless a document names it."""
+        return self._delete(sa.delete(C).where(C.c.name == name, ~self._is_named())) == 1
+
+    def forget_limit(self, name: str) -> None:
+        """Delete a rate limit with all its moments."""
+        self.connection.execute(sa.delete(S).where(S.c.bucket == name))
+        self.connection.execute(sa.delete(R).where(R.c.bucket == name))
 
     def _delete(self, statement: sa.Delete) -> int:
         return self.connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount

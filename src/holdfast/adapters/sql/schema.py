@@ -185,6 +185,8 @@ events = sa.Table(
     sa.Column("xid", sa.BigInteger, nullable=False, server_default="0"),
     sa.Index("events_by_execution", "execution", "sequence"),
     sa.Index("events_in_commit_order", "xid", "sequence"),
+    # A plain rowid is one more than the largest that is there: once the newest rows are erased, it would be given out again, below a reader's cursor.
+    sqlite_autoincrement=True,
 )
 # On PostgreSQL sequence numbers are drawn in one order and committed in another; the transaction's number tells what a reader may have missed.
 XID_DEFAULT = sa.DDL(  # type: ignore[no-untyped-call]  # SQLAlchemy has no annotation there
@@ -242,6 +244,7 @@ credentials = sa.Table(
     sa.Column("refreshing_by", Text),
     sa.Column("uses", sa.Integer, nullable=False, server_default="0"),
     sa.Column("renewed_at", UtcTime),
+    sa.Column("changed_by", Text),
 )
 
 # Events from outside, by their id: what arrives twice takes effect once. `outcome` says what came of it.

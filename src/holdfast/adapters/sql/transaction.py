@@ -17,7 +17,7 @@ from sqlalchemy import bindparam
 
 from holdfast.adapters.sql import mail, schema
 from holdfast.adapters.sql.fate import Mark
-from holdfast.adapters.sql.keeping import SqlErases, SqlKeeps
+from holdfast.adapters.sql.keeping import SqlErases, SqlKeeps, begins_with
 from holdfast.adapters.sql.prepared import Prepared
 from holdfast.adapters.sql.schema import EPOCH, UtcTime
 from holdfast.adapters.sql.upkeep import UpkeepReads, UpkeepWrites
@@ -500,8 +500,7 @@ class SqlTx(SqlSnapshot, UpkeepWrites, SqlErases):
 
     def forget_credentials(self, prefix: str) -> None:
         """Delete the credentials whose names begin so."""
-        # Not LIKE: SQLite's knows no difference between small and capital letters.
-        self.connection.execute(sa.delete(C).where(sa.func.substr(C.c.name, 1, len(prefix)) == prefix))
+        self.connection.execute(sa.delete(C).where(begins_with(C.c.name, prefix)))
 
     def lock_bucket(self, name: str) -> BucketRow:
         """Take a rate limit's lock by touching it, creating it first if need be."""

@@ -1,6 +1,7 @@
 """The whole recovery manager: answers with deadlines, events from outside, shared rate limits, expiring credentials, an outbox in commit order.
 
-It only adds, and what it adds has defaults: workers of the release before go on beside newer ones on the same database.
+It only adds, and what it adds has defaults: workers of the release before go on beside newer ones on the same database. On SQLite it copies the
+events once, so that their numbers are never given out again.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ def upgrade() -> None:
     op.add_column("credentials", sa.Column("refreshing_by", sa.Text()))
     op.add_column("credentials", sa.Column("uses", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("credentials", sa.Column("renewed_at", sa.BigInteger()))
+    op.add_column("credentials", sa.Column("changed_by", sa.Text()))
     order_events()
     create_inbox()
     create_limits()
@@ -51,11 +53,35 @@ def upgrade() -> None:
 
 
 def order_events() -> None:
-    """Note the transaction of each event; a constant first, so that no table is rewritten."""
-    op.add_column("events", sa.Column("xid", sa.BigInteger(), nullable=False, server_default="0"))
-    if op.get_bind().dialect.name == "postgresql":
+    """Note the transaction of each event; a constant first, so that PostgreSQL rewrites no table."""
+    if op.get_bind().dialect.name == "sqlite":
+        rebuild_events()
+    else:
+        op.add_column("events", sa.Column("xid", sa.BigInteger(), nullable=False, server_default="0"))
         op.execute("ALTER TABLE events ALTER COLUMN xid SET DEFAULT pg_current_xact_id()::text::bigint")
     op.create_index("events_in_commit_order", "events", ["xid", "sequence"])
+
+
+def rebuild_events() -> None:
+    """Give no sequence number out twice, even when the newest events were erased. SQLite cannot say that of a table that is there."""
+    op.create_table(
+        "events_rebuilt",
+        sa.Column("sequence", sa.Integer(), primary_key=True, autoincrement=True),
+        sa.Column("id", sa.Text(), nullable=False, unique=True),
+        sa.Column("execution", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("time", sa.BigInteger(), nullable=False),
+        sa.Column("data", sa.Text(), nullable=False),
+        sa.Column("is_terminal", sa.Boolean(), nullable=False),
+        sa.Column("xid", sa.BigInteger(), nullable=False, server_default="0"),
+        sqlite_autoincrement=True,
+    )
+    kept = "sequence, id, execution, type, time, data, is_terminal"
+    op.execute(f"INSERT INTO events_rebuilt ({kept}) SELECT {kept} FROM events ORDER BY sequence")  # noqa: S608 - names of ours
+    op.drop_table("events")
+    op.rename_table("events_rebuilt", "events")
+    op.create_index("events_by_execution", "events", ["execution", "sequence"])
+    op.create_index("one_terminal_event", "events", ["execution"], unique=True, sqlite_where=sa.text("is_terminal"))
 
 
 def create_inbox() -> None:
