@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from holdfast.adapters.sql.transaction import SqlTx
 from holdfast.recovery import questions
 from tests.acceptance.invariants import violations
@@ -16,8 +18,6 @@ from tests.acceptance.raced_plans import EXECUTOR
 from tests.acceptance.storm import Chaos, action, plan_of
 
 if TYPE_CHECKING:
-    import pytest
-
     from holdfast.ports.rows import QuestionRow
 
 QUIET = Chaos(ends_after_s=5.0)
@@ -85,6 +85,7 @@ def test_two_winning_answers_are_caught(tmp_path: Path, monkeypatch: pytest.Monk
     assert "were told that they won" in found_after(tmp_path, plans_of(confirmed))
 
 
+@pytest.mark.long
 def test_the_lock_alone_keeps_a_second_answer_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who answers looks at the question under the execution's lock: without the guard of the row itself, still only one wins."""
     monkeypatch.setattr(SqlTx, "answer_question", always_won(SqlTx.answer_question))
@@ -111,6 +112,7 @@ def test_an_action_that_begins_without_a_yes_is_caught(tmp_path: Path) -> None:
     assert "was begun although nobody confirmed it" in found
 
 
+@pytest.mark.long
 def test_calls_beyond_the_rate_limit_are_caught(tmp_path: Path) -> None:
     """A limiter that lets everybody through fills a window with more calls than it may hold."""
     found = found_after(tmp_path, plans_of(lambda order: side_by_side(order, "paced")), "pace-nobody")
@@ -118,6 +120,7 @@ def test_calls_beyond_the_rate_limit_are_caught(tmp_path: Path) -> None:
     assert "paced calls began within" in found
 
 
+@pytest.mark.long
 def test_an_event_that_counts_twice_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the inbox, the second copy of an event is taken for another one."""
     monkeypatch.setattr(SqlTx, "insert_inbox", lambda tx, row: insert_inbox(tx, row) or True)

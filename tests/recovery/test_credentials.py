@@ -552,6 +552,18 @@ def test_a_cancelled_execution_waits_for_nobody() -> None:
     assert ExecutionStatus.PAUSED_FOR_CONFIRMATION is status(bench, OTHER)
 
 
+def test_an_execution_that_ends_before_its_refresh_began_keeps_nobody_waiting() -> None:
+    """Who was to renew a token and is cancelled first lets go of it: the others renew it at once, and do not wait until a lease runs out."""
+    bench = opened(oauth(), also=True)
+    bench.run_once()
+    assert (credential(bench).refreshing_by or "").startswith(EXECUTION)
+
+    bench.cancel()
+    bench.run_now()
+
+    assert ExecutionStatus.COMPLETED is status(bench, OTHER)
+
+
 def test_no_plan_can_name_the_row_of_another_execution() -> None:
     """A row of one execution is out of reach of any definition, also of one that was frozen by other means."""
     stolen = using({"type": "bearer", "token": f"~own/{OTHER}/KEY", "tokenFrom": "oauth_flow"})

@@ -20,7 +20,7 @@ from holdfast.recovery.answer import Answer
 from holdfast.recovery.assigning import announce, assign, credential_of, idempotency_key, key_of, performed_by
 from holdfast.recovery.awaiting import Going, may_go_on, unobtainable
 from holdfast.recovery.consequences import carry_out
-from holdfast.recovery.credentials import begin_refresh, name_for
+from holdfast.recovery.credentials import begin_refresh, name_for, release_lease
 from holdfast.recovery.deadlines import expire, is_deadline
 from holdfast.recovery.detail import error_detail, lost_worker_verdict
 from holdfast.recovery.doubt import due_after, is_in_doubt, last_word
@@ -108,6 +108,8 @@ def first_claim(turn: Turn, step: Step, *, worker: str, deciding: Deciding) -> A
     """Insert the attempt if the action still waits for exactly this one."""
     row = turn.rows[step.action]
     if not turn.is_live or not is_expected(row, step):
+        if step.purpose is Purpose.REFRESH:
+            release_lease(turn, step.action, number=step.n)
         return None
     if step.purpose is Purpose.PERFORM and not is_free_to_go(turn, row, step=step, worker=worker, deciding=deciding):
         return None

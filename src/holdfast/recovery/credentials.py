@@ -41,6 +41,7 @@ __all__ = [
     "has_failed_lately",
     "name_for",
     "next_generation",
+    "release_lease",
     "renew",
     "renewed_by_plan",
     "request_refresh",
@@ -141,6 +142,16 @@ def begin_refresh(turn: Turn, row: ActionRow, *, number: int) -> bool:
     uses = 1 if grant is not None else 0
     take_lease(turn, credential, by=row.action, number=number, wanted=action.credential or "", uses=uses)
     return True
+
+
+def release_lease(turn: Turn, action: str, *, number: int) -> None:
+    """An execution ended before its refresh began: let go of the lease, so that whoever else waits need not wait until it runs out."""
+    credential = turn.tx.lock_credential(name_for(turn, turn.plan.actions[action]))
+    if credential.refreshing_by != lease_of(turn, action, number):
+        return
+    released = replace(credential, refreshing_until=None, refreshing_by=None)
+    turn.tx.save_credential(released)
+    wake(turn, released)
 
 
 def answered(turn: Turn, attempt: AttemptRow, *, credential: CredentialRow) -> bool:
