@@ -423,6 +423,27 @@ def no_alternative_while_unknown(story: Story) -> Iterator[str]:
             yield f"{row.handed_to} took over from {row.action}, which did its work"
 
 
+def no_skip_while_unknown(story: Story) -> Iterator[str]:
+    """A prescribed skip and a rollback rest on the knowledge that the action did nothing."""
+    for row in story.rows.values():
+        for event in story.told("recovery.decided", row.action):
+            if event.data.get("move") not in ("continue", "roll-back") or event.data.get("strategy") is None:
+                continue
+            if story.plan.actions[row.action].rules.safety is Safety.READ_ONLY:
+                continue
+            unknown = [a.n for a in story.tries(row.action) if not is_definite_no(story, a)]
+            if unknown:
+                yield f"{row.action}: {event.data['strategy']}, and its attempts {unknown} may have taken effect"
+
+
+def a_rollback_fails_the_plan(story: Story) -> Iterator[str]:
+    """Whoever asks for a rollback has failed, and the execution with it; nothing makes up for it."""
+    for event in story.told("rollback.requested"):
+        row = story.rows[str(event.data["actionId"])]
+        if (row.state, row.absorbed) != (ActionState.FAILED, None) or story.execution.state is not RunState.FAILED:
+            yield f"{row.action} was rolled back and is {row.state} ({row.absorbed}) in a {story.execution.state} execution"
+
+
 def no_nested_recovery(story: Story) -> Iterator[str]:
     """The failure of a refresh or a probe starts no recovery of its own: every decision is about an attempt at the action itself."""
     for attempt in story.attempts:
@@ -439,8 +460,10 @@ def no_nested_recovery(story: Story) -> Iterator[str]:
         lost = sum(event.data["rule"] in ("worker-lost", "person") for event in story.told("recovery.decided", action))
         # A worker that comes back after a key's lifetime decides anew about the attempt before, once per attempt that it does not make.
         stale = len(story.tries(action)) if story.script.actions[action].kind.key_lifetime_s is not None else 0
+        # Once a probe has found that nothing happened, a prescribed route that does not repeat is decided about again.
+        cleared = sum(event.data.get("happened") is False for event in story.told("probe.answered", action))
         decided = len(story.told("recovery.decided", action)) + len(story.told("retry.scheduled", action))
-        if decided > failures + broken + late + lost + stale:
+        if decided > failures + broken + late + lost + stale + cleared:
             yield f"{action} failed {failures} times and {decided} decisions were made"
 
 
@@ -541,6 +564,8 @@ CHECKS: tuple[Callable[[Story], Iterator[str]], ...] = (
     one_key_per_epoch,
     never_a_new_key_while_unknown,
     no_alternative_while_unknown,
+    no_skip_while_unknown,
+    a_rollback_fails_the_plan,
     no_nested_recovery,
     recovered_means_completed,
 )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from holdfast.contract import ActionDefinition, ApiCatalogEntry, ExecutionPlan
-from holdfast.faults.taxonomy import ErrorCategory
+from holdfast.faults.taxonomy import ErrorCategory, RecoveryStrategy
 from holdfast.plans.frozen import Frozen, freeze
 from tests.planted import planted
 
@@ -56,6 +56,7 @@ FLAGS: tuple[object, ...] = (True, True, True, "true", "true", False, "false", N
 REFRESH_TROUBLES = ("unavailable", "timeout_done", "timeout_lost", "denied", "tokenless", "refused")
 PROBE_TROUBLES = ("error_lost", "timeout_lost", "refused", "burst")
 KINDS: Mapping[str, int] = {"get": 3, "put": 3, "keyed": 4, "short_keyed": 2, "replaying": 2, "probed": 4, "unsafe": 4}
+PRESCRIBED = [strategy.value for strategy in RecoveryStrategy if strategy is not RecoveryStrategy.REFRESH_THEN_RETRY]
 RETRIED = [
     category.value
     for category in ErrorCategory
@@ -308,13 +309,12 @@ def draw_planned(
         "dependencies": dependencies,
         "errorHandling": handling,
     }
-    if dice.random() < 0.15:
-        category = dice.choice(list(ErrorCategory)).value
-        planned["recovery"] = {
-            category: dice.choice(
-                ("back-off", "give-up", "alternative", "ask-person", "wait-until", "probe", "retry-larger-timeout")
-            )
-        }
+    if dice.random() < 0.2:
+        categories = dice.sample([category.value for category in ErrorCategory], dice.choice((1, 3, 6)))
+        recovery = {category: dice.choice(PRESCRIBED) for category in categories}
+        planned["recovery"] = recovery
+        if "fallback" in recovery.values():
+            handling["fallbackValue"] = {"id": "fallback"}
     return planned
 
 

@@ -14,9 +14,13 @@ import pytest
 import sqlalchemy as sa
 
 from holdfast.adapters.sql.transaction import SqlSnapshot, SqlTx
+from holdfast.decisions.decision import Decision, Move
 from holdfast.decisions.facts import Case
+from holdfast.faults.taxonomy import RecoveryStrategy
 from holdfast.plans.condition import Judged, Verdict
 from holdfast.ports.rows import ActionState, Purpose, RunState
+from holdfast.recovery import consequences
+from holdfast.recovery.absorbing import ended
 from holdfast.recovery.settle import apply_answer
 from holdfast.recovery.sweep import Swept
 from holdfast.recovery.turn import Turn
@@ -26,6 +30,8 @@ from tests.simulation.virtual_time import VirtualClock, suspend
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from holdfast.ports.rows import ActionRow
 
 
 SEEDS_MAX = 150
@@ -177,6 +183,26 @@ def write_tokens_in_clear(patch: pytest.MonkeyPatch, store: SimulatedStore) -> N
     patch.setattr(Unsealed, "open", lambda self, sealed: sealed.decode())
 
 
+def skip_what_is_unknown(patch: pytest.MonkeyPatch, store: SimulatedStore) -> None:
+    """Skip an action without finding out whether it took effect."""
+    blindly = Decision(move=Move.CONTINUE, strategy=RecoveryStrategy.SKIP, rule="skip", reason="why not")
+    patch.setattr("holdfast.decisions.strategies.skip.clear_up", lambda case: blindly)
+
+
+def go_on_after_a_rollback(patch: pytest.MonkeyPatch, store: SimulatedStore) -> None:
+    """Let the plan go on although it is being undone."""
+    real = consequences.give_up
+
+    def give_up(turn: Turn, row: ActionRow, *, decision: Decision, **more: object) -> None:
+        if decision.move is Move.ROLL_BACK:
+            turn.emit("rollback.requested", actionId=row.action)
+            turn.put(ended(turn, row, absorbed="continue"))
+        else:
+            real(turn, row, decision=decision, **more)
+
+    patch.setattr(consequences, "give_up", give_up)
+
+
 def retry_beyond_the_bound(patch: pytest.MonkeyPatch, store: SimulatedStore) -> None:
     """Look at the bounds only after 25 recoveries. (Never looking makes plans of ten thousand attempts, which prove the same more slowly.)"""
     from holdfast.decisions.strategies.limits import out_of_room
@@ -233,6 +259,8 @@ SABOTAGES = [
     pytest.param(forget_the_dead_letter, "given_up_means_set_aside", id="forgets-the-dead-letter"),
     pytest.param(forget_to_ask, "unended_waits_for_a_person", id="forgets-to-ask"),
     pytest.param(write_tokens_in_clear, "no_secret_at_rest", id="writes-tokens-in-clear"),
+    pytest.param(skip_what_is_unknown, "no_skip_while_unknown", id="skips-what-is-unknown"),
+    pytest.param(go_on_after_a_rollback, "a_rollback_fails_the_plan", id="goes-on-after-a-rollback"),
     pytest.param(retry_beyond_the_bound, "attempts_are_bounded", id="retries-beyond-the-bound"),
     pytest.param(perform_without_asking, "nothing_without_a_yes", id="performs-without-asking"),
     pytest.param(take_every_condition_for_true, "conditions_are_kept", id="takes-every-condition-for-true"),

@@ -75,13 +75,16 @@ def test_the_simulation_meets_every_fault_every_way_out_and_every_kind_of_death(
     coverage = Coverage()
     wanted = {
         *(f"category {category}" for category in ErrorCategory),
-        *(f"move {move}" for move in Move if move is not Move.ROLL_BACK),  # nobody keeps checkpoints in these worlds
+        *(f"move {move}" for move in Move),
         *(
             f"strategy {name}"
             for name in (
                 "refresh-then-retry",
                 "wait-until",
                 "wait-daily",
+                "fallback",
+                "skip",
+                "roll-back",
                 "retry-larger-timeout",
                 "back-off",
                 "probe",
