@@ -282,6 +282,7 @@ class Fleet:
             self.need_sweep()
             return
         self.crowd.look_around()
+        self.outside.listen_to_all()
         self.tasks.append(Task(self.sweep_once(), alive[0].name, None))
 
     async def sweep_once(self) -> None:

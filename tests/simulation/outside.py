@@ -68,11 +68,17 @@ class Outside:
             self.read_to[execution] = event.sequence
             if event.type != "action.execute.requested":
                 continue
-            if self.fleet.dice.random() < LOST_RATIO:
-                self.note("requests lost")
+            age_s = (self.fleet.clock.now() - event.time).total_seconds()
+            if self.fleet.dice.random() < LOST_RATIO or age_s > float(str(event.data["timeoutMs"])) / 1000:
+                self.note("requests lost")  # nobody waits for the answer to an old one
                 continue
             self.note("requests heard")
             self.fleet.employ(self.perform(event, self.request_of(event)), NAME)
+
+    def listen_to_all(self) -> None:
+        """Read on in the whole outbox."""
+        for execution in self.read_to:
+            self.listen(execution)
 
     def note(self, what: str) -> None:
         """Count."""

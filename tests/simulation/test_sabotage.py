@@ -16,16 +16,21 @@ import sqlalchemy as sa
 from holdfast.adapters.sql.transaction import SqlSnapshot, SqlTx
 from holdfast.decisions.decision import Decision, Move
 from holdfast.decisions.facts import Case
+from holdfast.drivers.granting import Granting
 from holdfast.faults.taxonomy import RecoveryStrategy
+from holdfast.faults.verdict import Outcome
 from holdfast.plans.condition import Judged, Verdict
+from holdfast.plans.replacement import compare
+from holdfast.policies.pace import Admission
 from holdfast.ports.rows import ActionState, Purpose, RunState
 from holdfast.recovery import consequences
 from holdfast.recovery.absorbing import ended
+from holdfast.recovery.external import unanswered_verdict
 from holdfast.recovery.settle import apply_answer
 from holdfast.recovery.sweep import Swept
 from holdfast.recovery.turn import Turn
 from tests.simulation.account import play
-from tests.simulation.fleet import SimulatedStore, Unsealed
+from tests.simulation.engine import SimulatedStore, Unsealed
 from tests.simulation.virtual_time import VirtualClock, suspend
 
 if TYPE_CHECKING:
@@ -240,6 +245,47 @@ def leave_questions_open(patch: pytest.MonkeyPatch, store: SimulatedStore) -> No
     patch.setattr("holdfast.recovery.turn.close_questions", lambda turn: None)
 
 
+def send_refresh_tokens_again_and_again(patch: pytest.MonkeyPatch, store: SimulatedStore) -> None:
+    """Send a refresh token as often as workers die over it."""
+    patch.setattr("holdfast.recovery.credentials.USES_MAX", 1_000)
+
+
+def forget_rotated_tokens(patch: pytest.MonkeyPatch, store: SimulatedStore) -> None:
+    """Renew always with the refresh token that the environment names, whatever was handed out since."""
+    patch.setattr(
+        Granting,
+        "_refresh_token",
+        lambda self, grant, tokens, assignment: (
+            self._secret(grant.refresh_token, assignment) if grant.refresh_token else None
+        ),
+    )
+
+
+def begin_whenever_asked(patch: pytest.MonkeyPatch, store: SimulatedStore) -> None:
+    """Make every call at once, whatever its limit."""
+    patch.setattr(
+        "holdfast.recovery.pacing.admit", lambda pace, **facts: Admission(due_at=None, next_at=facts["next_at"])
+    )
+
+
+def change_what_has_begun(patch: pytest.MonkeyPatch, store: SimulatedStore) -> None:
+    """Put another plan in the place of one without looking at what has begun."""
+    patch.setattr(
+        "holdfast.recovery.replacing.compare",
+        lambda old, new, *, rows: replace(compare(old, new, rows=rows), reasons=()),
+    )
+
+
+def take_silence_for_a_no(patch: pytest.MonkeyPatch, store: SimulatedStore) -> None:
+    """Take it that an executor who has not answered has done nothing."""
+    patch.setattr(
+        "holdfast.recovery.external.unanswered_verdict",
+        lambda executor, *, timeout_s: replace(
+            unanswered_verdict(executor, timeout_s=timeout_s), outcome=Outcome.NOT_EXECUTED
+        ),
+    )
+
+
 SABOTAGES = [
     pytest.param(read_before_the_lock, None, id="reads-before-the-lock"),
     pytest.param(
@@ -262,6 +308,13 @@ SABOTAGES = [
     pytest.param(skip_what_is_unknown, "no_skip_while_unknown", id="skips-what-is-unknown"),
     pytest.param(go_on_after_a_rollback, "a_rollback_fails_the_plan", id="goes-on-after-a-rollback"),
     pytest.param(retry_beyond_the_bound, "attempts_are_bounded", id="retries-beyond-the-bound"),
+    pytest.param(
+        send_refresh_tokens_again_and_again, "no_token_is_used_up_twice", id="sends-refresh-tokens-again-and-again"
+    ),
+    pytest.param(forget_rotated_tokens, "no_token_is_used_up_twice", id="forgets-rotated-tokens"),
+    pytest.param(begin_whenever_asked, "limits_are_kept", id="begins-whenever-asked"),
+    pytest.param(change_what_has_begun, "replaced_plans_keep_what_began", id="changes-what-has-begun"),
+    pytest.param(take_silence_for_a_no, "effects_are_single", id="takes-silence-for-a-no"),
     pytest.param(perform_without_asking, "nothing_without_a_yes", id="performs-without-asking"),
     pytest.param(take_every_condition_for_true, "conditions_are_kept", id="takes-every-condition-for-true"),
     pytest.param(hear_a_yes_after_its_time, "questions_are_closed_once", id="hears-a-yes-after-its-time"),

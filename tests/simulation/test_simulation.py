@@ -13,16 +13,17 @@ import pytest
 from holdfast.decisions.decision import Move
 from holdfast.faults.taxonomy import ErrorCategory
 from tests.simulation.account import Coverage, play, story_of
-from tests.simulation.fleet import Fleet, SimulatedStore
+from tests.simulation.engine import SimulatedStore
+from tests.simulation.fleet import Fleet
 from tests.simulation.virtual_time import VirtualClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CHUNK = 45
-CHUNKS = 20
+CHUNKS = 12
 CHUNKS_LONG = 480
-"""Seeds of 2.3 plans on average: 20 chunks are over 2,000 plans, 480 more are over 50,000."""
+"""Seeds of 2.3 plans on average: 12 chunks are over 1,200 plans (the seeds that a test run can afford), 480 more are over 50,000."""
 
 
 @pytest.fixture(scope="module")
@@ -113,16 +114,25 @@ def test_the_simulation_meets_every_fault_every_way_out_and_every_kind_of_death(
             f"chaos answer {choice}"
             for choice in ("happened", "again", "give-up", "skip", "confirm", "reject", "too late")
         ),
+        *(f"chaos credential {choice}" for choice in ("provided", "given up", "not needed")),
+        *(f"chaos outside event {result}" for result in ("settled", "late", "duplicate", "recorded")),
+        *(f"chaos outside {what} lost" for what in ("requests", "answers")),
+        *(f"chaos plans {what}" for what in ("replaced", "kept")),
         *(f"question closed by {who}" for who in ("somebody", "deadline", "closing", "late-answer")),
         *(f"question {kind}" for kind in ("confirmation", "outcome", "next")),
         *(
             f"event {name}"
             for name in (
                 "action.refused",
+                "action.paced",
                 "attempt.answered_late",
                 "attempt.reclaimed",
+                "credential.asked",
+                "credential.awaited",
                 "credential.refreshed",
                 "credential.refresh_failed",
+                "plan.replaced",
+                "rollback.requested",
                 "step.repaired",
             )
         ),

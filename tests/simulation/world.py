@@ -217,8 +217,8 @@ class World:
 
     def refresh(self, office: Office, request: HttpRequest, call: Call) -> HttpAnswer | Exception:
         """Issue a new token; the one before is no longer accepted."""
-        trouble = office.next_trouble()
-        if trouble in (None, "timeout_done") and office.is_refused(request, call):
+        trouble, is_refused = office.next_trouble(), office.is_refused(request, call)
+        if trouble in (None, "timeout_done") and is_refused:
             trouble = "denied"
         call.end = trouble or "ok"
         if trouble in (None, "timeout_done"):
