@@ -330,7 +330,11 @@ def test_a_key_that_dies_during_the_wait_is_cleared_up_first() -> None:
             id="too often",
         ),
         pytest.param(
-            {"credential": "c", "can_refresh": True, "ledger": Ledger(attempts=9, recoveries=8, attempts_by_recovery=8)},
+            {
+                "credential": "c",
+                "can_refresh": True,
+                "ledger": Ledger(attempts=9, recoveries=8, attempts_by_recovery=8),
+            },
             "the bound is 8",
             id="no room",
         ),
@@ -465,7 +469,9 @@ def test_those_who_wait_for_midnight_do_not_come_at_once() -> None:
 
 def test_a_daily_quota_ends_at_the_bounds() -> None:
     """Days of waiting end at the bound on recoveries for the category, and at the bound on elapsed time."""
-    fifth = case("rate_limit_daily", ledger=Ledger(attempts=6, recoveries=5, attempts_by_recovery=5, recoveries_in_category=5))
+    fifth = case(
+        "rate_limit_daily", ledger=Ledger(attempts=6, recoveries=5, attempts_by_recovery=5, recoveries_in_category=5)
+    )
     late = case("rate_limit_daily", ledger=Ledger(attempts=2, elapsed_s=604_000.0))
 
     assert [Move.GIVE_UP, Move.GIVE_UP] == [decide(one).move for one in (fifth, late)]
