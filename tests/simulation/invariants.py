@@ -442,7 +442,10 @@ def no_skip_while_unknown(story: Story) -> Iterator[str]:
                 continue
             if story.plan.actions[row.action].rules.safety is Safety.READ_ONLY:
                 continue
-            unknown = [a.n for a in story.tries(row.action) if not is_definite_no(story, a)]
+            # What a probe has not found was not done by any attempt before it.
+            found = [one for one in story.told("probe.answered", row.action) if one.data.get("happened") is False]
+            cleared = max((int(str(one.data["attemptNumber"])) for one in found), default=0)
+            unknown = [a.n for a in story.tries(row.action) if a.n > cleared and not is_definite_no(story, a)]
             if unknown:
                 yield f"{row.action}: {event.data['strategy']}, and its attempts {unknown} may have taken effect"
 
