@@ -29,6 +29,7 @@ def after(case: Case, decision: Decision, *, waited_s: float) -> Ledger:
     return replace(
         ledger,
         attempts=ledger.attempts + 1,
+        attempts_by_recovery=ledger.attempts_by_recovery + decision.is_recovery,
         recoveries=ledger.recoveries + decision.is_recovery,
         recoveries_in_execution=ledger.recoveries_in_execution + decision.is_recovery,
         recoveries_in_category=ledger.recoveries_in_category + decision.is_recovery,

@@ -92,6 +92,7 @@ rule_sets = st.builds(
 ledgers = st.builds(
     Ledger,
     attempts=st.integers(1, 20),
+    attempts_by_recovery=st.integers(0, 20),
     recoveries=st.integers(0, 20),
     recoveries_in_execution=st.integers(0, 120),
     recoveries_in_category=st.integers(0, 8),
@@ -234,7 +235,7 @@ def test_safety_and_outcome_decide_about_repeats(
 def test_the_table_has_a_route_for_every_category(category: str) -> None:
     """Every category leads somewhere, and with nothing to go on it ends."""
     everything = case(category, credential="c", can_refresh=True, alternative="other")
-    nothing = case(category, ledger=Ledger(attempts=9, recoveries=8, refreshes=2))
+    nothing = case(category, ledger=Ledger(attempts=9, recoveries=8, attempts_by_recovery=8, refreshes=2))
 
     assert decide(everything).move in {Move.RETRY, Move.REFRESH, Move.ALTERNATIVE}
     assert Move.GIVE_UP is decide(nothing).move
@@ -329,7 +330,11 @@ def test_a_key_that_dies_during_the_wait_is_cleared_up_first() -> None:
             id="too often",
         ),
         pytest.param(
-            {"credential": "c", "can_refresh": True, "ledger": Ledger(attempts=9, recoveries=8)},
+            {
+                "credential": "c",
+                "can_refresh": True,
+                "ledger": Ledger(attempts=9, recoveries=8, attempts_by_recovery=8),
+            },
             "the bound is 8",
             id="no room",
         ),
@@ -375,7 +380,7 @@ def test_recoveries_do_not_use_up_the_basic_policy() -> None:
     """Attempts that recovery asked for are not counted as attempts of the action's own policy."""
     policy = RetrySettings(attempts_max=3)
 
-    moves = [decide(case(retry=policy, ledger=Ledger(attempts=3, recoveries=done))).rule for done in (0, 1)]
+    moves = [decide(case(retry=policy, ledger=Ledger(attempts=3, attempts_by_recovery=done))).rule for done in (0, 1)]
 
     assert ["back-off", "retry-policy.retry"] == moves
 
@@ -464,7 +469,9 @@ def test_those_who_wait_for_midnight_do_not_come_at_once() -> None:
 
 def test_a_daily_quota_ends_at_the_bounds() -> None:
     """Days of waiting end at the bound on recoveries for the category, and at the bound on elapsed time."""
-    fifth = case("rate_limit_daily", ledger=Ledger(attempts=6, recoveries=5, recoveries_in_category=5))
+    fifth = case(
+        "rate_limit_daily", ledger=Ledger(attempts=6, recoveries=5, attempts_by_recovery=5, recoveries_in_category=5)
+    )
     late = case("rate_limit_daily", ledger=Ledger(attempts=2, elapsed_s=604_000.0))
 
     assert [Move.GIVE_UP, Move.GIVE_UP] == [decide(one).move for one in (fifth, late)]

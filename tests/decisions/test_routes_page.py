@@ -31,11 +31,13 @@ BOUNDS = Bounds(
 FRESH = Ledger(attempts=1)
 USED_UP = {
     "nothing": FRESH,
-    "attempts_per_action_max": replace(FRESH, attempts=9, recoveries=8),
-    "attempts_per_category_max": replace(FRESH, attempts=6, recoveries=5, recoveries_in_category=5),
+    "attempts_per_action_max": replace(FRESH, attempts=9, attempts_by_recovery=8, recoveries=8),
+    "attempts_per_category_max": replace(
+        FRESH, attempts=6, attempts_by_recovery=5, recoveries=5, recoveries_in_category=5
+    ),
     "attempts_per_execution_max": replace(FRESH, recoveries_in_execution=100),
     "elapsed_max_s": replace(FRESH, elapsed_s=200_000.1),
-    "refreshes_per_action_max": replace(FRESH, attempts=3, recoveries=2, refreshes=2),
+    "refreshes_per_action_max": replace(FRESH, attempts=3, attempts_by_recovery=2, recoveries=2, refreshes=2),
     "probes_per_action_max": replace(FRESH, probes=4),
     "questions_per_action_max": replace(FRESH, questions=3),
 }

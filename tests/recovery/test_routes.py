@@ -135,6 +135,18 @@ def test_a_skip_waits_until_it_is_known_what_happened() -> None:
     assert "action.skip" == bench.events("recovery.decided")[-1].data["rule"]
 
 
+def test_what_probes_clear_up_uses_up_the_retry_policy() -> None:
+    """A policy of two attempts repeats once, however often a probe finds out in between that nothing happened; then the prescribed route is taken."""
+    paying = definition("pay", probe="look", attempts=2, retries=["network_timeout"])
+    plan = [action("pay", recovery={"network_timeout": "skip"})]
+
+    bench = began(Bench({"pay": [TIMEOUT] * 9, "probe:pay": [ABSENT] * 9}), plan, [paying, LOOK])
+
+    assert (2, ActionState.FAILED) == (len(bench.calls("pay")), bench.row("pay").state)
+    assert 1 == len(bench.events("retry.scheduled"))
+    assert "action.skip" == bench.events("recovery.decided")[-1].data["rule"]
+
+
 def test_an_idempotent_action_with_an_open_outcome_is_not_just_skipped() -> None:
     """Even where a repeat would be safe, a plan does not go on as if nothing had happened: a person is asked."""
     bench = began(Bench({"pay": [TIMEOUT]}), [action("pay", recovery={"network_timeout": "skip"})], [KEYED])

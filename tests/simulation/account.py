@@ -12,7 +12,8 @@ import sqlalchemy as sa
 
 from holdfast.adapters.sql import schema
 from holdfast.journal.timeline import explain
-from tests.simulation.fleet import Fleet, SimulatedStore
+from tests.simulation.engine import SimulatedStore
+from tests.simulation.fleet import Fleet
 from tests.simulation.invariants import problems_of
 
 if TYPE_CHECKING:

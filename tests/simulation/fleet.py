@@ -13,31 +13,25 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import sqlalchemy as sa
-
-from holdfast.adapters.memory import MemorySteps
-from holdfast.adapters.sql import schema
 from holdfast.adapters.sql.store import InlineStore
 from holdfast.decisions.facts import Bounds
 from holdfast.drivers.perform import Limits, Performer
-from holdfast.errors import BadInput, QuestionClosed, StoreError
+from holdfast.errors import StoreError
 from holdfast.ports.rows import Purpose, RunState
-from holdfast.recovery.answering import answer as answer_question
-from holdfast.recovery.begin import begin
-from holdfast.recovery.closing import cancel
 from holdfast.recovery.sweep import sweep
 from holdfast.recovery.turn import Plans
 from holdfast.recovery.worker import Worker, WorkerSettings
+from tests.simulation.crowd import Crowd
+from tests.simulation.engine import Checkpoints, SimulatedSteps, SimulatedStore, Unsealed, run_through
+from tests.simulation.outside import Outside
 from tests.simulation.scenario import Scenario, draw_scenario
-from tests.simulation.virtual_time import VirtualClock, suspend
+from tests.simulation.virtual_time import VirtualClock
 from tests.simulation.world import Line, World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
-    from datetime import datetime
+    from collections.abc import Callable, Coroutine
     from typing import TypeVar
 
-    from holdfast.ports.rows import QuestionRow
     from holdfast.ports.steps import Step
     from holdfast.ports.store import Snapshot, Tx
     from holdfast.recovery.answer import Answer
@@ -52,90 +46,6 @@ TURNS_MAX = 30_000
 """The liveness bound: a scenario that is not over after so many turns of the scheduler never ends."""
 SWEEP_INTERVAL_S = 60.0
 Ledger = tuple[str, str, Purpose, int]
-
-
-class Unsealed:
-    """Seals by reversing bits: enough to prove that nothing is written that was not sealed."""
-
-    def seal(self, secret: str) -> bytes:
-        """Hide."""
-        return bytes(byte ^ 0xFF for byte in secret.encode())
-
-    def open(self, sealed: bytes) -> str:
-        """Show."""
-        return bytes(byte ^ 0xFF for byte in sealed).decode()
-
-
-class SimulatedStore(InlineStore):
-    """The real SQL in memory, with a suspension point before and after each transaction, and now and then a database that is away."""
-
-    fleet: Fleet
-
-    def serve(self, fleet: Fleet) -> None:
-        """Forget everything and work for another fleet: compiled statements and tables are what makes a new store slow."""
-        self.fleet = fleet
-        self._clock = fleet.clock.now
-        with self._connection.begin():
-            for table in schema.metadata.sorted_tables:
-                self._connection.execute(sa.delete(table))
-
-    async def transact(self, work: Callable[[Tx], T]) -> T:
-        """Run `work`; the caller may die before it, or after its commit."""
-        await suspend(0.0)
-        if self.fleet.spend("store_failures"):
-            raise StoreError("simulated", "the database was away")
-        result = await super().transact(work)
-        await suspend(0.0)
-        return result
-
-    async def read(self, work: Callable[[Snapshot], T]) -> T:
-        """Read; what was read may be old when it is used."""
-        result = await super().read(work)
-        await suspend(0.0)
-        return result
-
-
-class SimulatedSteps(MemorySteps):
-    """The engine, which remembers when it was given each step and every step that it ever delivered."""
-
-    def __init__(self, clock: VirtualClock) -> None:
-        super().__init__(clock)
-        self.given_at: dict[str, datetime] = {}
-        self.delivered: list[Step] = []
-
-    def enqueue(self, tx: Tx, steps: Sequence[Step]) -> None:
-        """Take steps, noting the time."""
-        for step in steps:
-            self.given_at.setdefault(step.key, self._clock.now())
-        super().enqueue(tx, steps)
-
-    def take(self, worker: str) -> Step | None:
-        """Deliver, and remember."""
-        step = super().take(worker)
-        if step is not None:
-            self.delivered.append(step)
-        return step
-
-    def put_back(self, key: str, due_at: datetime) -> None:
-        """A performer raised: deliver again later, as the engine's own loop would."""
-        if key in self._leased:
-            step, _ = self._leased.pop(key)
-            self._waiting[key] = replace(step, due_at=due_at)
-
-    def done(self, key: str, worker: str) -> None:
-        """A performer returned: the engine forgets the step, unless it has leased it to another in the meantime."""
-        if self._leased.get(key, (None, ""))[1] == worker:
-            self._drop(key)
-
-    @property
-    def waiting_keys(self) -> list[str]:
-        """What can be lost."""
-        return sorted(self._waiting)
-
-    def is_due(self) -> bool:
-        """Whether a step could be taken now."""
-        at = self.next_due_at()
-        return at is not None and at <= self._clock.now()
 
 
 @dataclass(slots=True)
@@ -218,7 +128,8 @@ class Fleet:
             name: getattr(self.scenario.chaos, name)
             for name in ("kills", "crashes_of_all", "false_deaths", "duplicates", "losses", "store_failures")
         }
-        self.asked: set[tuple[str, str, int]] = set()
+        self.crowd = Crowd(self)
+        self.outside = Outside(self)
         self.accepted: Counter[tuple[str, str, int]] = Counter()
         self.is_sweep_due = False
         self.turns = 0
@@ -247,9 +158,7 @@ class Fleet:
     def play(self) -> None:
         """Run until nothing is left to happen, or for too long."""
         for execution in self.scenario.executions:
-            self.at(execution.start_s, lambda execution=execution: self.start(execution))
-            if execution.cancel_s is not None:
-                self.at(execution.start_s + execution.cancel_s, lambda execution=execution: self.cancel(execution.id))
+            self.crowd.expect(execution)
         try:
             while self.turns < TURNS_MAX:
                 self.turns += 1
@@ -327,11 +236,14 @@ class Fleet:
             performer=Performing(self, member.name),
             clock=self.clock,
             draw=self.dice.random,
-            settings=WorkerSettings(
-                name=member.name, bounds=replace(BOUNDS, answer_within_s=self.scenario.answer_within_s)
-            ),
+            settings=WorkerSettings(name=member.name, bounds=self.bounds, egress="192.0.2.1"),
+            rollback=Checkpoints(),
         )
         self.tasks.append(Task(worker.perform(step), member.name, step))
+
+    def employ(self, coroutine: Coroutine[float, None, object], whom: str) -> None:
+        """Let somebody who is no worker do something."""
+        self.tasks.append(Task(coroutine, whom, None, self.clock.elapsed_s))
 
     def resume(self, task: Task) -> None:
         """Let a coroutine run to its next suspension point."""
@@ -343,6 +255,7 @@ class Fleet:
             self.tasks.remove(task)
             if task.step is not None:
                 self.steps.done(task.step.key, task.worker)
+                self.outside.listen(task.step.execution)
         except StoreError as err:
             self.tasks.remove(task)
             self.tell(f"failed    {task.worker}: {err.slug}")
@@ -359,92 +272,7 @@ class Fleet:
         else:
             task.wake_s = self.clock.elapsed_s + seconds
 
-    # --- people ---
-
-    def start(self, execution: object) -> None:
-        """Somebody starts an execution, sometimes twice."""
-        for _ in range(self.dice.choice((1, 1, 2))):
-            self.transact(
-                lambda tx: begin(
-                    tx,
-                    self.steps,
-                    plans=self.plans,
-                    execution_id=execution.id,
-                    frozen=execution.frozen,
-                    tenant=execution.tenant,
-                    priority=execution.priority,
-                )
-            )
-        self.tell(f"start     {execution.id[:8]}")
-        self.need_sweep()
-
-    def cancel(self, execution_id: str) -> None:
-        """Somebody cancels."""
-        done = self.transact(lambda tx: cancel(tx, self.steps, plans=self.plans, execution_id=execution_id))
-        self.counts["cancels"] += bool(done)
-        self.tell(f"cancel    {execution_id[:8]}: {done}")
-
-    def hear_questions(self) -> None:
-        """People notice new questions; some of them answer, later."""
-        for execution in self.scenario.executions:
-            for question in self.read(lambda snapshot, execution=execution: snapshot.questions(execution.id)):
-                place = (question.execution, question.action, question.n)
-                if place in self.asked or question.answered_at is not None:
-                    continue
-                self.asked.add(place)
-                self.counts["questions"] += 1
-                self.tell(f"question  {place[0][:8]}/{place[1]} n={place[2]}")
-                if self.dice.random() >= self.scenario.silence:
-                    for _ in range(self.dice.choice((1, 1, 2))):  # two people may notice it
-                        self.at(self.thinking_s(question), lambda question=question: self.answer(question))
-
-    def thinking_s(self, question: QuestionRow) -> float:
-        """How long a person takes to answer: now and then just to the moment at which the time is over."""
-        if question.deadline is None or self.dice.random() < 0.5:
-            return self.dice.choice((0.5, 40.0, 4000.0))
-        left_s = (question.deadline - self.clock.now()).total_seconds()
-        return max(0.0, left_s + self.dice.choice((-0.001, 0.0, 0.001)))
-
-    def choice_of(self, question: QuestionRow) -> str:
-        """What a person says who has looked at the other side."""
-        if question.kind != "outcome":
-            return self.dice.choice(question.options if question.kind == "next" else ("confirm", "confirm", "reject"))
-        happened = self.world.effects(question.execution, question.action) > 0
-        return "happened" if happened else self.dice.choice(("again", "again", "give-up"))
-
-    def answer(self, question: QuestionRow) -> None:
-        """A person looks at the other side and says what is true."""
-        choice = self.choice_of(question)
-        output = self.dice.choice((None, {"id": "from a person"}))
-        place = (question.execution, question.action, question.n)
-        known = {
-            one.n: one
-            for one in self.read(lambda snapshot: snapshot.questions(question.execution))
-            if one.action == question.action
-        }
-        try:
-            self.transact(
-                lambda tx: answer_question(
-                    tx,
-                    self.steps,
-                    plans=self.plans,
-                    execution_id=question.execution,
-                    action_id=question.action,
-                    choice=choice,
-                    by="somebody",
-                    reason=None,
-                    output=output,
-                )
-            )
-        except (QuestionClosed, BadInput):
-            choice = "too late"
-        else:
-            # The answer may have met a newer question about the same action: whichever was open is the one that it closed.
-            (number,) = [n for n, one in known.items() if one.answered_at is None]
-            self.accepted[question.execution, question.action, number] += 1
-        self.counts[f"answer {choice}"] += 1
-        self.tell(f"person    {place[0][:8]}/{place[1]} n={place[2]}: {choice}")
-        self.need_sweep()
+    # --- sweeping ---
 
     def sweep(self) -> None:
         """One of the living workers sweeps; if none lives, the first that comes back."""
@@ -453,7 +281,8 @@ class Fleet:
         if not alive:
             self.need_sweep()
             return
-        self.hear_questions()
+        self.crowd.look_around()
+        self.outside.listen_to_all()
         self.tasks.append(Task(self.sweep_once(), alive[0].name, None))
 
     async def sweep_once(self) -> None:
@@ -534,6 +363,11 @@ class Fleet:
 
     # --- looking ---
 
+    @property
+    def bounds(self) -> Bounds:
+        """The limits of recovery, with the patience of this scenario."""
+        return replace(BOUNDS, answer_within_s=self.scenario.answer_within_s)
+
     def transact(self, work: Callable[[Tx], T]) -> T:
         """Run a transaction at once, as somebody outside the fleet."""
         return run_through(InlineStore.transact(self.store, work))
@@ -552,12 +386,3 @@ class Fleet:
 def ledger_of(step: Step) -> Ledger:
     """Return the entry of the ledger that a step is about."""
     return (step.execution, step.action, step.purpose, step.n)
-
-
-def run_through(coroutine: Coroutine[float, None, T]) -> T:
-    """Run a coroutine that never suspends."""
-    try:
-        coroutine.send(None)
-    except StopIteration as stop:
-        return stop.value  # type: ignore[no-any-return]  # the coroutine's own result
-    raise AssertionError("it suspended")

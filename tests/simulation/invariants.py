@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,12 @@ from holdfast.plans.advance import resolution
 from holdfast.plans.outcome import unmet
 from holdfast.ports.rows import ActionState, Purpose, RunState
 from tests.planted import MARK
+from tests.simulation.between import (
+    limits_are_kept,
+    no_token_is_used_up_twice,
+    one_refresh_at_a_time,
+    replaced_plans_keep_what_began,
+)
 from tests.simulation.fleet import BOUNDS, Fleet
 from tests.simulation.people import ASKED, conditions_are_kept, nothing_without_a_yes, questions_are_closed_once
 
@@ -34,6 +40,9 @@ if TYPE_CHECKING:
 __all__ = ["CHECKS", "problems_of"]
 
 CRASHES_MAX = 3
+REFRESHES_MAX = 6
+AFTER_THE_END = ("attempt.answered_late", "event.received", "credential.refreshed")
+"""What may still be told of an execution that has ended: an answer that others gave before they knew, and a token that is good for all."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -106,7 +115,8 @@ def problems_of(fleet: Fleet) -> list[str]:
         for story in stories:
             found += [f"{check.__name__}: {story.execution.id[:8]} {problem}" for problem in check(story)]
     found += [f"no_secret_at_rest: {problem}" for problem in no_secret_at_rest(fleet)]
-    found += [f"one_refresh_at_a_time: {problem}" for problem in one_refresh_at_a_time(fleet, stories)]
+    for over_all in OVER_ALL:
+        found += [f"{over_all.__name__}: {problem}" for problem in over_all(fleet, stories)]
     return found
 
 
@@ -129,7 +139,7 @@ def one_terminal_event(story: Story) -> Iterator[str]:
         if attempt.settled_at is None or attempt.settled_at > story.execution.ended_at:
             yield f"ended before {attempt.purpose} {attempt.action} n={attempt.n} was settled"
     for event in story.events:
-        if terminal and event.sequence > terminal[-1].sequence and event.type != "attempt.answered_late":
+        if terminal and event.sequence > terminal[-1].sequence and event.type not in AFTER_THE_END:
             yield f"{event.type} came after the end"
 
 
@@ -263,8 +273,9 @@ def attempts_are_bounded(story: Story) -> Iterator[str]:
             yield f"{row.action} made {row.n} attempts, more than {most}"
         if len(story.tries(row.action, Purpose.PROBE)) > BOUNDS.probes_max + 1:
             yield f"{row.action} was probed {len(story.tries(row.action, Purpose.PROBE))} times"
-        if len(story.tries(row.action, Purpose.REFRESH)) > 6:
-            yield f"{row.action} refreshed {len(story.tries(row.action, Purpose.REFRESH))} times"
+        for generation, count in Counter(a.generation for a in story.tries(row.action, Purpose.REFRESH)).items():
+            if count > REFRESHES_MAX:
+                yield f"{row.action} refreshed generation {generation} {count} times"
         by_policy = sum(
             event.data["rule"].startswith("retry-policy") for event in story.told("retry.scheduled", row.action)
         )
@@ -423,6 +434,30 @@ def no_alternative_while_unknown(story: Story) -> Iterator[str]:
             yield f"{row.handed_to} took over from {row.action}, which did its work"
 
 
+def no_skip_while_unknown(story: Story) -> Iterator[str]:
+    """A prescribed skip and a rollback rest on the knowledge that the action did nothing."""
+    for row in story.rows.values():
+        for event in story.told("recovery.decided", row.action):
+            if event.data.get("move") not in ("continue", "roll-back") or event.data.get("strategy") is None:
+                continue
+            if story.plan.actions[row.action].rules.safety is Safety.READ_ONLY:
+                continue
+            # What a probe has not found was not done by any attempt before it.
+            found = [one for one in story.told("probe.answered", row.action) if one.data.get("happened") is False]
+            cleared = max((int(str(one.data["attemptNumber"])) for one in found), default=0)
+            unknown = [a.n for a in story.tries(row.action) if a.n > cleared and not is_definite_no(story, a)]
+            if unknown:
+                yield f"{row.action}: {event.data['strategy']}, and its attempts {unknown} may have taken effect"
+
+
+def a_rollback_fails_the_plan(story: Story) -> Iterator[str]:
+    """Whoever asks for a rollback has failed, and the execution with it; nothing makes up for it."""
+    for event in story.told("rollback.requested"):
+        row = story.rows[str(event.data["actionId"])]
+        if (row.state, row.absorbed) != (ActionState.FAILED, None) or story.execution.state is not RunState.FAILED:
+            yield f"{row.action} was rolled back and is {row.state} ({row.absorbed}) in a {story.execution.state} execution"
+
+
 def no_nested_recovery(story: Story) -> Iterator[str]:
     """The failure of a refresh or a probe starts no recovery of its own: every decision is about an attempt at the action itself."""
     for attempt in story.attempts:
@@ -439,8 +474,10 @@ def no_nested_recovery(story: Story) -> Iterator[str]:
         lost = sum(event.data["rule"] in ("worker-lost", "person") for event in story.told("recovery.decided", action))
         # A worker that comes back after a key's lifetime decides anew about the attempt before, once per attempt that it does not make.
         stale = len(story.tries(action)) if story.script.actions[action].kind.key_lifetime_s is not None else 0
+        # Once a probe has found that nothing happened, a prescribed route that does not repeat is decided about again.
+        cleared = sum(event.data.get("happened") is False for event in story.told("probe.answered", action))
         decided = len(story.told("recovery.decided", action)) + len(story.told("retry.scheduled", action))
-        if decided > failures + broken + late + lost + stale:
+        if decided > failures + broken + late + lost + stale + cleared:
             yield f"{action} failed {failures} times and {decided} decisions were made"
 
 
@@ -471,30 +508,6 @@ def has_word(story: Story, row: ActionRow) -> bool:
 # --- over all executions ---
 
 
-def one_refresh_at_a_time(fleet: Fleet, stories: list[Story]) -> Iterator[str]:
-    """One refresh per generation is under way, unless the lease of the one before has ended or its worker was in trouble."""
-    by_generation: dict[tuple[str, int | None], list[AttemptRow]] = defaultdict(list)
-    for story in stories:
-        for attempt in story.attempts:
-            if attempt.purpose is Purpose.REFRESH:
-                name = story.plan.actions[attempt.action].credential or ""
-                by_generation[name, attempt.generation].append(attempt)
-    timeouts = {credential.name: credential.timeout_s for credential in fleet.scenario.credentials}
-    for (name, generation), attempts in by_generation.items():
-        attempts.sort(key=lambda a: a.started_at)
-        for first, second in itertools.pairwise(attempts):
-            place = (first.execution, first.action, first.purpose, first.n)
-            is_open = first.settled_at is None or second.started_at < first.settled_at
-            is_leased = (second.started_at - first.started_at).total_seconds() < timeouts[name]
-            if (
-                is_open
-                and is_leased
-                and not fleet.excuses[place]
-                and first.execution not in {e for e, _ in fleet.lost_actions}
-            ):
-                yield f"{name} generation {generation} was refreshed twice at once"
-
-
 def no_secret_at_rest(fleet: Fleet) -> Iterator[str]:
     """No table holds a token in clear."""
     for table in schema.metadata.sorted_tables:
@@ -520,6 +533,7 @@ class Parts:
         return parts
 
 
+OVER_ALL = (one_refresh_at_a_time, no_token_is_used_up_twice, limits_are_kept, replaced_plans_keep_what_began)
 CHECKS: tuple[Callable[[Story], Iterator[str]], ...] = (
     one_terminal_event,
     state_fits_actions,
@@ -541,6 +555,8 @@ CHECKS: tuple[Callable[[Story], Iterator[str]], ...] = (
     one_key_per_epoch,
     never_a_new_key_while_unknown,
     no_alternative_while_unknown,
+    no_skip_while_unknown,
+    a_rollback_fails_the_plan,
     no_nested_recovery,
     recovered_means_completed,
 )

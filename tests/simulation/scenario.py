@@ -11,16 +11,28 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from holdfast.contract import ActionDefinition, ApiCatalogEntry, ExecutionPlan
-from holdfast.faults.taxonomy import ErrorCategory
+from holdfast.faults.taxonomy import ErrorCategory, RecoveryStrategy
 from holdfast.plans.frozen import Frozen, freeze
-from tests.planted import planted
+from holdfast.recovery.replacing import Proposal
+from tests.simulation.surroundings import (
+    HOST,
+    CredentialScript,
+    authentication_wire,
+    draw_credential,
+    draw_own,
+    draw_pace,
+    draw_shared,
+    environ_of,
+    rewrite,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["ActionScript", "Chaos", "CredentialScript", "ExecutionScript", "Kind", "Scenario", "draw_scenario"]
+    from tests.simulation.surroundings import PaceScript
 
-HOST = "https://api.example.test"
+__all__ = ["ActionScript", "Chaos", "ExecutionScript", "Kind", "Scenario", "draw_scenario"]
+
 EPOCH = "2026-01-01T00:00:00.000Z"
 DAY_S = 86_400.0
 
@@ -53,9 +65,11 @@ TROUBLES: Mapping[str, int] = {
 }
 # What conditions may find; most often a yes, so that plans go on.
 FLAGS: tuple[object, ...] = (True, True, True, "true", "true", False, "false", None, 1, "yes")
-REFRESH_TROUBLES = ("unavailable", "timeout_done", "timeout_lost", "denied", "tokenless", "refused")
 PROBE_TROUBLES = ("error_lost", "timeout_lost", "refused", "burst")
+USERS = {"": "", "one": str(uuid.UUID(int=1, version=4)), "two": str(uuid.UUID(int=2, version=4))}
+METHODS = {"get": "GET", "put": "PUT"}
 KINDS: Mapping[str, int] = {"get": 3, "put": 3, "keyed": 4, "short_keyed": 2, "replaying": 2, "probed": 4, "unsafe": 4}
+PRESCRIBED = [strategy.value for strategy in RecoveryStrategy if strategy is not RecoveryStrategy.REFRESH_THEN_RETRY]
 RETRIED = [
     category.value
     for category in ErrorCategory
@@ -93,7 +107,10 @@ class ActionScript:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionScript:
-    """One execution: its frozen plan, what the world does with its actions, who cancels it and when."""
+    """One execution: its frozen plan, what the world does with its actions, who cancels it and when.
+
+    `external` names the executor outside that performs it; `proposal` is the plan that somebody puts in its place at `replace_s`.
+    """
 
     id: str
     frozen: Frozen
@@ -102,17 +119,10 @@ class ExecutionScript:
     priority: int
     start_s: float
     cancel_s: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CredentialScript:
-    """How a credential ages and how its refresh behaves: it expires before the world's call with one of these numbers."""
-
-    name: str
-    expires_before: frozenset[int]
-    troubles: tuple[str, ...]
-    is_lasting: bool
-    timeout_s: float
+    own: CredentialScript | None = None
+    external: str | None = None
+    replace_s: float | None = None
+    proposal: Proposal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +163,9 @@ def draw_scenario(seed: int) -> Scenario:
     dice = random.Random(seed)
     credentials = tuple(draw_credential(dice, f"CRED_{index}") for index in range(dice.choice((0, 1, 1, 2))))
     count = dice.choice((1, 2, 2, 3, 4))
-    executions = tuple(draw_execution(dice, index, credentials=credentials) for index in range(count))
+    pace = draw_pace(random.Random(f"pace {seed}"))
+    executions = tuple(draw_execution(dice, index, credentials=credentials, pace=pace) for index in range(count))
+    credentials = (*credentials, *(execution.own for execution in executions if execution.own is not None))
     return Scenario(
         seed=seed,
         executions=executions,
@@ -162,7 +174,7 @@ def draw_scenario(seed: int) -> Scenario:
         workers=dice.choice((1, 2, 2, 3)),
         concurrency=dice.choice((1, 2, 4, 8)),
         silence=dice.choice((0.0, 0.0, 0.15, 1.0)),
-        environ={credential.name: planted(f"{credential.name}-0") for credential in credentials},
+        environ=environ_of(credentials),
         answer_within_s=random.Random(f"patience {seed}").choice((0.0, 0.0, 300.0, 604_800.0)),
     )
 
@@ -187,48 +199,63 @@ def draw_chaos(dice: random.Random) -> Chaos:
     )
 
 
-def draw_credential(dice: random.Random, name: str) -> CredentialScript:
-    """Draw how a credential ages."""
-    trouble = dice.random()
-    troubles = tuple(dice.choice(REFRESH_TROUBLES) for _ in range(0 if trouble < 0.5 else dice.randint(1, 3)))
-    expiries = frozenset(dice.randint(0, 25) for _ in range(dice.randint(0, 3)))
-    return CredentialScript(
-        name=name,
-        expires_before=expiries,
-        troubles=troubles,
-        is_lasting=bool(troubles) and dice.random() < 0.25,
-        timeout_s=dice.choice((5.0, 20.0)),
-    )
-
-
-def draw_execution(dice: random.Random, index: int, *, credentials: tuple[CredentialScript, ...]) -> ExecutionScript:
+def draw_execution(
+    dice: random.Random, index: int, *, credentials: tuple[CredentialScript, ...], pace: PaceScript | None
+) -> ExecutionScript:
     """Draw a plan and what becomes of it."""
     execution_id = str(uuid.UUID(int=dice.getrandbits(128), version=4))
+    # Dice of their own: what plans ask of people, and what others have to do with them, leaves everything else about a seed as it was.
+    people, others = random.Random(f"people {execution_id}"), random.Random(f"others {execution_id}")
+    external = "outside" if others.random() < 0.12 else None
+    own = None if external else draw_own(others, execution_id, tag=index)
+    if external:
+        credentials = ()
     names = [f"a{number}" for number in range(dice.choice((1, 2, 3, 4, 4, 5, 6, 8, 12)))]
     trouble = dice.choice((0.1, 0.4, 0.8))
     scripts = {name: draw_action(dice, name, credentials=credentials, trouble=trouble) for name in names}
     alternatives = draw_alternatives(dice, names)
     planned = [draw_planned(dice, name, names=names, tag=index, alternatives=alternatives) for name in names]
-    # Dice of their own: what plans ask of people leaves everything else about a seed as it was.
-    people = random.Random(f"people {execution_id}")
+    scripts["spare"] = draw_action(others, "spare", credentials=credentials, trouble=trouble)
     scripts = {name: replace(script, flag=people.choice(FLAGS)) for name, script in scripts.items()}
     for wire in planned:
         draw_entrance(people, wire)
-    definitions: dict[str, ActionDefinition] = {}
-    entries: dict[str, ApiCatalogEntry] = {}
-    for script in scripts.values():
-        define(dice, script, tag=index, definitions=definitions, entries=entries)
-    for credential in credentials:
-        definitions[f"refresh_{credential.name}"] = refresher(credential)
-    plan = ExecutionPlan.from_wire(plan_wire(execution_id, planned, dice), source="simulation")
+    if own is not None:
+        scripts = {
+            name: replace(one, credential=own.name) if others.random() < 0.5 else one for name, one in scripts.items()
+        }
+    shared = draw_shared(others, {name: scripts[name].kind.name for name in names}, pace=pace)
+    for wire in planned:
+        wire["actionDefinitionId"] = shared.get(str(wire["id"]), wire["actionDefinitionId"])
+    scripts = {name: replace(one, credential=None) if name in shared else one for name, one in scripts.items()}
+    definitions, entries = draw_definitions(
+        dice, scripts, tag=index, credentials=(*credentials, *((own,) if own else ())), shared=shared, pace=pace
+    )
+    tenant = dice.choice(("", "one", "two"))
+    wires = {"id": execution_id, "created_by": USERS[tenant]}
+    plan = ExecutionPlan.from_wire(plan_wire(wires, planned, dice), source="simulation")
+    replaced = plan_wire(wires, rewrite(others, planned, spare="spare", tag=index), others)
+    frozen = freeze(plan, definitions, functions={}, entries=entries, external=external)
+    cancel_s = dice.random() * 60 if dice.random() < 0.12 else None
     return ExecutionScript(
         id=execution_id,
-        frozen=freeze(plan, definitions, functions={}, entries=entries),
+        frozen=frozen,
         actions=scripts,
-        tenant=dice.choice(("", "one", "two")),
+        tenant=tenant,
         priority=dice.randint(0, 2),
         start_s=dice.choice((0.0, 0.0, dice.random() * 20)),
-        cancel_s=dice.random() * 60 if dice.random() < 0.12 else None,
+        cancel_s=others.random() * 5000 if cancel_s is None and others.random() < 0.04 else cancel_s,
+        own=own,
+        external=external,
+        replace_s=others.choice((0.0, others.random(), others.random() * 60, others.random() * 5000))
+        if others.random() < 0.3
+        else None,
+        proposal=Proposal(
+            plan=ExecutionPlan.from_wire(replaced, source="simulation"),
+            definitions=definitions,
+            functions={},
+            entries=entries,
+            source="simulation",
+        ),
     )
 
 
@@ -308,13 +335,12 @@ def draw_planned(
         "dependencies": dependencies,
         "errorHandling": handling,
     }
-    if dice.random() < 0.15:
-        category = dice.choice(list(ErrorCategory)).value
-        planned["recovery"] = {
-            category: dice.choice(
-                ("back-off", "give-up", "alternative", "ask-person", "wait-until", "probe", "retry-larger-timeout")
-            )
-        }
+    if dice.random() < 0.2:
+        categories = dice.sample([category.value for category in ErrorCategory], dice.choice((1, 3, 6)))
+        recovery = {category: dice.choice(PRESCRIBED) for category in categories}
+        planned["recovery"] = recovery
+        if "fallback" in recovery.values():
+            handling["fallbackValue"] = {"id": "fallback"}
     return planned
 
 
@@ -336,22 +362,50 @@ def draw_entrance(dice: random.Random, planned: dict[str, object]) -> None:
         planned["userConfirmation"] = {"required": True, "title": "May it?", "message": "", **timeout}
 
 
+def draw_definitions(
+    dice: random.Random,
+    scripts: Mapping[str, ActionScript],
+    *,
+    tag: int,
+    credentials: tuple[CredentialScript, ...],
+    shared: Mapping[str, str],
+    pace: PaceScript | None,
+) -> tuple[dict[str, ActionDefinition], dict[str, ApiCatalogEntry]]:
+    """Write the definitions of all actions, of their probes and of what renews credentials, and the catalog entries of their APIs."""
+    definitions: dict[str, ActionDefinition] = {}
+    entries: dict[str, ApiCatalogEntry] = {}
+    by_name = {credential.name: credential for credential in credentials}
+    for script in scripts.values():
+        key = shared.get(script.id)
+        if key is None:
+            define(dice, script, tag=tag, credentials=by_name, definitions=definitions, entries=entries)
+        elif key not in definitions and pace is not None:
+            url, method = f"{HOST}/do/{{place}}", METHODS.get(script.kind.name, "POST")
+            wire = definition_wire(key, url, method=method, timeout_s=script.timeout_s, policy=draw_policy(dice))
+            definitions[key] = ActionDefinition.from_wire({**wire, "rateLimit": pace.wire()}, source="simulation")
+    for credential in credentials:
+        if credential.source == "environment":
+            definitions[f"refresh_{credential.name}"] = refresher(credential)
+    return definitions, entries
+
+
 def define(
     dice: random.Random,
     script: ActionScript,
     *,
     tag: int,
+    credentials: Mapping[str, CredentialScript],
     definitions: dict[str, ActionDefinition],
     entries: dict[str, ApiCatalogEntry],
 ) -> None:
     """Write the definition of an action, that of its probe, and the catalog entry of its API."""
     kind, key, place = script.kind, f"d{tag}_{script.id}", f"e{tag}/{script.id}"
-    method = {"get": "GET", "put": "PUT"}.get(kind.name, "POST")
+    method = METHODS.get(kind.name, "POST")
     wire = definition_wire(
         key, f"{HOST}/do/{place}", method=method, timeout_s=script.timeout_s, policy=draw_policy(dice)
     )
     if script.credential:
-        wire["authentication"] = {"type": "bearer", "token": script.credential, "tokenFrom": "env"}
+        wire["authentication"] = authentication_wire(credentials[script.credential])
     if kind.has_key and kind.key_lifetime_s is None and not kind.replays_errors:
         wire["idempotency"] = {"header": "Idempotency-Key"}
     if kind.key_lifetime_s is not None or kind.replays_errors:
@@ -432,18 +486,23 @@ def definition_wire(
     }
 
 
-def plan_wire(execution_id: str, planned: list[dict[str, object]], dice: random.Random) -> dict[str, object]:
+def plan_wire(told: Mapping[str, str], planned: list[dict[str, object]], dice: random.Random) -> dict[str, object]:
     """Write a plan; now and then with an expected outcome."""
     validations = []
     if dice.random() < 0.15:
         wanted = dice.choice(planned)["id"]
         validations.append({"name": "has an id", "reference": f"${{{wanted}.output.id}}", "operator": "exists"})
     return {
-        "id": execution_id,
+        "id": told["id"],
         "name": "simulated",
         "description": "simulated",
         "intent": {"original": "-", "interpreted": "-", "confidence": 1},
         "actions": planned,
         "expectedOutcome": {"description": "-", "validations": validations},
-        "metadata": {"createdAt": EPOCH, "estimatedDuration": 1000, "tags": []},
+        "metadata": {
+            "createdAt": EPOCH,
+            "estimatedDuration": 1000,
+            "tags": [],
+            **({"createdBy": told["created_by"]} if told["created_by"] else {}),
+        },
     }

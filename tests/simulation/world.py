@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from holdfast.ports.http import HttpAnswer
 from holdfast.ports.rows import Purpose
-from tests.planted import planted
+from tests.simulation.office import Office
 from tests.simulation.virtual_time import suspend
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from holdfast.ports.http import HttpRequest
     from holdfast.recovery.assigning import Assignment
-    from tests.simulation.scenario import ActionScript, CredentialScript, Scenario
+    from tests.simulation.scenario import ActionScript, Scenario
     from tests.simulation.virtual_time import VirtualClock
 
 __all__ = ["Call", "Line", "World"]
@@ -64,18 +64,6 @@ class Place:
     keys: dict[str, tuple[datetime, str]] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class TokenOffice:
-    """What the world keeps about one credential: the one token that is accepted, and whether it has expired."""
-
-    script: CredentialScript
-    valid: str
-    issued: int = 0
-    uses: int = 0
-    met: int = 0
-    is_expired: bool = False
-
-
 class World:
     """All APIs of one scenario."""
 
@@ -92,9 +80,7 @@ class World:
             for index, execution in enumerate(scenario.executions)
             for name, script in execution.actions.items()
         }
-        self.offices = {
-            script.name: TokenOffice(script, scenario.environ[script.name]) for script in scenario.credentials
-        }
+        self.offices = {script.name: Office(script).first(dict(scenario.environ)) for script in scenario.credentials}
         self.by_action = {(place.execution, place.script.id): place for place in self.places.values()}
 
     def effects(self, execution: str, action: str) -> int:
@@ -144,8 +130,9 @@ class World:
     def answer(self, request: HttpRequest, call: Call) -> HttpAnswer | Exception:
         """Do what is asked and return what the caller will hear."""
         kind, *rest = urlsplit(request.url).path.strip("/").split("/")
-        if kind == "refresh":
-            return self.refresh(self.offices[rest[0]], call)
+        if kind in ("refresh", "token"):
+            return self.refresh(self.offices[rest[0]], request, call)
+        rest = rest[0].split("-") if len(rest) == 1 else rest
         place = self.places[rest[0], rest[1]]
         if kind == "probe":
             return self.probe(place, call)
@@ -156,11 +143,7 @@ class World:
         """Answer 401 when the token is not the one that is accepted; the message quotes it, as some servers do."""
         if place.script.credential is None:
             return None
-        office = self.offices[place.script.credential]
-        office.uses += 1
-        if office.uses - 1 in office.script.expires_before:
-            office.is_expired = True
-        if call.token == office.valid and not office.is_expired:
+        if self.offices[place.script.credential].accepts(call.token, now=self.clock.now()):
             return None
         call.end = "expired"
         message = f"the access token {call.token} expired"
@@ -232,23 +215,21 @@ class World:
         call.end = "happened" if happened else "not there"
         return reply(200, {"happened": happened, "id": f"{call.action}-{len(place.effects)}"})
 
-    def refresh(self, office: TokenOffice, call: Call) -> HttpAnswer | Exception:
+    def refresh(self, office: Office, request: HttpRequest, call: Call) -> HttpAnswer | Exception:
         """Issue a new token; the one before is no longer accepted."""
-        troubles = office.script.troubles
-        position = office.met
-        office.met += 1
-        trouble = troubles[position] if position < len(troubles) else troubles[-1] if office.script.is_lasting else None
+        trouble, is_refused = office.next_trouble(), office.is_refused(request, call)
+        if trouble in (None, "timeout_done") and is_refused:
+            trouble = "denied"
         call.end = trouble or "ok"
         if trouble in (None, "timeout_done"):
-            office.issued += 1
-            office.valid, office.is_expired = planted(f"{office.script.name}-{office.issued}"), False
+            issued = office.issue(now=self.clock.now())
         if trouble == "denied":
             return reply(400, {"error": "invalid_grant"})
         if trouble == "tokenless":
             return reply(200, {"note": "no token here"})
         if trouble is not None:
             return told({"unavailable": "error_lost"}.get(trouble, trouble), 1.0)
-        return reply(200, {"access_token": office.valid})
+        return reply(200, issued.wire())
 
 
 class Line:

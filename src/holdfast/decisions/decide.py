@@ -80,7 +80,7 @@ def basic_retry(case: Case) -> Decision | Declined:
             reason=f"the server asks to wait {told:.0f} s, more than the {case.bounds.retry_after_max_s:.0f} s that are believed",
         )
     verdict = case.verdict if case.outcome is case.verdict.outcome else replace(case.verdict, outcome=case.outcome)
-    attempt = max(1, case.ledger.attempts - case.ledger.recoveries)
+    attempt = max(1, case.ledger.attempts - case.ledger.attempts_by_recovery)
     answer = retry.decide(case.rules.retry, verdict, attempt=attempt, repeatable=case.may_repeat, draw=case.draw)
     if not answer.retry:
         return Declined(way=way, reason=answer.reason)

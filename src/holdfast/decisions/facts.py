@@ -73,14 +73,17 @@ class ActionRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
-    """What has been tried: attempts include the one just made; recoveries count those that recovery (not the basic policy) asked for.
+    """What has been tried: attempts include the one just made; `recoveries` counts the decisions of recovery, which its bounds are about.
 
+    `attempts_by_recovery` is how many of the attempts were made by recovery and not by the basic policy. It is not the same: a probe is a decision
+    of recovery, and the policy may be what repeats once the probe has found that nothing happened.
     `is_in_doubt`: an earlier attempt with the same key may have taken effect (its outcome is unknown, or its worker died), and nobody has
     found out since. `key_age_s` is how long ago the present key was first sent. `elapsed_s` is the time since the first attempt without that in which
     a question about the action waited for a person, and `questions` is how many were asked.
     """
 
     attempts: int
+    attempts_by_recovery: int = 0
     recoveries: int = 0
     recoveries_in_execution: int = 0
     recoveries_in_category: int = 0

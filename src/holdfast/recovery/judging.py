@@ -52,6 +52,9 @@ WITHOUT_REPEAT = frozenset(
 )
 """Who prescribes one of these does not want the action performed again, not even once it is known that it did nothing."""
 
+OF_THE_POLICY = (None, RecoveryStrategy.ASK_PERSON)
+"""What an attempt was made by that counts against its own retry policy: the first, the policy's repeats, and those that a person asked for."""
+
 
 def decision_about(
     turn: Turn,
@@ -137,6 +140,7 @@ def ledger_of(turn: Turn, row: ActionRow, *, attempt: AttemptRow, verdict: Verdi
         waited_s += credential_wait_s(turn, row, attempts=attempts)
     return Ledger(
         attempts=attempt.n,
+        attempts_by_recovery=sum(a.strategy not in OF_THE_POLICY for a in (*earlier, attempt)),
         recoveries=sum(bool(decision["isRecovery"]) for _, decision in decided),
         recoveries_in_execution=turn.execution.recoveries,
         recoveries_in_category=sum(
