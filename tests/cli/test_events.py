@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 import holdfast
+from holdfast import __version__
 from holdfast.contract.asyncapi import asyncapi_document
 
 if TYPE_CHECKING:
@@ -192,7 +193,7 @@ def test_the_asyncapi_document_is_exported(call: Call, tmp_path: Path) -> None:
     as_yaml = call("contract", "export", "--asyncapi", "--yaml")
     filed = call("contract", "export", "--asyncapi", "--directory", str(tmp_path / "out"))
 
-    assert json.loads(json.dumps(asyncapi_document())) == as_json.json == yaml.safe_load(as_yaml.out)
+    assert json.loads(json.dumps(asyncapi_document(__version__))) == as_json.json == yaml.safe_load(as_yaml.out)
     assert as_json.json == json.loads((tmp_path / "out/asyncapi.json").read_text())
     assert 0 == filed.code
     assert 2 == call("contract", "export", "--yaml").code

@@ -10,12 +10,13 @@ from typing import Any
 import jsonschema
 import pytest
 
+from holdfast import __version__
 from holdfast.contract import EVENT_PAYLOADS, Event
 from holdfast.contract.asyncapi import INBOUND_TYPES, asyncapi_document, example, name_of
 from holdfast.journal.events import EVENT_TYPES
 from holdfast.recovery.inbox import INBOUND
 
-DOCUMENT: Any = json.loads(json.dumps(asyncapi_document()))
+DOCUMENT: Any = json.loads(json.dumps(asyncapi_document(__version__)))
 MESSAGES = DOCUMENT["components"]["messages"]
 
 

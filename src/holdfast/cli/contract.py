@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from holdfast import __version__
 from holdfast.cli.options import Json
 from holdfast.errors import BadInput, Problem
 
@@ -69,7 +70,7 @@ def export_asyncapi(directory: Path | None, *, as_yaml: bool, is_json: bool) -> 
     """Print the AsyncAPI document, or write it to a file of its own."""
     from holdfast.contract.asyncapi import asyncapi_document  # noqa: PLC0415 - as above
 
-    text = json.dumps(asyncapi_document(), ensure_ascii=False, indent=2)
+    text = json.dumps(asyncapi_document(__version__), ensure_ascii=False, indent=2)
     if as_yaml:
         import yaml  # noqa: PLC0415 - as above
 

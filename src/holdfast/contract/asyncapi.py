@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, cast
 
-from holdfast import __version__
 from holdfast.contract.events import EVENT_PAYLOADS, Event
 from holdfast.contract.json_schema import WireSchema
 from holdfast.contract.model import adapter_of
@@ -68,14 +67,14 @@ EXAMPLES: Final[Mapping[str, Mapping[str, object]]] = {
 """A payload of each type, as it may be sent."""
 
 
-def asyncapi_document() -> dict[str, object]:
-    """Return the document as JSON values; a fresh one on each call."""
+def asyncapi_document(version: str) -> dict[str, object]:
+    """Return the document as JSON values; a fresh one on each call. `version` is the release that it describes."""
     messages = {name_of(kind): message(kind) for kind in EVENT_PAYLOADS}
     return {
         "asyncapi": "3.0.0",
         "info": {
             "title": "Holdfast",
-            "version": __version__,
+            "version": version,
             "description": "Events of durable error recovery. Each is a CloudEvent 1.0; the same id is the same event.",
         },
         "defaultContentType": CLOUDEVENTS,
