@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import cast
 
 import pytest
+from typer.main import get_command
 
 import holdfast
 from holdfast import __version__, contract
+from holdfast.cli.app import app
 from holdfast.cli.exits import ExitCode, exit_code_of
 from holdfast.errors import HoldfastError, QuestionClosed, StoreLocked, UnknownExecution, WorkerAlreadyRunning
 from tests.cli.conftest import Call, OpenShop
@@ -127,6 +130,38 @@ def test_the_contract_is_exported_as_a_map_or_as_files(call: Call, tmp_path: Pat
     assert {f"{name}.schema.json": schema for name, schema in contract.json_schemas().items()} == files
 
 
+def test_what_was_exported_is_told_as_data(call: Call) -> None:
+    """With --json, standard output names the files that were written; YAML and JSON at once is one too many."""
+    schemas = call("contract", "export", "--directory", "schemas", "--json")
+    events = call("contract", "export", "--asyncapi", "--yaml", "--directory", "events", "--json")
+
+    assert sorted(str(path) for path in Path("schemas").iterdir()) == sorted(
+        cast("list[str]", schemas.fields["written"])
+    )
+    assert {"written": ["events/asyncapi.yaml"]} == events.fields
+    assert 2 == call("contract", "export", "--asyncapi", "--yaml", "--json").code
+
+
+def test_every_command_answers_programs() -> None:
+    """Every command has --json, except those that stay: `worker` and `demo`."""
+    without = {name for name, one in commands_of(get_command(app)) if "--json" not in options_of(one)}
+
+    assert {"worker", "demo"} == without
+
+
+def commands_of(group: object, above: str = "") -> list[tuple[str, object]]:
+    """All commands with their names, groups unfolded."""
+    below = getattr(group, "commands", None)
+    if below is None:
+        return [(above, group)]
+    return [pair for name, one in below.items() for pair in commands_of(one, f"{above} {name}".strip())]
+
+
+def options_of(command: object) -> list[str]:
+    """All options of a command."""
+    return [name for one in getattr(command, "params", []) for name in one.opts]
+
+
 def make_database() -> None:
     """Make an empty database where commands look for it."""
     holdfast.open(worker=False).close()
@@ -140,6 +175,12 @@ def make_database() -> None:
         ("resume",),
         ("resume", "--all"),
         ("dead-letters", "list"),
+        ("executions", "questions"),
+        ("executions", "confirm", "7d1f"),
+        ("credentials", "list"),
+        ("credentials", "give-up", "shop"),
+        ("events",),
+        ("purge", "7d1f", "--yes"),
         ("recover",),
         ("recover", "--restored", "--yes"),
     ],

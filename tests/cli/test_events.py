@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 import yaml
 
+import holdfast
 from holdfast import __version__
 from holdfast.contract.asyncapi import asyncapi_document
 
@@ -52,6 +53,7 @@ def test_one_event_that_fits_nothing_ends_with_1(call: Call) -> None:
 
     assert 1 == ended.code
     assert "set-aside (unknown-execution)" in ended.out
+    assert f"dead-letters show {NOBODY} {uuid.UUID(int=1)}" in ended.out
     (letter,) = cast("list[dict[str, object]]", listed.json)
     assert ("event", str(uuid.UUID(int=1))) == (letter["kind"], letter["eventId"])
     assert 0 == shown.code
@@ -160,6 +162,8 @@ def test_an_external_executor_works_by_the_command_line(
 
 def test_an_empty_outbox_still_has_a_cursor(call: Call) -> None:
     """Before anything happened there is a place to go on from."""
+    holdfast.open(worker=False).close()
+
     ended = call("events")
 
     assert ({"cursor": "0.0.0", "hasMore": False}, 0) == (json.loads(ended.out), ended.code)
@@ -175,6 +179,8 @@ def test_an_empty_outbox_still_has_a_cursor(call: Call) -> None:
 )
 def test_a_wrong_question_to_the_outbox_ends_with_2(call: Call, arguments: list[str], word: str) -> None:
     """What cannot be answered is refused with what to do instead."""
+    holdfast.open(worker=False).close()
+
     ended = call("events", *arguments)
 
     assert (2, "") == (ended.code, ended.out)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+import holdfast
 from holdfast.cli.standing import Stands, standing_of
 from holdfast.ports.rows import ActionRow, ActionState, QuestionRow
 from tests.cli.conftest import Call, OpenShop
@@ -97,6 +98,7 @@ def test_confirming_what_is_no_confirmation_is_bad_input(
 
 def test_everything_that_waits_for_a_person_can_be_listed(call: Call, open_shop: OpenShop) -> None:
     """Questions of all executions, oldest first, each with the commands that answer it; as text or as JSON."""
+    holdfast.open(worker=False).close()
     assert "Nobody is asked anything" in call("executions", "questions").out
     paused(call, open_shop, timeout=60_000)
 

@@ -40,7 +40,7 @@ def test_says_what_it_repaired(scheduled: Call) -> None:
     ended = scheduled("recover", "--json")
 
     assert ended.code == 0
-    assert ended.fields == {"looked_at": 1, "repaired": 0, "advanced": 0, "stuck": []}
+    assert ended.fields == {"lookedAt": 1, "repaired": 0, "advanced": 0, "stuck": []}
 
 
 def test_acts_on_nobodys_word_only_with_yes(scheduled: Call, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,7 +55,7 @@ def test_acts_on_nobodys_word_only_with_yes(scheduled: Call, monkeypatch: pytest
     assert (asked.code, before) == (3, "running")
     assert "1 scheduled attempts may have been made" in asked.out
     assert "add --yes" in asked.out
-    assert (done.code, done.fields["doubted"], done.fields["era"], done.fields["is_done"]) == (0, 1, 1, True)
+    assert (done.code, done.fields["doubted"], done.fields["era"], done.fields["done"]) == (0, 1, 1, True)
     assert state_of(ID) == "paused_for_confirmation"
     assert (again.code, "Nothing has happened" in again.out) == (0, True)
 

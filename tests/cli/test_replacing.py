@@ -33,10 +33,14 @@ def test_an_execution_goes_on_with_another_plan(call: Call, open_shop: OpenShop)
     files = open_shop(come_back_in(1))
     assert 3 == call("run", *files.arguments, "--id", ID, "--wait-max", "0").code
     other = extended(files.plan, amount=3)
+    other.write_text(
+        other.read_text().replace('"dependencies": ["order"]', '"dependencies": ["order"], "phase": "two"')
+    )
 
     ended = call("resume", ID[:8], "--with", str(other), "--actions", str(files.actions), "--json")
 
     assert 0 == ended.code
+    assert "warning: other.json: actions[1].phase: has no effect" in ended.err.replace(f"{other.parent}/", "")
     assert ["order", "again"] == list(ended.fields["actionStates"])  # type: ignore[call-overload]  # an object
     assert "the plan was replaced" in call("why", ID).out
 

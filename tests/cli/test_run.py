@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING
+from typing import cast
 
+import pytest
+
+import holdfast
+from holdfast.errors import BadInput
 from tests.cli.conftest import Call, OpenShop
 from tests.cli.shop import GONE_WRONG, UNANSWERED, come_back_in
-
-if TYPE_CHECKING:
-    import pytest
 
 ID = "7d1f6a2c-0000-4000-8000-000000000001"
 
@@ -161,6 +162,71 @@ def test_an_abbreviation_has_at_least_four_letters(call: Call, open_shop: OpenSh
     short, enough = call("why", ID[:3]), call("why", ID[:4])
 
     assert (2, 0) == (short.code, enough.code)
+
+
+def test_warnings_do_not_keep_a_run_from_starting(call: Call, open_shop: OpenShop) -> None:
+    """What `validate` warns of, `run` says on standard error, and starts all the same; standard output stays the result's."""
+    files = open_shop()
+    files.plan.write_text(files.plan.read_text().replace('"dependencies": []', '"dependencies": [], "agent": "nobody"'))
+
+    warned = [line for line in call("validate", *files.arguments).out.splitlines() if line.startswith("warning: ")]
+    ended = call("run", *files.arguments, "--json")
+    detached = call("run", *files.arguments, "--detach")
+
+    assert 1 == len(warned)
+    assert warned == [line for line in ended.err.splitlines() if line.startswith("warning: ")]
+    assert (0, "completed") == (ended.code, ended.fields["status"])
+    assert ([*warned], 1) == (detached.err.splitlines(), len(detached.out.splitlines()))
+
+
+def test_python_checks_a_plan_without_starting_it(call: Call, open_shop: OpenShop) -> None:
+    """`hold.check` returns the warnings, raises all problems, and starts nothing."""
+    files = open_shop()
+    files.plan.write_text(files.plan.read_text().replace('"dependencies": []', '"dependencies": [], "agent": "nobody"'))
+
+    with holdfast.open("sqlite:///.holdfast/holdfast.db", worker=False) as hold:
+        warnings = hold.check(files.plan, [files.actions])
+        with pytest.raises(BadInput, match="no definition"):
+            hold.check(files.plan)
+
+    assert ["actions[0].agent"] == [warning.path for warning in warnings]
+    assert [] == call("executions", "list", "--json").json
+
+
+def test_several_executions_are_a_list(call: Call, open_shop: OpenShop) -> None:
+    """`resume --all --json` prints a list, also of one execution and of none; one that is named is an object."""
+    files = open_shop(come_back_in(1))
+    call("run", *files.arguments, "--id", ID, "--detach")
+
+    one, none = call("resume", "--all", "--json"), call("resume", "--all", "--json")
+
+    assert [ID] == [state["id"] for state in cast("list[dict[str, object]]", one.json)]
+    assert [] == none.json
+    assert ID == call("resume", ID, "--json").fields["id"]
+
+
+@pytest.mark.parametrize("command", ["validate", "run"])
+@pytest.mark.parametrize("kind", ["action", "authenticator"])
+def test_a_name_belongs_to_one_function(
+    call: Call, open_shop: OpenShop, monkeypatch: pytest.MonkeyPatch, command: str, kind: str
+) -> None:
+    """Two modules that register one name are refused, with the name and both modules; the same function twice is one function."""
+    files = open_shop()
+    monkeypatch.setattr("sys.path", [*sys.path])
+    text = f'import holdfast\nhold = holdfast.open(worker=False)\n@hold.{kind}("my.order")\ndef order(request): return {{}}\n'
+    names = ["first_orders_module", "second_orders_module", "third_orders_module"]
+    for name in names:
+        files.plan.with_name(f"{name}.py").write_text(text)
+    files.plan.with_name(f"{names[2]}.py").write_text(f"from {names[0]} import hold\n")
+
+    refused = call(command, *files.arguments, "--import", names[0], "--import", names[1])
+    shared = call(command, *files.arguments, "--import", names[0], "--import", names[2])
+
+    loaded = [sys.modules.pop(name) for name in names]
+    for module in loaded[:2]:
+        module.hold.close()
+    assert (2, 0) == (refused.code, shared.code)
+    assert f"{names[1]}: registers the {kind} 'my.order', which {names[0]} registers already" in refused.err
 
 
 def test_functions_of_an_imported_module_are_actions(

@@ -320,6 +320,7 @@ OURS: Final[Mapping[str, Mapping[str, Shape]]] = {
         "refreshes": "text",
         "tokenPath": "text",
         "repeatable": "flag",
+        "personal": Arr("text"),
     },
     "Authentication": {"credential": "text"},
     "PlannedAction": {
@@ -351,6 +352,8 @@ OURS: Final[Mapping[str, Mapping[str, Shape]]] = {
                 "status": Opt("int"),
                 "code": Opt("text"),
                 "pattern": Opt("text"),
+                "header": Opt({"name": "text", "pattern": "text"}),
+                "bodyPattern": Opt("text"),
                 "strategy": STRATEGY,
                 "delay": Opt("duration"),
                 "reason": Opt("text"),

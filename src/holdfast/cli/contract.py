@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from holdfast import __version__
+from holdfast.cli.options import Json
 from holdfast.errors import BadInput, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ["group"]
 
@@ -36,6 +40,7 @@ def export(
         bool, typer.Option("--asyncapi", help="The events as an AsyncAPI 3.0 document instead.")
     ] = False,
     yaml: Annotated[bool, typer.Option("--yaml", help="With --asyncapi: as YAML.")] = False,
+    is_json: Json = False,
 ) -> None:
     """Export every schema as a JSON Schema 2020-12 document: a map to standard output, or a file each.
 
@@ -43,8 +48,10 @@ def export(
     """
     if yaml and not asyncapi:
         raise BadInput([Problem(source="--yaml", path="", message="goes with --asyncapi; the schemas are JSON")])
+    if yaml and is_json and directory is None:
+        raise BadInput([Problem(source="--yaml", path="", message="and --json are two answers; leave one out")])
     if asyncapi:
-        export_asyncapi(directory, as_yaml=yaml)
+        export_asyncapi(directory, as_yaml=yaml, is_json=is_json)
         return
     from holdfast.contract import json_schemas  # noqa: PLC0415 - `--help` need not load the models
 
@@ -56,10 +63,10 @@ def export(
         f"{name}.schema.json": json.dumps(schema, ensure_ascii=False, indent=2) for name, schema in schemas.items()
     }
     write(directory, texts)
-    print(f"wrote {len(schemas)} schemas to {directory}")
+    tell(f"wrote {len(schemas)} schemas to {directory}", directory, names=texts, is_json=is_json)
 
 
-def export_asyncapi(directory: Path | None, *, as_yaml: bool) -> None:
+def export_asyncapi(directory: Path | None, *, as_yaml: bool, is_json: bool) -> None:
     """Print the AsyncAPI document, or write it to a file of its own."""
     from holdfast.contract.asyncapi import asyncapi_document  # noqa: PLC0415 - as above
 
@@ -73,7 +80,12 @@ def export_asyncapi(directory: Path | None, *, as_yaml: bool) -> None:
         return
     name = f"asyncapi.{'yaml' if as_yaml else 'json'}"
     write(directory, {name: text})
-    print(f"wrote {directory / name}")
+    tell(f"wrote {directory / name}", directory, names=[name], is_json=is_json)
+
+
+def tell(text: str, directory: Path, *, names: Iterable[str], is_json: bool) -> None:
+    """Say which files were written."""
+    print(json.dumps({"written": [str(directory / name) for name in names]}) if is_json else text)
 
 
 def write(directory: Path, texts: dict[str, str]) -> None:

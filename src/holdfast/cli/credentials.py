@@ -41,7 +41,7 @@ def list_credentials(*, db: Database = None, config: Config = None, is_json: Jso
 
     async def work() -> list[Credential]:
         """Read the list."""
-        async with opened(settings) as hold:
+        async with opened(settings, create=False) as hold:
             return await hold.credentials()
 
     rows = run_async(work())
@@ -153,7 +153,7 @@ def give_up(
 
     async def work() -> None:
         """Give it up."""
-        async with opened(settings) as hold:
+        async with opened(settings, create=False) as hold:
             found = await resolve_id(hold, execution) if execution else None
             await hold.give_up_credential(name, execution_id=found, by=by)
 

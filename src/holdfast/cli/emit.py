@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from holdfast.hold import AsyncHold, Receipt
+    from holdfast.settings import Settings
 
 __all__ = ["emit"]
 
@@ -85,7 +86,7 @@ def emit(
     if is_json:
         print(json.dumps(report(judged), ensure_ascii=False))
     else:
-        show(judged)
+        show(judged, settings=settings)
     raise typer.Exit(code_of(judged))
 
 
@@ -151,8 +152,10 @@ async def judge(hold: AsyncHold, given: Given, *, kind: str | None) -> Judged:
     return Judged(place=given.place, receipt=receipt)
 
 
-def show(judged: list[Judged]) -> None:
-    """Tell a person what came of each, a line per event, and of all of them."""
+def show(judged: list[Judged], *, settings: Settings) -> None:
+    """Tell a person what came of each, a line per event, and of all of them; and where to read on about one that was set aside."""
+    from holdfast.cli.session import further  # noqa: PLC0415 - as above
+
     terminal, complaints = Terminal(), Terminal(sys.stderr)
     for one in judged:
         if one.receipt is not None:
@@ -163,6 +166,9 @@ def show(judged: list[Judged]) -> None:
                 (f"  {one.receipt.type}{of}  ", "plain"),
                 (one.receipt.event_id, "faint"),
             )
+            if one.receipt.result == "set-aside":
+                words = ("dead-letters", "show", one.receipt.execution or "-", one.receipt.event_id)
+                terminal.say(f"  {further(settings, *words)}", "title")
         for problem in one.refused.problems if one.refused else ():
             complaints.say(f"{one.place}: {problem.path}{': ' if problem.path else ''}{problem.message}", "bad")
     if len(judged) > 1:

@@ -55,7 +55,7 @@ def events(
 
     async def work() -> ExitCode:
         """Read a page, or one after the other."""
-        async with opened(settings) as hold:
+        async with opened(settings, create=follow) as hold:
             if follow:
                 return await follow_on(hold, after, limit=limit, types=types or ())
             page = await hold.outbox(after, limit=limit, types=types or ())

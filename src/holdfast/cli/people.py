@@ -82,7 +82,7 @@ def questions(
 
     async def work() -> list[QuestionRow]:
         """Read the list."""
-        async with opened(settings) as hold:
+        async with opened(settings, create=False) as hold:
             found = None if execution is None else await resolve_id(hold, execution)
             return await hold.questions(found, limit=limit)
 
@@ -119,7 +119,7 @@ def say(
 
     async def work() -> ExitCode:
         """Answer, tell, and stay."""
-        async with opened(settings, imports=imports or ()) as hold:
+        async with opened(settings, imports=imports or (), create=False) as hold:
             found = await resolve_id(hold, execution)
             about = await hold.answer(found, said.choice, action=said.action, by=said.by, reason=said.reason)
             if is_json and not said.is_resumed:

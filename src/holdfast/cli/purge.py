@@ -42,7 +42,7 @@ def purge(
 
     async def work() -> list[Purged]:
         """Find all of them, ask, and erase one after the other."""
-        async with opened(settings) as hold:
+        async with opened(settings, create=False) as hold:
             chosen = list(dict.fromkeys([await find(hold, one) for one in ids]))
             make_sure(chosen, only_personal=only_personal, is_sure=is_sure)
             done: list[Purged] = []

@@ -12,6 +12,8 @@ import typer
 from holdfast.cli.options import Config, Database, Json
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from holdfast.cli.exits import ExitCode
     from holdfast.cli.terminal import Terminal
     from holdfast.hold import AsyncHold
@@ -62,7 +64,7 @@ def show_swept(swept: Swept, *, is_json: bool) -> ExitCode:
     from holdfast.cli.terminal import Terminal  # noqa: PLC0415 - as above
 
     if is_json:
-        print(json.dumps(asdict(swept)))
+        print(json.dumps(camel(asdict(swept))))
     else:
         terminal = Terminal()
         terminal.say(
@@ -127,4 +129,10 @@ def show(terminal: Terminal, restored: Restored, *, verb: str) -> None:
 def tell(restored: Restored, *, is_json: bool, is_done: bool) -> None:
     """Print the result for programs."""
     if is_json:
-        print(json.dumps({**asdict(restored), "is_done": is_done}))
+        print(json.dumps(camel({**asdict(restored), "done": is_done})))
+
+
+def camel(fields: Mapping[str, object]) -> dict[str, object]:
+    """Return fields under the names that all our JSON uses: `lookedAt`; a question loses its `is_`."""
+    words = ((name.removeprefix("is_").split("_"), value) for name, value in fields.items())
+    return {first + "".join(word.capitalize() for word in rest): value for (first, *rest), value in words}

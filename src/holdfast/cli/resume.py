@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from holdfast.cli.options import ActionFiles, CatalogDirectory, Config, Database, Imports, Json, WaitMax
+
+if TYPE_CHECKING:
+    from holdfast.hold import AsyncHold
 
 __all__ = ["resume"]
 
@@ -43,14 +46,17 @@ def resume(
 ) -> None:
     """Go on with executions until they end or pause. Without ids it lists the live ones and does nothing.
 
-    A changed file never changes a plan that runs; `--with`, with its `--actions`, does so for one execution.
+    A changed file never changes a plan that runs; `--with`, with its `--actions`, does so for one execution. With --json: the state of one
+    execution; with --all or several ids, a list of states.
     """
     from holdfast.cli.executions import show_list  # noqa: PLC0415 - `--help` need not load what works
     from holdfast.cli.exits import ExitCode  # noqa: PLC0415 - as above
     from holdfast.cli.run import stay  # noqa: PLC0415 - as above
     from holdfast.cli.session import opened, resolve_id, run_async, settings_of  # noqa: PLC0415 - as above
+    from holdfast.cli.summary import show_warnings  # noqa: PLC0415 - as above
 
     settings = settings_of(db=db, config=config, catalog=catalog, wait_max_s=wait_max)
+    is_many = everything or len(ids or ()) > 1
     refuse_misuse(ids or (), new_plan=new_plan, has_actions=bool(actions), everything=everything)
 
     async def work() -> ExitCode:
@@ -66,6 +72,7 @@ def resume(
                 return ExitCode.DONE
             chosen = [await resolve_id(hold, one) for one in ids or ()]
             if new_plan is not None:
+                show_warnings(hold.check(new_plan, list(actions or ()), external=await executor_of(hold, chosen[0])))
                 await hold.replace_plan(chosen[0], new_plan, list(actions or ()))
             if everything:
                 chosen += [row.id for row in reversed(await hold.executions(state="running", limit=LIVE_MAX))]
@@ -73,9 +80,15 @@ def resume(
             if not chosen:
                 show_list([], settings=settings, is_json=is_json, kind="live executions")
                 return ExitCode.DONE
-            return await stay(hold, chosen, settings=settings, is_json=is_json, is_new=False)
+            return await stay(hold, chosen, settings=settings, is_json=is_json, is_new=False, is_many=is_many)
 
     raise typer.Exit(run_async(work()))
+
+
+async def executor_of(hold: AsyncHold, execution: str) -> str | None:
+    """Return the executor outside that an execution names, if any."""
+    row = await hold.read(lambda snapshot: snapshot.execution(execution))
+    return None if row is None else row.external
 
 
 def refuse_misuse(ids: Sequence[str], *, new_plan: Path | None, has_actions: bool, everything: bool) -> None:

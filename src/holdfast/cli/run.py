@@ -68,6 +68,7 @@ def run(
     """
     from holdfast.cli.secret_values import read_secrets  # noqa: PLC0415 - `--help` need not load what runs plans
     from holdfast.cli.session import opened, run_async, settings_of  # noqa: PLC0415 - as above
+    from holdfast.cli.summary import show_warnings  # noqa: PLC0415 - as above
     from holdfast.plans.authentication import own_names  # noqa: PLC0415 - as above
     from holdfast.plans.files import read_plan_and_definitions  # noqa: PLC0415 - as above
 
@@ -84,6 +85,7 @@ def run(
     async def work() -> ExitCode:
         """Start it and stay."""
         async with opened(settings, imports=imports or ()) as hold:
+            show_warnings(hold.check(plan, files, external=external))
             execution = await hold.start(
                 plan,
                 files,
@@ -102,11 +104,18 @@ def run(
 
 
 async def stay(
-    hold: AsyncHold, ids: list[str], *, settings: Settings, is_json: bool = False, is_new: bool = True
+    hold: AsyncHold,
+    ids: list[str],
+    *,
+    settings: Settings,
+    is_json: bool = False,
+    is_new: bool = True,
+    is_many: bool = False,
 ) -> ExitCode:
     """Work on executions and show what happens until none moves; returns the worst of their exit codes.
 
-    With `is_json` the timeline goes to standard error, and standard output gets the states only. Unless `is_new`, the past is not shown again.
+    With `is_json` the timeline goes to standard error, and standard output gets the state only; with `is_many`, a list of states however many there
+    are. Unless `is_new`, the past is not shown again.
     """
     from holdfast.cli.following import Follower, carry_on  # noqa: PLC0415 - as above
     from holdfast.cli.summary import show_next, show_summary  # noqa: PLC0415 - as above
@@ -128,9 +137,8 @@ async def stay(
         show_summary(terminal, states[one], events=await hold.events(one))
         show_next(terminal, settings, standing=await follower.look(one))
     if is_json:
-        print(
-            states[ids[0]].to_json() if len(ids) == 1 else f"[{','.join(state.to_json() for state in states.values())}]"
-        )
+        texts = [state.to_json() for state in states.values()]
+        print(f"[{','.join(texts)}]" if is_many else texts[0])
     return ExitCode.INTERRUPTED if is_interrupted else worst(state.status.value for state in states.values())
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from holdfast.errors import BadInput, Problem, UnknownExecution
 from holdfast.hold import AsyncHold, Hold
+from holdfast.hold.parts import Registry
 from holdfast.settings import load, table
 from holdfast.settings.loading import CONFIG_FILE
 from holdfast.wiring import open_async
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
     from types import ModuleType
 
-    from holdfast.plans.frozen import FunctionRules
     from holdfast.ports.store import Snapshot
     from holdfast.settings import Settings
 
@@ -35,8 +35,8 @@ __all__ = [
     "opened",
     "program",
     "read",
+    "registry_of",
     "resolve_id",
-    "rules_of",
     "run_async",
     "settings_of",
 ]
@@ -119,43 +119,46 @@ def adopt_functions(hold: AsyncHold, modules: Mapping[str, ModuleType]) -> None:
     """Register with `hold` every function that users' modules registered with holds of their own.
 
     Raises:
-        BadInput: a module registers nothing, or two functions have one name.
+        BadInput: as for `registry_of`.
     """
-    rules = rules_of(modules)
-    mine = hold.registry
-    for module in modules.values():
-        for other in holds_of(module):
-            mine.functions.update(other.registry.functions)
-            mine.authenticators.update(other.registry.authenticators)
-    mine.rules.update(rules)
+    found = registry_of(modules)
+    hold.registry.functions.update(found.functions)
+    hold.registry.authenticators.update(found.authenticators)
+    hold.registry.rules.update(found.rules)
 
 
-def rules_of(modules: Mapping[str, ModuleType]) -> dict[str, FunctionRules]:
-    """Return the rules of all functions that users' modules registered, by name.
+def registry_of(modules: Mapping[str, ModuleType]) -> Registry:
+    """Return everything that users' modules registered, actions and authenticators.
 
     Raises:
-        BadInput: a module registers nothing, or two functions have one name.
+        BadInput: a module registers nothing, or two functions have one name; every such name is listed with both its modules.
     """
-    functions: dict[str, object] = {}
-    rules: dict[str, FunctionRules] = {}
+    found = Registry()
+    owners: dict[tuple[str, str], str] = {}
     problems: list[Problem] = []
     for source, module in modules.items():
         holds = holds_of(module)
         if not holds:
             message = "has no hold at its top level: write `hold = holdfast.open(...)` there, and `@hold.action(...)` on its functions"
             problems.append(Problem(source="--import", path=source, message=message))
-        for other in holds:
-            for name, function in other.registry.functions.items():
-                if functions.setdefault(name, function) is not function:
-                    problems.append(
-                        Problem(
-                            source="--import", path=source, message=f"registers {name!r}, which is registered already"
-                        )
-                    )
-                rules[name] = other.registry.rules[name]
+        for mine in (hold.registry for hold in holds):
+            for kind, known, new in (
+                ("action", found.functions, mine.functions),
+                ("authenticator", found.authenticators, mine.authenticators),
+            ):
+                for name, function in new.items():
+                    owner = owners.setdefault((kind, name), source)
+                    if known.setdefault(name, function) is not function:
+                        problems.append(Problem(source="--import", path=source, message=taken(kind, name, owner=owner)))
+            found.rules.update(mine.rules)
     if problems:
         raise BadInput(problems)
-    return rules
+    return found
+
+
+def taken(kind: str, name: str, *, owner: str) -> str:
+    """Return what is wrong with a second function of one name."""
+    return f"registers the {kind} {name!r}, which {owner} registers already; rename one, or import only one of them"
 
 
 def holds_of(module: ModuleType) -> list[AsyncHold]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
 from holdfast.cli.session import further
 from holdfast.cli.standing import Stands
+from holdfast.cli.terminal import Terminal
 from holdfast.contract import ActionFailure, ActionSkipped, ActionStatus, ExecutionStatus
 from holdfast.plans.authentication import split_own
 from holdfast.recovery.questions import CONFIRMATION
@@ -15,12 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from holdfast.cli.standing import Standing
-    from holdfast.cli.terminal import Segment, Terminal
+    from holdfast.cli.terminal import Segment
     from holdfast.contract import ActionExecutionState, ExecutionState
+    from holdfast.errors import Problem
     from holdfast.ports.rows import EventRow, QuestionRow
     from holdfast.settings import Settings
 
-__all__ = ["answers_to", "happened", "show_next", "show_questions", "show_summary", "tone_of", "until"]
+__all__ = ["answers_to", "happened", "show_next", "show_questions", "show_summary", "show_warnings", "tone_of", "until"]
 
 TONES = {
     ExecutionStatus.COMPLETED: "good",
@@ -57,6 +60,13 @@ def show_summary(terminal: Terminal, state: ExecutionState, *, events: Iterable[
     )
     if state.error is not None:
         terminal.say(f"{state.error.category.value}: {state.error.message}", "bad")
+
+
+def show_warnings(warnings: Iterable[Problem]) -> None:
+    """Print what is doubtful about a plan that starts all the same; on standard error, for standard output is for results."""
+    terminal = Terminal(sys.stderr)
+    for warning in warnings:
+        terminal.say(f"warning: {warning}", "waiting")
 
 
 def counted(number: int, one: str, many: str = "") -> str:

@@ -14,7 +14,6 @@ from holdfast.cli.terminal import Terminal
 
 if TYPE_CHECKING:
     from holdfast.errors import Problem
-    from holdfast.plans.frozen import FunctionRules
 
 __all__ = ["validate"]
 
@@ -33,14 +32,14 @@ def validate(
 ) -> None:
     """Check a plan with its definitions: all problems at once, each with its file and place. Exit code 2 if there are any. Nothing is called."""
     from holdfast.catalog.directory import load_directory  # noqa: PLC0415 - `--help` need not load what checks
-    from holdfast.cli.session import import_all, rules_of, settings_of  # noqa: PLC0415 - as above
+    from holdfast.cli.session import import_all, registry_of, settings_of  # noqa: PLC0415 - as above
     from holdfast.cli.summary import counted  # noqa: PLC0415 - as above
     from holdfast.errors import BadInput  # noqa: PLC0415 - as above
     from holdfast.plans.check import check  # noqa: PLC0415 - as above
     from holdfast.plans.files import read_plan_and_definitions  # noqa: PLC0415 - as above
 
     settings = settings_of(config=config, catalog=catalog)
-    functions: dict[str, FunctionRules] = rules_of(import_all(imports or ()))
+    registered = registry_of(import_all(imports or ()))
     warnings: tuple[Problem, ...] = ()
     problems: tuple[Problem, ...] = ()
     count = 0
@@ -50,9 +49,10 @@ def validate(
         checked = check(
             read,
             definitions,
-            functions=functions,
+            functions=registered.rules,
             catalog=load_directory(directory) if directory else None,
             environ=os.environ if environment else None,
+            authenticators=registered.authenticators,
             actions_max=settings.plan.actions_max,
             plan_source=str(plan),
         )

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from holdfast.contract import ActionDefinition, ApiCatalogEntry, ExecutionPlan
     from holdfast.hold.parts import Parts
     from holdfast.hold.sources import ActionSource, PlanSource
+    from holdfast.plans.check import Checked
 
-__all__ = ["Accepted", "accept"]
+__all__ = ["Accepted", "accept", "checked"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +38,23 @@ def accept(parts: Parts, plan: PlanSource, actions: Iterable[ActionSource], *, i
         BadInput: the plan, a definition or the environment has problems; all of them are listed.
         SecretKeyMissing: the plan has secrets to keep and there is no key to seal them with.
     """
+    wanted, source, found = checked(parts, plan, actions, is_external=is_external)
+    if not is_external and any(needs_key(definition) for definition in found.definitions.values()):
+        parts.require_secrets()
+    definitions, sealed = protect(found.definitions, sealer=parts.sealer)
+    return Accepted(plan=wanted, source=source, definitions=definitions, entries=found.entries, sealed=sealed)
+
+
+def checked(
+    parts: Parts, plan: PlanSource, actions: Iterable[ActionSource], *, is_external: bool = False
+) -> tuple[ExecutionPlan, str, Checked]:
+    """Return a plan, where it came from, and what a check of it with its definitions found.
+
+    Raises:
+        BadInput: as for `accept`.
+    """
     wanted, source = as_plan(plan, size_max_bytes=parts.plan_size_max_bytes)
-    checked = check(
+    found = check(
         wanted,
         as_definitions(actions, size_max_bytes=parts.plan_size_max_bytes),
         functions=parts.registry.rules,
@@ -48,7 +64,4 @@ def accept(parts: Parts, plan: PlanSource, actions: Iterable[ActionSource], *, i
         actions_max=parts.actions_max,
         plan_source=source,
     )
-    if not is_external and any(needs_key(definition) for definition in checked.definitions.values()):
-        parts.require_secrets()
-    definitions, sealed = protect(checked.definitions, sealer=parts.sealer)
-    return Accepted(plan=wanted, source=source, definitions=definitions, entries=checked.entries, sealed=sealed)
+    return wanted, source, found

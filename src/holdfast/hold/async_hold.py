@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from holdfast.contract import ExecutionStatus
 from holdfast.errors import BadInput, Problem, UnknownExecution
-from holdfast.hold.accepting import accept
+from holdfast.hold.accepting import accept, checked
 from holdfast.hold.credentials import CredentialDoor
 from holdfast.hold.erasing import CanErase
 from holdfast.hold.events import Events
@@ -61,6 +61,19 @@ class AsyncHold(ForPeople, CredentialDoor, Replacing, CanErase, Upkeep, Events):
             StoreError: the database cannot be used.
         """
         return await self._parts.store.read(work)
+
+    def check(
+        self, plan: PlanSource, actions: Iterable[ActionSource] = (), *, external: str | None = None
+    ) -> tuple[Problem, ...]:
+        """Check a plan with its definitions as `start` does, and start nothing; returns what is worth a warning.
+
+        It takes what `start` takes. With `external`, variables of the environment need not be set here.
+
+        Raises:
+            BadInput: the plan, a definition or the environment has problems; all of them are listed.
+        """
+        _, _, found = checked(self._parts, plan, actions, is_external=external is not None)
+        return found.warnings
 
     async def start(
         self,

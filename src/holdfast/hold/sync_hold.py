@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 
     from holdfast.contract import ExecutionState
+    from holdfast.errors import Problem
     from holdfast.hold.async_hold import AsyncHold
     from holdfast.hold.credentials import Credential
     from holdfast.hold.envelopes import EventSource
@@ -110,6 +111,12 @@ class Hold:
             input_schema=input_schema,
             output_schema=output_schema,
         )
+
+    def check(
+        self, plan: PlanSource, actions: Iterable[ActionSource] = (), *, external: str | None = None
+    ) -> tuple[Problem, ...]:
+        """Check a plan with its definitions and start nothing; returns the warnings; see `AsyncHold.check`."""
+        return self.inner.check(plan, actions, external=external)
 
     def start(
         self,
