@@ -161,7 +161,7 @@ def test_our_fields_survive_the_way_to_the_wire_and_back(schema: str) -> None:
     [(schema, field) for schema, fields in OURS.items() for field in fields],
     ids=lambda value: value,
 )
-@pytest.mark.parametrize("wrong", [None, 0, ["x"], {"x": 0}], ids=["null", "number", "array", "object"])
+@pytest.mark.parametrize("wrong", [None, 0, [0], {"x": 0}], ids=["null", "number", "array", "object"])
 def test_refuses_a_malformed_field_of_ours(schema: str, field: str, wrong: object) -> None:
     """A field of ours that cannot be what it should be is refused, not silently ignored."""
     import holdfast.contract
