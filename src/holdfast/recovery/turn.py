@@ -42,6 +42,7 @@ __all__ = ["Plans", "Turn", "iso"]
 
 PLANS_MAX = 256
 """Thawed plans are kept for so many documents; thawing one of ten actions costs about a millisecond."""
+REFRESH_PRIORITY = -1_000_000
 TERMINAL_EVENTS = {
     RunState.COMPLETED: "plan.execute.completed",
     RunState.FAILED: "plan.execute.failed",
@@ -146,7 +147,10 @@ class Turn:
             action=action,
             n=n,
             tenant=self.execution.tenant,
-            priority=self.execution.priority,
+            # Many wait for a refresh, and its lease runs: it goes before whatever else is due.
+            priority=min(self.execution.priority, REFRESH_PRIORITY)
+            if purpose is Purpose.REFRESH
+            else self.execution.priority,
             due_at=due_at,
         )
         self.enqueued.append(step)
