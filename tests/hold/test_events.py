@@ -19,6 +19,7 @@ from holdfast.errors import BadInput, StaleCursor
 from holdfast.hold import EventResult
 from holdfast.settings import load
 from holdfast.wiring import open_hold
+from tests.outbox import LOOKS_MAX, is_caught_up
 
 if TYPE_CHECKING:
     from holdfast import Hold
@@ -104,6 +105,14 @@ def awaited(hold: Hold, kind: str) -> Event:
     raise AssertionError(f"no {kind}")
 
 
+def catch_up(hold: Hold) -> None:
+    """Wait until the outbox shows what was committed."""
+    for _ in range(LOOKS_MAX):
+        if hold.call(hold.inner.read(is_caught_up)):
+            return
+    raise AssertionError("the outbox is held up")
+
+
 def test_an_executor_in_another_process_drives_a_plan_to_its_end(url: str) -> None:
     """Failures, duplicates, contradictions and silence of an executor elsewhere end in one completed execution; each attempt is asked for once."""
     later = planned("ship", "pay", order="${pay.output.id}", amount="${pay.output.inputs.amount}")
@@ -118,6 +127,7 @@ def test_an_executor_in_another_process_drives_a_plan_to_its_end(url: str) -> No
         )
         said, _ = process.communicate(timeout=60)
         state = execution.wait(timeout_s=30)
+        catch_up(hold)
         requested = hold.outbox(types=["action.execute.requested"]).events
 
     expected = ["pay 1 settled", "pay 2 settled", "pay 2 duplicate", "pay 2 recorded", "ship 1 late"]
@@ -142,6 +152,7 @@ def test_one_event_from_many_threads_is_one_effect(url: str) -> None:
         with ThreadPoolExecutor(8) as pool:
             receipts = list(pool.map(hold.emit, [once] * 15 + others + [once] * 15))
         found = Counter(one.result for one in receipts)
+        catch_up(hold)
         events = Counter(event.type for event in hold.outbox(limit=1000).events)
 
     assert request.data["actionId"] == "pay"

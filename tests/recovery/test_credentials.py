@@ -119,19 +119,6 @@ def test_an_action_without_a_token_waits_for_the_first_one() -> None:
     assert (RunState.COMPLETED, RunState.COMPLETED) == (bench.ended(), bench.ended(OTHER))
 
 
-def test_a_refresh_goes_before_all_other_work_that_is_due() -> None:
-    """Many wait for it and its lease runs: once it is asked for, nothing that was due before it comes first."""
-    bench = opened(oauth("a"), *(definition(name) for name in "bcdef"))
-    asks = bench.take()
-    bench.clock.advance(1)
-
-    bench.perform(asks)
-    bench.run()
-
-    assert REFRESH == bench.performer.calls[0][0]
-    assert 7 == len(bench.performer.calls)
-
-
 def test_a_token_that_cannot_be_fetched_fails_the_action_with_nothing_sent() -> None:
     """A client that the provider refuses fails those who wait, each with a reason on the ledger, and nobody asks the provider again."""
     refused = replace(INVALID_GRANT, code="invalid_client")

@@ -427,3 +427,27 @@ def test_attempts_of_every_purpose_are_settled_at_the_end() -> None:
     purposes = [len(bench.attempts(purpose=purpose)) for purpose in (Purpose.PERFORM, Purpose.PROBE, Purpose.REFRESH)]
     assert ([2, 1, 1], RunState.COMPLETED) == (purposes, bench.ended())
     assert all(one.outcome for one in bench.read(lambda snapshot: snapshot.attempts(EXECUTION)))
+
+
+# --- what goes first ---
+
+
+def test_a_refresh_goes_before_all_other_work_that_is_due() -> None:
+    """Many wait for it and its lease runs: once it is asked for, nothing that was due before it comes first."""
+    names = "abcdef"
+    pay = definition("a", credential="TOKEN")
+    bench = Bench({"a": [EXPIRED]})
+    bench.start(
+        frozen(
+            [action(name) for name in names],
+            [pay, *(definition(name) for name in names[1:]), definition("renew", refreshes="TOKEN")],
+        )
+    )
+    refused = bench.take()
+    bench.clock.advance(1)
+
+    bench.perform(refused)
+    bench.run()
+
+    assert ["a", "refresh:renew"] == [name for name, _, _ in bench.performer.calls[:2]]
+    assert RunState.COMPLETED is bench.ended()

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from holdfast.adapters.sql import schema
 from holdfast.ports.rows import InboxRow
 from tests.conformance.store.rows import THEN, an_execution
+from tests.outbox import LOOKS_MAX, is_caught_up
 
 if TYPE_CHECKING:
     from holdfast.adapters.sql.store import PostgresStore
@@ -35,6 +36,15 @@ async def record(store: Store, *types: str, name: str = "run") -> None:
             tx.emit(name, kind, data={"executionId": name})
 
     await store.transact(work)
+    await caught_up(store)
+
+
+async def caught_up(store: Store) -> None:
+    """Wait until the outbox shows what was committed."""
+    for _ in range(LOOKS_MAX):
+        if await store.read(is_caught_up):
+            return
+    raise AssertionError("the outbox is held up")
 
 
 async def read_all(store: Store, *, limit: int, types: tuple[str, ...] = ()) -> list[tuple[str, str]]:
@@ -141,6 +151,7 @@ async def test_a_reader_misses_nobody_who_commits_late(store: PostgresStore) -> 
         early = await store.read(lambda s: s.outbox(after=START, types=(), limit=10))
         early_end = await store.read(lambda s: s.outbox_end())
         slow.commit()
+    await caught_up(store)
     late = await store.read(lambda s: s.outbox(after=early_end, types=(), limit=10))
     naive = await store.read(
         lambda s: s.connection.scalars(  # type: ignore[attr-defined]  # SQL's own
@@ -175,7 +186,7 @@ async def test_readers_and_writers_side_by_side_lose_nothing(store: PostgresStor
         page = await store.read(lambda s, after=after: s.outbox(after=after, types=(), limit=7))
         seen += [row.id for row in page]
         after = (page[-1].xid, page[-1].sequence) if page else after
-        if is_over and not page:
+        if is_over and not page and await store.read(is_caught_up):
             break
     await writing
 
