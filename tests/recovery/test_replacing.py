@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -443,3 +444,27 @@ def test_the_old_document_goes_unless_another_execution_runs_it() -> None:
     propose(bench, third)
 
     assert ([False, True, False], [False, True, True]) == (after_one, kept())
+
+
+def test_a_plan_that_older_releases_do_not_know_is_left_to_newer_workers() -> None:
+    """The contract of the execution grows with the new plan, and never shrinks: an older worker would carry it out wrongly."""
+    bench = begun(frozen(FIRST))
+    before = bench.execution().contract
+
+    propose(bench, frozen(FIRST, [with_key("c")]))
+    grown = bench.execution().contract
+    propose(bench, frozen(FIRST))
+
+    assert (1, 2, 2) == (before, grown, bench.execution().contract)
+
+
+def test_secrets_written_out_in_the_new_plan_are_kept_sealed() -> None:
+    """What the new definitions held in clear rests sealed under the name that stands in their place."""
+    bench = begun(frozen(FIRST))
+    given = replace(proposal(frozen([*FIRST, action("d", "c")])), secrets={"~literal/x": b"sealed"})
+
+    bench.transact(lambda tx: replace_plan(tx, bench.steps, plans=bench.plans, execution_id=EXECUTION, proposal=given))
+
+    kept = bench.read(lambda snapshot: snapshot.credential("~literal/x"))
+    assert kept is not None
+    assert b"sealed" == kept.sealed

@@ -1,4 +1,4 @@
-"""Whether a definition can be performed: its address, headers, authentication, patterns and limits, and what this release does not have yet.
+"""Whether a definition can be performed: its address, headers, authentication, patterns and limits.
 
 Judges one definition by itself; what a plan makes of it is `holdfast.plans.check`'s to judge.
 """
