@@ -9,9 +9,30 @@ import pytest
 
 from holdfast import errors
 from holdfast.errors import BadInput, BadSettings, HoldfastError, MissingExtra, Problem, StoreError
+from holdfast.faults.taxonomy import ErrorCategory
+from holdfast.faults.verdict import Family, Health, Outcome, Verdict
 
 CLASSES = [value for name in errors.__all__ if issubclass(value := getattr(errors, name), HoldfastError)]
+VALUES = {"Attempted", "Judged", "Problem", "Rejection"}
+REJECTION = errors.Rejection(policy="payments", because="Circuit 'payments' is open", next_step="Wait.")
 STORE = [kind for kind in CLASSES if issubclass(kind, StoreError)]
+
+ATTEMPT = errors.Attempted(
+    number=1,
+    started_s=0.0,
+    took_s=0.1,
+    verdict=Verdict(
+        category=ErrorCategory.NETWORK_TIMEOUT,
+        family=Family.TRANSIENT,
+        labels=("transient",),
+        retryable=True,
+        health=Health.FAILURE,
+        outcome=Outcome.UNKNOWN,
+        message="ReadTimeout",
+        fingerprint="1:0",
+        rule="exception:read-timeout",
+    ),
+)
 
 # One of each kind, to look at its message.
 SAMPLES: dict[str, Callable[[], HoldfastError]] = {
@@ -30,6 +51,19 @@ SAMPLES: dict[str, Callable[[], HoldfastError]] = {
     "execution-newer": lambda: errors.ExecutionNewer("e1", contract=3, known=2),
     "engine-mismatch": lambda: errors.EngineMismatch(found="sql", wanted="dbos"),
     "overloaded": lambda: errors.Overloaded(live=7, most=7, retry_after_s=20.0),
+    "policy-error": lambda: errors.TimedOut("payments", kind="deadline", limit_s=2.0),
+    "timed-out": lambda: errors.TimedOut("payments", kind="attempt", limit_s=2.0, begun=False),
+    "not-restartable": lambda: errors.NotRestartable("rows", delivered=3),
+    "handover-unavailable": lambda: errors.HandoverUnavailable("payments", "no database is open"),
+    "exhausted": lambda: errors.Exhausted(
+        "payments", "budget", attempts=(ATTEMPT,), explanation="the budget is used up. Wait"
+    ),
+    **{kind.slug: lambda kind=kind: kind(REJECTION, 2.0) for kind in CLASSES if issubclass(kind, errors.Rejected)},
+    **{
+        kind.slug: lambda kind=kind: kind("payments", "cache", why="x. Wait")
+        for kind in CLASSES
+        if issubclass(kind, errors.DegradationFailed)
+    },
     **{kind.slug: lambda kind=kind: kind("sqlite:///holdfast.db", "it is busy") for kind in STORE},
 }
 
@@ -37,11 +71,13 @@ SAMPLES: dict[str, Callable[[], HoldfastError]] = {
 def test_all_errors_are_public_and_in_one_tree() -> None:
     """Catching HoldfastError catches every error of ours, and each of them can be imported."""
     defined = {
-        name for name, value in vars(errors).items() if inspect.isclass(value) and value.__module__ == errors.__name__
+        name
+        for name, value in vars(errors).items()
+        if inspect.isclass(value) and value.__module__.startswith(errors.__name__)
     }
 
     assert defined == set(errors.__all__)
-    assert {"Problem"} == defined - {kind.__name__ for kind in CLASSES}
+    assert VALUES == defined - {kind.__name__ for kind in CLASSES}
 
 
 def test_every_slug_is_taken_once() -> None:
@@ -65,7 +101,7 @@ def test_every_message_says_what_to_do(slug: str) -> None:
     assert any(
         word in message
         for word in ("Add ", "Leave ", "Install ", "List ", "Use ", "See", "Import ", "Set ", "Wait ", "Check ", "End ", "Free ",
-                     "Give ", "Upgrade ", "Choose ", "Read ")
+                     "Give ", "Upgrade ", "Choose ", "Read ", "Come back", "Allow ", "guard it", "Register ")
     )  # fmt: skip
 
 

@@ -14,10 +14,10 @@ from holdfast.decisions.facts import ActionRules, Bounds, Case, Ledger, Override
 from holdfast.decisions.routes import ROUTES
 from holdfast.faults.taxonomy import ErrorCategory, RecoveryStrategy
 from holdfast.faults.verdict import Backoff, BackoffKind, Outcome, Verdict
-from holdfast.policies.retry import RetrySettings
+from holdfast.policies.retry import Retry
 from tests.recovery.bench import fault
 
-NO_RETRY = RetrySettings(attempts_max=1)
+NO_RETRY = Retry(attempts_max=1)
 REPEATS = (Move.RETRY, Move.REFRESH)
 
 
@@ -74,9 +74,7 @@ verdicts = st.builds(
 rule_sets = st.builds(
     ActionRules,
     safety=st.sampled_from(Safety),
-    retry=st.builds(
-        RetrySettings, attempts_max=st.integers(1, 5), categories=st.frozensets(st.sampled_from(ErrorCategory))
-    ),
+    retry=st.builds(Retry, attempts_max=st.integers(1, 5), categories=st.frozensets(st.sampled_from(ErrorCategory))),
     timeout_s=st.floats(0.1, 1000),
     alternative=st.none() | st.just("other"),
     is_critical=st.booleans(),
@@ -272,7 +270,7 @@ def test_what_the_plan_provides_comes_in_its_order(changes: dict[str, object], m
 @pytest.mark.parametrize("category", ["network_timeout", "api_unexpected_status", "rate_limit_burst"])
 def test_says_why_it_does_not_repeat(category: str, changes: dict[str, object], words: str) -> None:
     """Every way that was turned down says which rule or bound was in the way."""
-    policy = RetrySettings(attempts_max=5)
+    policy = Retry(attempts_max=5)
 
     decision = decide(case(category, retry=policy, safety=Safety.IDEMPOTENT, **changes))
 
@@ -357,7 +355,7 @@ def test_a_person_is_asked_the_right_question(outcome: str, words: str) -> None:
 
 def test_a_basic_retry_keeps_within_the_elapsed_bound() -> None:
     """The action's own policy ends where the bound on elapsed time ends."""
-    one = case(retry=RetrySettings(attempts_max=5), ledger=Ledger(attempts=1, elapsed_s=604_799.9))
+    one = case(retry=Retry(attempts_max=5), ledger=Ledger(attempts=1, elapsed_s=604_799.9))
 
     assert "pass the bound on elapsed time" in str(decide(one).rejected)
 
@@ -378,7 +376,7 @@ def test_an_override_does_not_lift_the_outcome_rule(outcome: str, words: str) ->
 
 def test_recoveries_do_not_use_up_the_basic_policy() -> None:
     """Attempts that recovery asked for are not counted as attempts of the action's own policy."""
-    policy = RetrySettings(attempts_max=3)
+    policy = Retry(attempts_max=3)
 
     moves = [decide(case(retry=policy, ledger=Ledger(attempts=3, attempts_by_recovery=done))).rule for done in (0, 1)]
 

@@ -18,7 +18,7 @@ from holdfast.decisions.facts import ActionRules, Bounds, Case, Ledger, Override
 from holdfast.decisions.routes import ROUTES
 from holdfast.faults.taxonomy import ErrorCategory, RecoveryStrategy
 from holdfast.faults.verdict import Outcome
-from holdfast.policies.retry import Jitter, RetrySettings
+from holdfast.policies.retry import Jitter, Retry
 from tests.recovery.bench import fault
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ USED_UP = {
 }
 """A ledger for each bound that is used up, with room everywhere else."""
 ABSURD_S, SHORT_S = 1000.5, 3.0
-NO_RETRY = RetrySettings(attempts_max=1)
-LISTED = RetrySettings(attempts_max=20, jitter=Jitter.NONE, initial_delay_s=1.0, categories=frozenset(ErrorCategory))
+NO_RETRY = Retry(attempts_max=1)
+LISTED = Retry(attempts_max=20, jitter=Jitter.NONE, initial_delay_s=1.0, categories=frozenset(ErrorCategory))
 BARE = {"safety": Safety.UNSAFE, "retry": NO_RETRY, "timeout_s": 10.0}
 MEANS: Mapping[str, dict[str, object]] = {
     "nothing": {},

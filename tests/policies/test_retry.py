@@ -10,13 +10,13 @@ from hypothesis import given, strategies as st
 from holdfast.errors import BadSettings
 from holdfast.faults.taxonomy import ErrorCategory as C
 from holdfast.faults.verdict import Backoff, BackoffKind, Family, Health, Outcome, Verdict
-from holdfast.policies.retry import Jitter, RetryDecision, RetrySettings, decide, wait_s
+from holdfast.policies.retry import Jitter, Retry, RetryDecision, decide, wait_s
 
 ALL = frozenset(C)
 draws = st.floats(min_value=0, max_value=1, exclude_max=True)
 delays = st.floats(min_value=0, max_value=604_800)
 settings_ = st.builds(
-    RetrySettings,
+    Retry,
     attempts_max=st.integers(1, 1000),
     initial_delay_s=delays,
     max_delay_s=delays,
@@ -54,11 +54,9 @@ verdicts = st.builds(
 )
 
 
-def plain(jitter: Jitter, *, cap_s: float = 100.0) -> RetrySettings:
+def plain(jitter: Jitter, *, cap_s: float = 100.0) -> Retry:
     """Waits of 2, 6, 18 … seconds."""
-    return RetrySettings(
-        initial_delay_s=2, max_delay_s=cap_s, multiplier=3, jitter=jitter, attempts_max=9, categories=ALL
-    )
+    return Retry(initial_delay_s=2, max_delay_s=cap_s, multiplier=3, jitter=jitter, attempts_max=9, categories=ALL)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +117,7 @@ def test_a_prescribed_wait_is_only_spread_upwards() -> None:
 
 @given(settings_, st.integers(1, 10**6), draws, st.none() | delays, backoffs)
 def test_a_wait_is_finite_and_never_negative(
-    settings: RetrySettings, attempt: int, draw: float, previous_s: float | None, backoff: Backoff | None
+    settings: Retry, attempt: int, draw: float, previous_s: float | None, backoff: Backoff | None
 ) -> None:
     """No attempt number, however large, overflows."""
     found = wait_s(settings, attempt, draw=draw, previous_s=previous_s, backoff=backoff)
@@ -133,7 +131,7 @@ def test_a_wait_is_finite_and_never_negative(
 )
 def test_an_overflow_is_the_cap(initial_s: float, expected: float) -> None:
     """100 to the power of 999 is more than a float holds."""
-    settings = RetrySettings(initial_delay_s=initial_s, multiplier=100, attempts_max=1000, jitter=Jitter.NONE)
+    settings = Retry(initial_delay_s=initial_s, multiplier=100, attempts_max=1000, jitter=Jitter.NONE)
 
     assert expected == wait_s(settings, 1000, draw=0.0)
 
@@ -161,7 +159,7 @@ def test_decides_by_attempts_verdict_and_outcome(given_: Verdict, attempt: int, 
 
 def test_only_listed_categories_are_repeated() -> None:
     """What the policy does not list is not retried."""
-    decision = decide(RetrySettings(), verdict(category=C.STATE_INCONSISTENT), attempt=1, repeatable=True, draw=0.0)
+    decision = decide(Retry(), verdict(category=C.STATE_INCONSISTENT), attempt=1, repeatable=True, draw=0.0)
 
     assert (
         RetryDecision(
@@ -205,7 +203,7 @@ def test_the_last_wait_is_used() -> None:
 
 @given(settings_, verdicts, st.integers(1, 1001), st.booleans(), draws)
 def test_never_repeats_what_may_do_harm(
-    settings: RetrySettings, given_: Verdict, attempt: int, repeatable: bool, draw: float
+    settings: Retry, given_: Verdict, attempt: int, repeatable: bool, draw: float
 ) -> None:
     """Whatever the settings: no blind repeat, no attempt too many, no wait shorter than the server's."""
     decision = decide(settings, given_, attempt=attempt, repeatable=repeatable, draw=draw)
@@ -223,7 +221,7 @@ def test_never_repeats_what_may_do_harm(
 def test_refuses_all_bad_settings_at_once() -> None:
     """Every setting out of range is told, not only the first."""
     with pytest.raises(BadSettings) as refused:
-        RetrySettings(
+        Retry(
             attempts_max=0,
             initial_delay_s=-1,
             max_delay_s=math.nan,
@@ -252,6 +250,6 @@ def test_refuses_all_bad_settings_at_once() -> None:
 def test_refuses_a_value_out_of_range(wrong: dict[str, object]) -> None:
     """One bad value is one problem, named by its setting."""
     with pytest.raises(BadSettings) as refused:
-        RetrySettings(**wrong)
+        Retry(**wrong)
 
     assert list(wrong) == [problem.path for problem in refused.value.problems]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from holdfast.faults.taxonomy import ErrorCategory, RecoveryStrategy
     from holdfast.faults.verdict import Verdict
-    from holdfast.policies.retry import RetrySettings
+    from holdfast.policies.retry import Retry
 
 __all__ = ["ActionRules", "Bounds", "Case", "Ledger", "Override", "Safety"]
 
@@ -57,7 +57,7 @@ class ActionRules:
     """What the plan and the definitions say about one action, as far as a failure is concerned."""
 
     safety: Safety
-    retry: RetrySettings
+    retry: Retry
     timeout_s: float
     alternative: str | None = None
     has_fallback: bool = False

@@ -25,7 +25,7 @@ from holdfast.plans.personal import NOTHING, Personal, personal_of
 from holdfast.plans.references import parse_reference
 from holdfast.plans.safety import safety_of
 from holdfast.plans.value_schema import compile_schemas
-from holdfast.policies.retry import Jitter, RetrySettings
+from holdfast.policies.retry import Jitter, Retry
 from holdfast.ports.rows import CONTRACT
 
 if TYPE_CHECKING:
@@ -483,7 +483,7 @@ def granting(grant: Grant) -> FrozenAction:
     """Return the action that asks a token endpoint: three attempts at what passes, with a half and one second between."""
     rules = ActionRules(
         safety=Safety.UNSAFE,
-        retry=RetrySettings(
+        retry=Retry(
             attempts_max=3,
             initial_delay_s=0.5,
             max_delay_s=10.0,
@@ -525,10 +525,10 @@ def key_lifetime_of(entry: ApiCatalogEntry | None) -> float | None:
     return None if lifetime is None else lifetime / 1000
 
 
-def retry_settings(policy: RetryPolicy) -> RetrySettings:
+def retry_settings(policy: RetryPolicy) -> Retry:
     """Map the wire's RetryPolicy onto ours without loss; wire `jitter: true` is full jitter."""
     initial_s = policy.initial_delay / 1000
-    return RetrySettings(
+    return Retry(
         attempts_max=policy.max_attempts,
         initial_delay_s=initial_s,
         max_delay_s=policy.max_delay / 1000,
@@ -540,7 +540,7 @@ def retry_settings(policy: RetryPolicy) -> RetrySettings:
 
 def function_rules(function: FunctionRules) -> ActionRules:
     """Return the rules of a Python function: our default attempts (1 s, doubling, at most 30 s, full jitter)."""
-    settings = RetrySettings(
+    settings = Retry(
         attempts_max=function.attempts_max, initial_delay_s=1.0, max_delay_s=30.0, multiplier=2.0, jitter=Jitter.FULL
     )
     return ActionRules(

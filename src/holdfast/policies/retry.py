@@ -38,7 +38,7 @@ class Jitter(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RetrySettings:
+class Retry:
     """How often and how patiently a failed attempt is repeated.
 
     Defaults: 3 attempts (1 to 1000, the first included), waits from 1 s doubling up to 30 s (0 s to 7 days; a
@@ -86,7 +86,7 @@ class RetryDecision:
 
 
 def wait_s(
-    settings: RetrySettings,
+    settings: Retry,
     attempt: int,
     *,
     draw: float,
@@ -134,7 +134,7 @@ def wait_s(
 
 
 def decide(
-    settings: RetrySettings,
+    settings: Retry,
     verdict: Verdict,
     *,
     attempt: int,
@@ -171,7 +171,7 @@ def decide(
     return RetryDecision(retry=True, wait_s=backoff_s, rule="retry", reason=f"{said}; backing off {backoff_s:.3g} s")
 
 
-def _refusal(settings: RetrySettings, verdict: Verdict, *, attempt: int, repeatable: bool) -> tuple[str, str] | None:
+def _refusal(settings: Retry, verdict: Verdict, *, attempt: int, repeatable: bool) -> tuple[str, str] | None:
     if verdict.outcome is Outcome.EXECUTED:
         return "executed", "the side effect happened: a repeat would do it twice"
     if attempt >= settings.attempts_max:
@@ -219,7 +219,7 @@ def _jittered(jitter: Jitter, base: float, draw: float) -> float:
             return base
 
 
-def _faults_of(settings: RetrySettings) -> list[tuple[str, str]]:
+def _faults_of(settings: Retry) -> list[tuple[str, str]]:
     """What is wrong with the settings; values are looked at as plain objects, because callers without a type checker send anything."""
     found: list[tuple[str, str]] = []
     for name, low, high in (

@@ -1,58 +1,22 @@
-"""Every exception Holdfast raises, in one tree.
-
-```
-HoldfastError
-├── BadInput                    what a user handed us cannot be used; lists every problem
-│   └── BadSettings             the same, for settings
-├── MissingExtra                an optional part of the distribution is not installed
-├── UnknownExecution            no execution has that id
-├── ExecutionConflict           the id is taken by an execution of something else
-├── ExecutionLive               what is asked for can only be done to an execution that has ended
-├── ExecutionNewer              it uses what only a newer release can do
-├── EngineMismatch              the database's steps are kept by another engine
-├── Overloaded                  as many executions live as may; come back later
-├── StaleCursor                 a cursor into the outbox is from before this database was restored
-├── QuestionClosed              nobody is waiting for that answer (any more)
-├── CredentialMoved             somebody was quicker with a credential
-├── ActionNotRegistered         a plan names a Python action that this process does not have
-├── SecretKeyMissing            secrets cannot be sealed or opened here
-├── WorkerAlreadyRunning        another worker process owns this SQLite file
-└── StoreError                  the database cannot be used; nothing was lost
-    ├── StoreLocked             busy beyond the bound
-    ├── StoreFull               no room left on the device
-    ├── StoreReadOnly           the file or directory may not be written
-    ├── StoreMissing            there is no database at that address yet
-    ├── StoreNewer              written by a newer release
-    ├── StoreUnreachable        no connection
-    └── StoreCorrupt            not a database of ours, or damaged
-```
-
-A *fault* is something that went wrong in the user's world and is a value (see `holdfast.faults`); an *error* is one of these exceptions.
-Messages follow one pattern: what happened, why, what to do next. Facts are attributes as well as text; `slug` names the entry in
-`docs/reference/errors.md` and never changes. No message carries a secret, a payload or personal data.
-"""
+"""Errors of durable execution: of executions, questions, credentials, workers and the database."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
+
+from holdfast.errors.roots import HoldfastError
 
 if TYPE_CHECKING:
     from datetime import datetime
 
 __all__ = [
     "ActionNotRegistered",
-    "BadInput",
-    "BadSettings",
     "CredentialMoved",
     "EngineMismatch",
     "ExecutionConflict",
     "ExecutionLive",
     "ExecutionNewer",
-    "HoldfastError",
-    "MissingExtra",
     "Overloaded",
-    "Problem",
     "QuestionClosed",
     "SecretKeyMissing",
     "StaleCursor",
@@ -67,67 +31,6 @@ __all__ = [
     "UnknownExecution",
     "WorkerAlreadyRunning",
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """One thing wrong with an input: where it stands, and what to do about it.
-
-    `source` is the file or argument it came from, `path` the place inside it (`actions[2].inputs.amount`; empty for the whole).
-    """
-
-    source: str
-    path: str
-    message: str
-
-    def __str__(self) -> str:
-        where = ": ".join(part for part in (self.source, self.path) if part)
-        return f"{where}: {self.message}" if where else self.message
-
-
-class HoldfastError(Exception):
-    """The root of every error of ours; catch it to catch them all.
-
-    `slug` is stable across releases and names the entry in `docs/reference/errors.md`.
-    """
-
-    slug: ClassVar[str] = "holdfast-error"
-
-
-class BadInput(HoldfastError):
-    """Something handed to Holdfast cannot be used; `problems` lists everything that is wrong with it, not only the first."""
-
-    slug = "bad-input"
-
-    def __init__(self, problems: tuple[Problem, ...] | list[Problem]) -> None:
-        self.problems = tuple(problems)
-        assert self.problems, "a refusal needs a reason"
-        count = len(self.problems)
-        head = "1 problem" if count == 1 else f"{count} problems"
-        super().__init__(
-            "\n".join([f"{head}:", *(f"  {problem}" for problem in self.problems)])
-            if count > 1
-            else str(self.problems[0])
-        )
-
-
-class BadSettings(BadInput):
-    """One or more settings are out of range, unknown or of the wrong type."""
-
-    slug = "bad-settings"
-
-
-class MissingExtra(HoldfastError):
-    """A feature needs an optional part of the distribution that is not installed; `extra` names it."""
-
-    slug = "missing-extra"
-
-    def __init__(self, feature: str, extra: str) -> None:
-        self.feature = feature
-        self.extra = extra
-        super().__init__(
-            f"{feature} needs packages that are not installed. Install them with: pip install 'holdfast[{extra}]'"
-        )
 
 
 class UnknownExecution(HoldfastError):

@@ -1,0 +1,68 @@
+"""A stage: one gate that each attempt of a guarded call passes before it is made, and hears of when it has ended.
+
+Throttle, rate limit, bulkhead and adaptive limit are stages. A stage knows no event loop: it answers at once, and whoever has to wait is told
+for how long, or is given a place in a queue. The loops that wait are `holdfast.guards.loops`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from holdfast.faults.verdict import Health, Verdict
+
+__all__ = ["Permit", "Place", "Signal", "Stage", "Wait"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """How an attempt ended, for whoever let it in.
+
+    `health` is what it says about the dependency: a cancelled attempt (`cancelled`) says nothing and is neutral. `took_s` is how long it lasted.
+    `verdict` is what went wrong, None after a success.
+    """
+
+    health: Health
+    took_s: float
+    verdict: Verdict | None = None
+    cancelled: bool = False
+
+
+class Permit(Protocol):
+    """Leave to make one attempt."""
+
+    def leave(self, signal: Signal) -> None:
+        """Say how the attempt ended. Called exactly once, whatever happens; never raises and never blocks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """The attempt may go on after `seconds` (at least 0), with `permit`, which is its own from now on."""
+
+    seconds: float
+    permit: Permit
+
+
+class Place(Protocol):
+    """A place in a queue for a permit."""
+
+    def wait(self, timeout_s: float) -> Permit | None:
+        """Block this thread until it is our turn, at most `timeout_s`; None when the time was over (the place is given up then)."""
+
+    async def wait_async(self, timeout_s: float) -> Permit | None:
+        """The same on an event loop. A task that is cancelled here gives its place up and keeps no permit."""
+
+
+class Stage(Protocol):
+    """One gate. Safe to use from several threads and loops at once; holds a lock only for its own arithmetic, never across a call."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in explanations and events, such as `bulkhead`."""
+
+    def enter(self, now: float) -> Permit | Wait | Place:
+        """Ask to make one attempt at `now` (monotonic seconds).
+
+        Raises:
+            Rejected: the attempt may not be made; nothing is held.
+        """

@@ -1,0 +1,46 @@
+"""How settings of policies are checked: every value, all problems at once, with the range in the message.
+
+Values are looked at as plain objects, because callers without a type checker send anything. Nothing is ever taken for "not given": 0 is 0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from holdfast.errors import BadSettings, Problem
+
+__all__ = ["choice_problem", "number_problem", "refuse"]
+
+
+def number_problem(
+    value: object, low: float, high: float, *, whole: bool = False, optional: bool = False
+) -> str | None:
+    """What is wrong with a number that may be `low` to `high`, both included; None when it is fine.
+
+    Truth values and "not a number" are no numbers. With `whole` it has to be an int; with `optional`, None is fine.
+    """
+    if optional and value is None:
+        return None
+    is_number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
+    if is_number and low <= value <= high:  # type: ignore[operator]  # it is a number by now
+        return None
+    most = "more" if math.isinf(high) else f"{high:_.12g}"
+    join = "or" if math.isinf(high) else "to"
+    return f"must be a {'whole ' if whole else ''}number from {low:_.12g} {join} {most}, not {value!r}"
+
+
+def choice_problem(value: object, kind: type) -> str | None:
+    """What is wrong with a value that has to be a member of an enumeration; None when it is fine."""
+    return None if isinstance(value, kind) else f"must be a {kind.__name__}, not {value!r}"
+
+
+def refuse(source: str, found: Iterable[tuple[str, str | None]]) -> None:
+    """Raise if anything is wrong: `found` are pairs of a field's name and what is wrong with it, or None.
+
+    Raises:
+        BadSettings: listing all of them, with `source` as the place.
+    """
+    problems = [Problem(source=source, path=name, message=message) for name, message in found if message is not None]
+    if problems:
+        raise BadSettings(problems)
