@@ -226,7 +226,7 @@ def test_refuses_all_bad_settings_at_once() -> None:
             initial_delay_s=-1,
             max_delay_s=math.nan,
             multiplier=0.5,
-            jitter="full",
+            jitter="wild",
             categories=frozenset({"x"}),
         )
 

@@ -20,7 +20,6 @@ HoldfastError
 ├── PolicyError                 a policy around a call did not let it succeed
 │   ├── Exhausted               attempts were made, and none of them worked
 │   ├── TimedOut                the time allowed for the call is over
-│   ├── NotRestartable          a generator failed after it had delivered something
 │   ├── DegradationFailed       no lesser answer could be given either
 │   │   ├── NoStrategy          none is meant for this kind of failure
 │   │   ├── CacheMissed         there is no last known good value that is young enough
@@ -88,7 +87,6 @@ from holdfast.errors.guarding import (
     Judged,
     LimitReached,
     NoStrategy,
-    NotRestartable,
     PolicyError,
     QueueFull,
     RateLimited,
@@ -129,7 +127,6 @@ __all__ = [
     "LimitReached",
     "MissingExtra",
     "NoStrategy",
-    "NotRestartable",
     "Overloaded",
     "PolicyError",
     "Problem",

@@ -29,7 +29,6 @@ __all__ = [
     "Judged",
     "LimitReached",
     "NoStrategy",
-    "NotRestartable",
     "PolicyError",
     "QueueFull",
     "RateLimited",
@@ -89,10 +88,11 @@ class PolicyError(HoldfastError):
 class Exhausted(PolicyError):
     """Attempts were made and none of them worked; the last one's exception is the `__cause__`, or its result is `result`.
 
-    `reason` says why it stopped: `attempts-exhausted`, `attempts-exhausted-below` (an inner policy has made them already), `deadline`, `budget`,
-    `outcome-unknown`, `executed`, `retry-after-too-long`, `not-retryable`, `category-not-listed`, `circuit-open` or another refusal's slug.
+    `reason` says why it stopped: `attempts-exhausted` (those that an inner policy made count), `deadline`, `budget`, `outcome-unknown`, `executed`,
+    `not-restartable`, `retry-after-too-long`, `not-retryable`, `category-not-listed`, `circuit-open` or another refusal's slug.
     `attempts` are all of them, in order. `outcome` is the worst that is known of them: `executed` if one of them took effect, `unknown` if one of
     them may have, else `not_executed`. `retry_after_s` is the wait that the other side stated last, if any: coming back later may work.
+    `calls_made` also counts what policies further out and further in have made for this call: the calls at the far end.
     """
 
     slug = "exhausted"
@@ -105,6 +105,7 @@ class Exhausted(PolicyError):
         attempts: tuple[Attempted, ...],
         explanation: str,
         result: object = None,
+        calls_made: int = 0,
         resume: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
         assert attempts, "without an attempt it is a rejection"
@@ -114,6 +115,7 @@ class Exhausted(PolicyError):
         self.attempts = attempts
         self.explanation = explanation
         self.result = result
+        self.calls_made = calls_made or len(attempts)
         self.resume = resume
 
     @property
@@ -172,23 +174,6 @@ class TimedOut(PolicyError, TimeoutError):
         whole = "the whole call" if self.kind == "deadline" else "one attempt"
         effect = "Its effect may have happened." if self.begun else "Nothing was sent."
         return f"{self.policy!r} took longer than the {self.limit_s:g} s allowed for {whole}. {effect} Allow more time, or find out why it is slow."
-
-
-class NotRestartable(PolicyError):
-    """A generator failed after it had delivered `delivered` values: starting it again would deliver them twice. The failure is the `__cause__`."""
-
-    slug = "not-restartable"
-
-    def __init__(self, policy: str, *, delivered: int) -> None:
-        super().__init__(policy, delivered)
-        self.policy = policy
-        self.delivered = delivered
-
-    def __str__(self) -> str:
-        return (
-            f"The generator under {self.policy!r} failed after it had delivered {self.delivered} values: starting it again would deliver them twice."
-            " If that does no harm, guard it with restartable=True."
-        )
 
 
 class DegradationFailed(PolicyError):

@@ -6,9 +6,11 @@ for how long, or is given a place in a queue. The loops that wait are `holdfast.
 
 from __future__ import annotations
 
+import abc
 from dataclasses import dataclass
 from typing import Protocol
 
+from holdfast.errors import Rejected
 from holdfast.faults.verdict import Health, Verdict
 
 __all__ = ["Permit", "Place", "Signal", "Stage", "Wait"]
@@ -43,12 +45,25 @@ class Wait:
     permit: Permit
 
 
-class Place(Protocol):
-    """A place in a queue for a permit."""
+class Place(abc.ABC):
+    """A place in a queue for a permit. A class and not a protocol: it is told from a permit at each call."""
 
+    __slots__ = ()
+
+    @property
+    @abc.abstractmethod
+    def patience_s(self) -> float:
+        """How long the stage lets anybody wait, in seconds."""
+
+    @abc.abstractmethod
+    def too_late(self) -> Rejected:
+        """What is raised when the wait was in vain."""
+
+    @abc.abstractmethod
     def wait(self, timeout_s: float) -> Permit | None:
         """Block this thread until it is our turn, at most `timeout_s`; None when the time was over (the place is given up then)."""
 
+    @abc.abstractmethod
     async def wait_async(self, timeout_s: float) -> Permit | None:
         """The same on an event loop. A task that is cancelled here gives its place up and keeps no permit."""
 

@@ -1,0 +1,358 @@
+"""The course of one guarded call, told once for every kind of call: what is asked for next, and what follows from how it ended.
+
+`course` is a generator that touches nothing: it asks for an attempt, a pause or a place in a queue by yielding it, and is told how that went. Whoever
+drives it calls, sleeps or waits in the way of its own world: a thread, an event loop, a `with` block of the user's. So all of them make the same
+decisions from the same facts, and a test can drive it by hand.
+
+A driver answers `Attempt` with `Done` or `Failed`, `Pause` with None, and `Queue` with the permit or None. Whatever is not an `Exception` (a
+cancelled task, Ctrl-C) it throws in; the course gives back what it holds, counts it neither for nor against anybody, and lets it go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+from holdfast.errors import Attempted, Exhausted, Rejected
+from holdfast.faults.verdict import Health, Verdict
+from holdfast.guards.ambient import DEADLINE, SPENT
+from holdfast.guards.judging import Judge
+from holdfast.guards.lanes import Lane
+from holdfast.guards.listening import Listening
+from holdfast.guards.stage import Permit, Place, Signal, Wait
+from holdfast.guards.world import WORLD
+from holdfast.policies.composition import Composition
+from holdfast.policies.retry import RetryDecision, decide, within
+from holdfast.policies.timeout import allowed_s
+from holdfast.policies.windows import Window
+
+__all__ = [
+    "Attempt",
+    "Course",
+    "Done",
+    "Failed",
+    "First",
+    "Guarded",
+    "Pause",
+    "Progress",
+    "Queue",
+    "Step",
+    "Told",
+    "course",
+]
+
+_CAUSES_MAX = 8
+_UNTOLD = frozenset({"not-retryable", "category-not-listed"})
+"""Reasons to stop that are no news after a single attempt: its own exception says it all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Make one attempt, in at most `limit_s` seconds if that is not None; `spent` were made for this call before it."""
+
+    limit_s: float | None
+    spent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Wait so many seconds, more than 0."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Wait for a permit at this place, at most `timeout_s` seconds."""
+
+    place: Place
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The attempt returned this."""
+
+    result: object
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The attempt raised this."""
+
+    exc: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """A first attempt that was made already, by a fused call: how it ended, when it began, and the window of the circuit it was let in by."""
+
+    answer: Done | Failed
+    started: float
+    window: Window
+
+
+Step = Attempt | Pause | Queue
+Told = Done | Failed | Permit | None
+Course = Generator[Step, Told, object]
+
+
+class Progress:
+    """How many values a guarded generator has delivered in the present call."""
+
+    __slots__ = ("delivered",)
+
+    def __init__(self) -> None:
+        self.delivered = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guarded:
+    """What a course is about: the policy's parts as they were when the call began, and what is known of the callable.
+
+    `progress` is a generator's, which is not started again once it has delivered something, unless that is `restartable`.
+    """
+
+    composition: Composition
+    lane: Lane
+    judge: Judge
+    listening: Listening
+    repeatable: bool
+    restartable: bool = False
+    progress: Progress | None = None
+
+
+class _Call:
+    """What a call has been through so far."""
+
+    __slots__ = ("attempts", "began", "guarded", "leaves", "previous_s", "until")
+
+    def __init__(self, guarded: Guarded, began: float) -> None:
+        self.guarded = guarded
+        self.began = began
+        self.attempts: list[Attempted] = []
+        self.leaves = SPENT.get()
+        self.previous_s: float | None = None
+        self.until = _until(guarded.composition, began)
+
+    def remaining_s(self, now: float) -> float | None:
+        return None if self.until is None else self.until - now
+
+
+def course(guarded: Guarded, *, first: First | None = None) -> Course:
+    """The course of one call; its return value is the result.
+
+    Raises:
+        Exhausted: attempts were made, and there is a reason to say more than the last one's exception does.
+        Rejected: the first attempt was turned away; nothing was sent.
+        Exception: what the call raised, when it was not to be repeated anyway.
+    """
+    call = _Call(guarded, WORLD.monotonic() if first is None else first.started)
+    lane = guarded.lane
+    last: Failed | Done | None = None
+    while True:
+        if first is None:
+            try:
+                permits = yield from _entering(call)
+            except Rejected as refusal:
+                if last is None:
+                    raise
+                refused = RetryDecision(retry=False, wait_s=0.0, rule=refusal.slug, reason=str(refusal))
+                raise _exhausted(call, last, refused) from _cause(last)
+            started = WORLD.monotonic()
+            answer = yield from _attempting(call, permits, started)
+            took_s = WORLD.monotonic() - started
+        else:
+            permits, started, answer = [], first.started, first.answer
+            took_s = WORLD.monotonic() - started
+        verdict = _judged(guarded.judge, answer)
+        _leave(permits, verdict, took_s=took_s)
+        if first is not None:
+            _settle_first(lane, first, verdict, took_s=took_s)
+            first = None
+        if verdict is None:
+            assert isinstance(answer, Done), "what raised has a verdict"
+            return answer.result
+        last = answer
+        call.leaves += _leaves_of(answer, before=call.leaves)
+        call.attempts.append(
+            Attempted(number=len(call.attempts) + 1, started_s=started - call.began, took_s=took_s, verdict=verdict)
+        )
+        decision = _decided(call, verdict, answer)
+        if not decision.retry:
+            return _ending(call, answer, decision)
+        yield from _waiting(call, decision, verdict)
+
+
+def _entering(call: _Call) -> Generator[Step, Told, list[Permit]]:
+    """Pass the stages, outermost first; whatever goes wrong on the way gives back what is held by then."""
+    lane = call.guarded.lane
+    permits: list[Permit] = []
+    try:
+        for stage in lane.stages:
+            entered = stage.enter(WORLD.monotonic())
+            if isinstance(entered, Wait):
+                permits.append(entered.permit)
+                if entered.seconds > 0:
+                    yield Pause(entered.seconds)
+            elif isinstance(entered, Place):
+                permits.append((yield from _queueing(call, entered)))
+            else:
+                permits.append(entered)
+    except BaseException:
+        _leave(permits, None, took_s=0.0, cancelled=True)
+        raise
+    return permits
+
+
+def _queueing(call: _Call, place: Place) -> Generator[Step, Told, Permit]:
+    remaining_s = call.remaining_s(WORLD.monotonic())
+    timeout_s = place.patience_s if remaining_s is None else min(place.patience_s, max(0.0, remaining_s))
+    permit = yield Queue(place, timeout_s)
+    if permit is None or isinstance(permit, Done | Failed):
+        raise place.too_late()
+    return permit
+
+
+def _attempting(call: _Call, permits: list[Permit], started: float) -> Generator[Step, Told, Done | Failed]:
+    limit_s = allowed_s(call.guarded.composition.timeout, remaining_s=call.remaining_s(started))
+    try:
+        answer = yield Attempt(limit_s, call.leaves)
+    except BaseException:
+        # Cancelled, or the program ends: nothing is known of the dependency, and nobody's count changes.
+        _leave(permits, None, took_s=WORLD.monotonic() - started, cancelled=True)
+        raise
+    assert isinstance(answer, Done | Failed), "an attempt is answered with how it ended"
+    return answer
+
+
+def _waiting(call: _Call, decision: RetryDecision, verdict: Verdict) -> Generator[Step, Told, None]:
+    guarded = call.guarded
+    last = call.attempts[-1]
+    call.attempts[-1] = Attempted(
+        number=last.number, started_s=last.started_s, took_s=last.took_s, verdict=last.verdict, wait_s=decision.wait_s
+    )
+    call.previous_s = decision.wait_s
+    guarded.listening.tell(
+        "retry.scheduled",
+        guarded.lane.key,
+        attempt=last.number,
+        wait_s=decision.wait_s,
+        reason=decision.reason,
+        category=verdict.category,
+    )
+    if decision.wait_s <= 0:
+        return
+    try:
+        yield Pause(decision.wait_s)
+    except BaseException:
+        retry = guarded.composition.retry
+        guarded.lane.give_back(retry.budget if retry else None)
+        raise
+
+
+def _decided(call: _Call, verdict: Verdict, answer: Done | Failed) -> RetryDecision:
+    guarded = call.guarded
+    retry = guarded.composition.retry
+    if retry is None:
+        return RetryDecision(retry=False, wait_s=0.0, rule="not-retryable", reason="this policy repeats nothing")
+    named = isinstance(answer, Done) or isinstance(answer.exc, retry.on)
+    decision = decide(
+        retry,
+        verdict,
+        attempt=max(call.leaves, 1),
+        repeatable=guarded.repeatable,
+        draw=WORLD.draw(),
+        previous_s=call.previous_s,
+        named=named,
+    )
+    if decision.retry and guarded.progress is not None and guarded.progress.delivered and not guarded.restartable:
+        reason = "it had delivered values already, and starting again would deliver them twice"
+        return RetryDecision(retry=False, wait_s=0.0, rule="not-restartable", reason=reason)
+    now = WORLD.monotonic()
+    decision = within(decision, remaining_s=call.remaining_s(now))
+    if decision.retry and not guarded.lane.pay(retry.budget, now):
+        return RetryDecision(retry=False, wait_s=0.0, rule="budget", reason="too many repeats among the calls of late")
+    return decision
+
+
+def _ending(call: _Call, answer: Done | Failed, decision: RetryDecision) -> object:
+    """End a call whose last attempt failed."""
+    retry = call.guarded.composition.retry
+    single = len(call.attempts) == 1 and decision.rule in _UNTOLD
+    if isinstance(answer, Done):
+        if call.guarded.composition.returns_last:
+            return answer.result
+        raise _exhausted(call, answer, decision)
+    exc = answer.exc
+    try:
+        if single or retry is None:
+            raise exc
+        error = _exhausted(call, answer, decision)
+        if retry.reraise:
+            exc.add_note(str(error))
+            raise exc
+        raise error from exc
+    finally:
+        # An exception that a frame holds, and that holds the frame, stays until the collector comes: with all that the frame holds.
+        del exc, answer
+
+
+def _exhausted(call: _Call, answer: Done | Failed, decision: RetryDecision) -> Exhausted:
+    guarded = call.guarded
+    error = Exhausted(
+        guarded.composition.name,
+        decision.rule,
+        attempts=tuple(call.attempts),
+        explanation=decision.reason,
+        result=answer.result if isinstance(answer, Done) else None,
+        calls_made=call.leaves,
+    )
+    guarded.listening.tell(
+        "call.exhausted", guarded.lane.key, reason=error.reason, attempts=len(error.attempts), outcome=error.outcome
+    )
+    return error
+
+
+def _judged(judge: Judge, answer: Done | Failed) -> Verdict | None:
+    return judge.exception(answer.exc) if isinstance(answer, Failed) else judge.result(answer.result)
+
+
+def _leave(permits: list[Permit], verdict: Verdict | None, *, took_s: float, cancelled: bool = False) -> None:
+    if not permits:
+        return
+    health = Health.NEUTRAL if cancelled else Health.SUCCESS if verdict is None else verdict.health
+    signal = Signal(health=health, took_s=took_s, verdict=verdict, cancelled=cancelled)
+    while permits:
+        permits.pop().leave(signal)
+
+
+def _settle_first(lane: Lane, first: First, verdict: Verdict | None, *, took_s: float) -> None:
+    now = first.started + took_s
+    if verdict is None:
+        lane.cell.succeeded(first.window, took_s=took_s, now=now)
+    else:
+        lane.cell.failed(first.window, verdict, took_s=took_s, now=now)
+
+
+def _leaves_of(answer: Done | Failed, *, before: int) -> int:
+    """How many calls at the far end an attempt was: those that a policy inside it has made, else one."""
+    exc: BaseException | None = answer.exc if isinstance(answer, Failed) else None
+    for _ in range(_CAUSES_MAX):
+        if exc is None:
+            break
+        if isinstance(exc, Exhausted):
+            return max(1, exc.calls_made - before)
+        exc = exc.__cause__ or exc.__context__
+    return 1
+
+
+def _cause(answer: Done | Failed) -> Exception | None:
+    return answer.exc if isinstance(answer, Failed) else None
+
+
+def _until(composition: Composition, began: float) -> float | None:
+    outer = DEADLINE.get()
+    timeout = composition.timeout
+    own = None if timeout is None or timeout.deadline_s is None else began + timeout.deadline_s
+    return min((limit for limit in (outer, own) if limit is not None), default=None)

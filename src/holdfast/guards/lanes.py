@@ -1,0 +1,125 @@
+"""Lanes: what a policy remembers of one dependency — its circuit, its stages, its retry budget.
+
+A policy has one lane, or one for each key (a host, a tenant, a credential): what one of them suffers is not held against the others. Lanes are
+made when a key is first seen and dropped when there are too many, the longest unused first, those with an open circuit last.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from holdfast.guards.circuit import Cell
+from holdfast.guards.listening import Listening
+from holdfast.guards.stage import Stage
+from holdfast.guards.world import WORLD
+from holdfast.policies.breaker import CircuitState
+from holdfast.policies.budget import Budget, Purse, give_back, open_purse, withdraw
+from holdfast.policies.composition import Composition
+
+__all__ = ["Lane", "Lanes", "StageMakers"]
+
+StageMaker = Callable[[Composition, Listening, "str | None"], Stage | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageMakers:
+    """What makes the stages of a lane: those that an attempt meets before the circuit, and those after it."""
+
+    before: tuple[StageMaker, ...] = ()
+    after: tuple[StageMaker, ...] = ()
+
+
+class Lane:
+    """One dependency, or one part of it."""
+
+    __slots__ = ("_lock", "_purse", "cell", "key", "stages", "used_at")
+
+    def __init__(self, cell: Cell, *, stages: tuple[Stage, ...], key: str | None) -> None:
+        self.cell = cell
+        self.stages = stages
+        self.key = key
+        self.used_at = 0.0
+        self._lock = threading.Lock()
+        self._purse: Purse | None = None
+
+    def pay(self, budget: Budget | None, now: float) -> bool:
+        """Pay for one repeat; whether there was enough."""
+        if budget is None:
+            return True
+        with self._lock:
+            calls = self.cell.calls
+            purse = self._purse or open_purse(budget, calls=calls, now=now)
+            self._purse, paid = withdraw(budget, purse, calls=calls, now=now)
+            return paid
+
+    def give_back(self, budget: Budget | None) -> None:
+        """Take back what a repeat cost that will not be made."""
+        if budget is None:
+            return
+        with self._lock:
+            if self._purse is not None:
+                self._purse = give_back(self._purse)
+
+
+class Lanes:
+    """All lanes of one policy. Safe to use from several threads."""
+
+    __slots__ = ("_by_key", "_listening", "_lock", "_makers", "composition", "most", "only")
+
+    def __init__(self, composition: Composition, listening: Listening, *, makers: StageMakers, most: int) -> None:
+        self.composition = composition
+        self.most = most
+        self._listening = listening
+        self._makers = makers
+        self._lock = threading.Lock()
+        self._by_key: dict[str, Lane] = {}
+        self.only = self._make(None)
+
+    def of(self, key: str) -> Lane:
+        """The lane of a key; made when it is the first time."""
+        lane = self._by_key.get(key)
+        if lane is None:
+            with self._lock:
+                lane = self._by_key.get(key)
+                if lane is None:
+                    if len(self._by_key) >= self.most:
+                        self._evict()
+                    lane = self._by_key[key] = self._make(key)
+        lane.used_at = WORLD.monotonic()
+        return lane
+
+    def __iter__(self) -> Iterator[Lane]:
+        """All lanes that calls go through: those of the keys, and the one of calls without a key."""
+        with self._lock:
+            return iter((self.only, *self._by_key.values()))
+
+    def update(self, composition: Composition) -> None:
+        """Take another composition: lanes keep their place, and begin a new era with new stages."""
+        with self._lock:
+            before, self.composition = self.composition, composition
+            for lane in (self.only, *self._by_key.values()):
+                if composition.breaker != before.breaker:
+                    lane.cell.update(composition.breaker)
+                lane.stages = self._stages(lane.cell, lane.key)
+
+    def _make(self, key: str | None) -> Lane:
+        cell = Cell(self._listening, self.composition.breaker, key=key)
+        return Lane(cell, stages=self._stages(cell, key), key=key)
+
+    def _stages(self, cell: Cell, key: str | None) -> tuple[Stage, ...]:
+        def made(makers: tuple[StageMaker, ...]) -> list[Stage]:
+            stages = (maker(self.composition, self._listening, key) for maker in makers)
+            return [stage for stage in stages if stage is not None]
+
+        return (*made(self._makers.before), cell, *made(self._makers.after))
+
+    def _evict(self) -> None:
+        """Drop a tenth of the lanes at once, so that a flood of keys does not sort them for each."""
+        by_age = sorted(
+            self._by_key.items(),
+            key=lambda item: (item[1].cell.circuit.state is not CircuitState.CLOSED, item[1].used_at),
+        )
+        for key, _ in by_age[: max(1, self.most // 10)]:
+            del self._by_key[key]

@@ -1,0 +1,120 @@
+"""Telling what happened: to listeners, and to the log once per change of state.
+
+Without listeners nothing is put together. Listeners are called by whoever noticed the event, outside every lock: one that raises is logged once and
+otherwise ignored, one that is slow holds up its own call only, and one that calls the policy again does not deadlock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+__all__ = ["EVENTS", "Event", "Listener", "Listening"]
+
+LISTENERS_MAX = 1_000
+
+# Name → (level, meaning, fields); the documented table of what policies tell. Those with a level have a line in the log.
+EVENTS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
+    "retry.scheduled": (
+        "debug",
+        "A failed attempt will be repeated after a wait.",
+        ("attempt", "wait_s", "reason", "category"),
+    ),
+    "call.exhausted": ("debug", "Attempts were made and none worked.", ("reason", "attempts", "outcome")),
+    "circuit.opened": ("warning", "Calls are turned away from now on.", ("because", "open_s", "era")),
+    "circuit.half_opened": ("info", "The open time is over and a probe goes through.", ("era",)),
+    "circuit.closed": ("info", "Enough probes succeeded; calls go through again.", ("era",)),
+    "circuit.isolated": ("warning", "Somebody closed the way by hand.", ("because",)),
+    "circuit.disabled": (
+        "warning",
+        "Somebody switched the circuit off: it lets everything through and counts nothing.",
+        (),
+    ),
+    "circuit.shadowed": ("info", "Somebody set the circuit to watch only.", ()),
+    "circuit.resumed": ("info", "Somebody gave the circuit back to its own judgement.", ()),
+    "circuit.would_have_opened": ("info", "A circuit that only watches would have opened.", ("because", "open_s")),
+    "probe.expired": ("warning", "A probe did not come back within its lease and lost its place.", ("era", "probes")),
+    "policy.updated": ("info", "The policy has other settings from now on.", ("changed",)),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened to a policy: its name, the policy's, the key of the lane (None without keys), and facts by name."""
+
+    name: str
+    policy: str
+    key: str | None = None
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+
+Listener = Callable[[Event], object]
+
+
+class Listening:
+    """Who wants to hear what of one policy."""
+
+    __slots__ = ("_listeners", "_muted", "policy")
+
+    def __init__(self, policy: str) -> None:
+        self.policy = policy
+        # Replaced as a whole, never changed: whoever tells an event reads it without a lock.
+        self._listeners: Mapping[str, tuple[Listener, ...]] = {}
+        self._muted: set[int] = set()
+
+    def add(self, name: str, listener: Listener) -> Callable[[], None]:
+        """Have `listener` called for each event called `name`, or for all with `*`; returns what takes it back.
+
+        Raises:
+            ValueError: no event has that name.
+        """
+        if name != "*" and name not in EVENTS:
+            raise ValueError(f"no event is called {name!r}; there are: *, {', '.join(EVENTS)}")
+        before = self._listeners.get(name, ())
+        if len(before) >= LISTENERS_MAX:
+            raise ValueError(f"{name!r} has {LISTENERS_MAX} listeners; take some back before you add more")
+        self._listeners = {**self._listeners, name: (*before, listener)}
+
+        def remove() -> None:
+            left = tuple(other for other in self._listeners.get(name, ()) if other is not listener)
+            self._listeners = {**self._listeners, name: left}
+
+        return remove
+
+    def hears(self, name: str) -> bool:
+        """Whether telling it would reach anybody: a listener, or the log."""
+        return bool(self._listeners) or EVENTS[name][0] != "debug"
+
+    def tell(self, name: str, key: str | None = None, **facts: object) -> None:
+        """Tell an event. Never raises, whatever listeners do."""
+        level = EVENTS[name][0]
+        if level != "debug":
+            self._log(level, name, key, facts)
+        if not self._listeners:
+            return
+        event = Event(name=name, policy=self.policy, key=key, facts=facts)
+        for listener in (*self._listeners.get(name, ()), *self._listeners.get("*", ())):
+            try:
+                listener(event)
+            except Exception as err:  # noqa: BLE001 - a listener must never break the call that it listens to
+                self._complain(listener, err)
+
+    def _log(self, level: str, name: str, key: str | None, facts: Mapping[str, object]) -> None:
+        import logging  # noqa: PLC0415 - most programs log nothing of ours before something fails
+
+        told = " ".join(f"{fact}={value}" for fact, value in facts.items())
+        of = self.policy if key is None else f"{self.policy}[{key}]"
+        logging.getLogger("holdfast.guards").log(
+            getattr(logging, level.upper()), "%s %s %s", name, of, told, extra={"policy": self.policy, "event": name}
+        )
+
+    def _complain(self, listener: Listener, err: Exception) -> None:
+        if id(listener) in self._muted or len(self._muted) >= LISTENERS_MAX:
+            return
+        self._muted.add(id(listener))
+        import logging  # noqa: PLC0415 - as above
+
+        logging.getLogger("holdfast.guards").warning(
+            "a listener of %s raised %s; the call went on, and this is said once", self.policy, type(err).__name__
+        )

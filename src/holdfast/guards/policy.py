@@ -1,0 +1,406 @@
+"""A policy: what a user puts around calls. One object, one state, for plain functions, coroutines, generators and blocks of code.
+
+It puts the parts together and holds no decision of its own: the composition says what stands around a call, the lanes remember what happened, the
+course tells what follows, and the loops carry it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from functools import update_wrapper
+from typing import ParamSpec, TypeVar, cast
+
+from holdfast.errors import BadSettings, Problem
+from holdfast.faults.rules import ApiRules
+from holdfast.guards.circuit import CircuitHealth, Mode
+from holdfast.guards.course import Course, First, Guarded, Progress, course
+from holdfast.guards.forms import AttemptBlock, Attempts, one_attempt
+from holdfast.guards.fused import fuse_async, fuse_sync
+from holdfast.guards.generators import AsyncRows, Rows, stream_async, stream_sync
+from holdfast.guards.judging import Judge, ResultJudge
+from holdfast.guards.lanes import Lane, Lanes, StageMakers
+from holdfast.guards.listening import Event, Listener, Listening
+from holdfast.guards.loops import run_async, run_sync
+from holdfast.guards.shapes import Shape, shape_of
+from holdfast.policies.breaker import Breaker
+from holdfast.policies.checks import number_problem
+from holdfast.policies.composition import Composition, explain
+from holdfast.policies.retry import Retry
+from holdfast.policies.timeout import Timeout, allowed_s
+
+__all__ = ["Event", "Policy", "policy"]
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+Guardable = TypeVar("Guardable", bound=Callable[..., object])
+
+KEYS_BOUND = 1_000_000
+
+STAGES = StageMakers()
+
+
+def policy(
+    name: str,
+    *,
+    retry: Retry | None = None,
+    timeout: Timeout | None = None,
+    breaker: Breaker | None = None,
+    repeatable: bool = False,
+    returns_last: bool = False,
+    classify: Mapping[type[Exception], object] | None = None,
+    result: ResultJudge | None = None,
+    api: ApiRules | None = None,
+    key: Callable[..., object] | None = None,
+    keys_max: int = 1_000,
+) -> Policy:
+    """Make a policy; without any strategy it watches and changes nothing.
+
+    Args:
+        name: the dependency, such as `payments-api`; what errors, events and pages call it.
+        retry: whether and when a failed attempt is repeated.
+        timeout: how long an attempt and the whole call may take.
+        breaker: when calls are turned away because the dependency is known to fail.
+        repeatable: your word that doing a call twice does no harm. Without it, a call whose outcome is unknown is not repeated.
+        returns_last: when attempts are used up because of their *results*, return the last result instead of raising `Exhausted`.
+        classify: what your exceptions mean: class → `Judgement`, `ErrorCategory`, or `"failure"`, `"success"`, `"neutral"` (a business error:
+            not repeated, and not held against the dependency).
+        result: looks at each result and says whether it is a failure: a truth value, a `Judgement`, a `Verdict` or None.
+        api: what is known of the API, from the catalog.
+        key: from the call's arguments, the part of the dependency it is for (host, tenant, credential); each has a state of its own.
+        keys_max: how many of them are remembered (1 to 1_000_000).
+
+    Raises:
+        BadSettings: something is out of range or of the wrong kind; all of it is listed.
+    """
+    composition = Composition(
+        name=name, retry=retry, timeout=timeout, breaker=breaker, repeatable=repeatable, returns_last=returns_last
+    )
+    if (message := number_problem(keys_max, 1, KEYS_BOUND, whole=True)) is not None:
+        raise BadSettings([Problem(source="policy", path="keys_max", message=message)])
+    return Policy(composition, classify=classify, result=result, api=api, key=key, keys_max=keys_max)
+
+
+class Policy:
+    """Strategies around calls, and what they remember; made by `holdfast.policy`. Safe to use from several threads and event loops at once."""
+
+    __slots__ = ("_composition", "_fused", "_judge", "_key", "_lanes", "_listening")
+
+    def __init__(
+        self,
+        composition: Composition,
+        *,
+        classify: Mapping[type[Exception], object] | None,
+        result: ResultJudge | None,
+        api: ApiRules | None,
+        key: Callable[..., object] | None,
+        keys_max: int,
+    ) -> None:
+        self._composition = composition
+        self._judge = Judge(
+            composition.name, declared=classify, result=_with_on_result(composition.retry, result), api=api
+        )
+        self._listening = Listening(composition.name)
+        self._key = key
+        self._lanes = Lanes(composition, self._listening, makers=STAGES, most=keys_max)
+        self._fused = False
+
+    def __repr__(self) -> str:
+        return f"<holdfast policy {self.name!r}>"
+
+    @property
+    def name(self) -> str:
+        """The dependency."""
+        return self._composition.name
+
+    @property
+    def composition(self) -> Composition:
+        """The strategies as they are now."""
+        return self._composition
+
+    # --- around calls ---
+
+    def __call__(self, function: Guardable) -> Guardable:
+        """Guard a function: a decorator. Sync and async functions, generators and async generators stay what they are.
+
+        Raises:
+            BadInput: it cannot be guarded; the reason and the way out are said.
+        """
+        return self.guard()(function)
+
+    def guard(self, *, repeatable: bool | None = None, restartable: bool = False) -> Callable[[Guardable], Guardable]:
+        """A decorator with settings of this one function's.
+
+        Args:
+            repeatable: your word for this function, instead of the policy's.
+            restartable: a generator may be started again after it has delivered something.
+        """
+        own = self._composition.repeatable if repeatable is None else repeatable
+
+        def decorate(function: Guardable) -> Guardable:
+            guard = _Guard(self, repeatable=own, restartable=restartable)
+            return cast("Guardable", guard.around(function))
+
+        return decorate
+
+    def call(self, function: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        """Call a function under the policy, once: for a coroutine function, the result is to be awaited.
+
+        Raises:
+            PolicyError: as for a guarded function.
+        """
+        guard = _Guard(self, repeatable=self._composition.repeatable, restartable=False)
+        return cast("Result", guard.around(function, fused=False)(*args, **kwargs))
+
+    def attempt(self) -> AttemptBlock:
+        """One attempt at a block of code, without repeats: `with policy.attempt() as attempt:` or `async with`."""
+        composition = replace(self._composition, retry=None)
+        guarded = self._guarded(self._lanes.only, repeatable=False, composition=composition)
+        return one_attempt(self.name, course(guarded))
+
+    def attempts(self, *, repeatable: bool | None = None) -> Attempts:
+        """The attempts of one call as a loop: `for attempt in policy.attempts():` with `with attempt:` inside, or `async for`."""
+        own = self._composition.repeatable if repeatable is None else repeatable
+        return Attempts(self.name, course(self._guarded(self._lanes.only, repeatable=own)))
+
+    # --- looking and steering ---
+
+    def explain(self) -> str:
+        """The policy in words, one line for each strategy, in the order in which a call meets them."""
+        return explain(self._composition)
+
+    def health(self, key: str | None = None) -> CircuitHealth:
+        """How its circuit stands, of one key where there are keys."""
+        return self._lane(key).cell.health()
+
+    def healths(self) -> tuple[CircuitHealth, ...]:
+        """How all its circuits stand: that of calls without a key first."""
+        return tuple(lane.cell.health() for lane in self._lanes)
+
+    def isolate(self, because: str = "", *, key: str | None = None) -> None:
+        """Turn every call away until `resume`, of all keys or of one; `because` stands in the rejections."""
+        self._set_mode(Mode.ISOLATED, because, key)
+
+    def disable(self, *, key: str | None = None) -> None:
+        """Let every call through and count nothing, until `resume`."""
+        self._set_mode(Mode.DISABLED, "", key)
+
+    def shadow(self, *, key: str | None = None) -> None:
+        """Let every call through and tell when the circuit would have opened, until `resume`."""
+        self._set_mode(Mode.SHADOW, "", key)
+
+    def resume(self, *, key: str | None = None) -> None:
+        """Give the circuit back to its own judgement; it begins closed."""
+        self._set_mode(Mode.AUTOMATIC, "", key)
+
+    def trip(self, because: str, seconds: float, *, key: str | None = None) -> None:
+        """Open the circuit for so many seconds, as a failure would."""
+        for lane in self._chosen(key):
+            lane.cell.force_open(because, seconds)
+
+    def update(self, **changes: object) -> None:
+        """Change strategies while the policy is in use, all at once: `policy.update(retry=Retry(attempts_max=1), breaker=None)`.
+
+        Calls under way end as they began. A changed breaker begins anew with a closed circuit.
+
+        Raises:
+            BadSettings: a strategy is unknown or wrong; nothing was changed.
+        """
+        names = {"retry", "timeout", "breaker", "repeatable", "returns_last"}
+        if unknown := sorted(set(changes) - names):
+            message = f"is no part that can be changed; there are: {', '.join(sorted(names))}"
+            raise BadSettings([Problem(source="policy", path=name, message=message) for name in unknown])
+        before = self._composition
+        after = replace(before, **changes)  # type: ignore[arg-type]  # checked by the composition itself
+        self._composition = after
+        self._lanes.update(after)
+        if self._fused and _fusing(before) != _fusing(after):
+            self._lanes.only.cell.slow_down()
+        self._listening.tell("policy.updated", changed=", ".join(sorted(changes)))
+
+    def on(self, event: str, listener: Listener) -> Callable[[], None]:
+        """Have `listener` called for each event of that name, or for all with `*`; returns what takes it back.
+
+        Listeners run where the event happens, outside every lock; what they raise is ignored and logged once.
+
+        Raises:
+            ValueError: no event has that name.
+        """
+        return self._listening.add(event, listener)
+
+    # --- for the guards ---
+
+    def _guarded(
+        self,
+        lane: Lane,
+        *,
+        repeatable: bool,
+        restartable: bool = False,
+        progress: Progress | None = None,
+        composition: Composition | None = None,
+    ) -> Guarded:
+        return Guarded(
+            composition=composition or self._composition,
+            lane=lane,
+            judge=self._judge,
+            listening=self._listening,
+            repeatable=repeatable,
+            restartable=restartable,
+            progress=progress,
+        )
+
+    def _lane(self, key: str | None) -> Lane:
+        return self._lanes.only if key is None else self._lanes.of(key)
+
+    def _chosen(self, key: str | None) -> list[Lane]:
+        return list(self._lanes) if key is None else [self._lanes.of(key)]
+
+    def _set_mode(self, mode: Mode, because: str, key: str | None) -> None:
+        for lane in self._chosen(key):
+            lane.cell.set_mode(mode, because)
+
+
+class _Guard:
+    """One guarded function: how its calls become courses."""
+
+    __slots__ = ("policy", "repeatable", "restartable")
+
+    def __init__(self, policy: Policy, *, repeatable: bool, restartable: bool) -> None:
+        self.policy = policy
+        self.repeatable = repeatable
+        self.restartable = restartable
+
+    def around(self, function: Callable[..., object], *, fused: bool = True) -> Callable[..., object]:
+        """The guarded function, of the same shape."""
+        match shape_of(function):
+            case Shape.SYNC:
+                return self._sync(function, fused=fused)
+            case Shape.ASYNC:
+                return self._async(cast("Callable[..., Awaitable[object]]", function), fused=fused)
+            case Shape.GENERATOR:
+                return self._rows(cast("Callable[..., Rows]", function))
+            case Shape.ASYNC_GENERATOR:
+                return self._async_rows(cast("Callable[..., AsyncRows]", function))
+
+    def longer(
+        self,
+        function: Callable[..., object],
+        args: tuple[object, ...],
+        kwargs: dict[str, object],
+        *,
+        first: First | None = None,
+    ) -> object:
+        """A sync call as a course."""
+        return run_sync(self.policy.name, self._course(args, kwargs, first=first), function, args, kwargs)
+
+    async def longer_async(
+        self,
+        function: Callable[..., Awaitable[object]],
+        args: tuple[object, ...],
+        kwargs: dict[str, object],
+        *,
+        first: First | None = None,
+    ) -> object:
+        """An async call as a course."""
+        return await run_async(self.policy.name, self._course(args, kwargs, first=first), function, args, kwargs)
+
+    def _sync(self, function: Callable[..., object], *, fused: bool) -> Callable[..., object]:
+        policy = self.policy
+        if fused and _can_fuse(policy):
+            policy._fused = True
+            timed, limit_s = _fusing(policy.composition)
+            return fuse_sync(
+                policy.name,
+                function,
+                cell=policy._lanes.only.cell,
+                longer=self.longer,
+                timed=timed,
+                limit_s=limit_s,
+            )
+
+        def call(*args: object, **kwargs: object) -> object:
+            return self.longer(function, args, kwargs)
+
+        return update_wrapper(call, function)
+
+    def _async(self, function: Callable[..., Awaitable[object]], *, fused: bool) -> Callable[..., object]:
+        policy = self.policy
+        if fused and _can_fuse(policy):
+            policy._fused = True
+            timed, limit_s = _fusing(policy.composition)
+            return fuse_async(
+                policy.name,
+                function,
+                cell=policy._lanes.only.cell,
+                longer=self.longer_async,
+                timed=timed,
+                limit_s=limit_s,
+            )
+
+        async def call(*args: object, **kwargs: object) -> object:
+            return await self.longer_async(function, args, kwargs)
+
+        return update_wrapper(call, function)
+
+    def _rows(self, function: Callable[..., Rows]) -> Callable[..., object]:
+        def call(*args: object, **kwargs: object) -> Rows:
+            progress = Progress()
+            steps = self._course(args, kwargs, progress=progress)
+            return (yield from stream_sync(self.policy.name, steps, function, args, kwargs, progress=progress))
+
+        return update_wrapper(call, function)
+
+    def _async_rows(self, function: Callable[..., AsyncRows]) -> Callable[..., object]:
+        def call(*args: object, **kwargs: object) -> AsyncRows:
+            progress = Progress()
+            steps = self._course(args, kwargs, progress=progress)
+            return stream_async(self.policy.name, steps, function, args, kwargs, progress=progress)
+
+        return update_wrapper(call, function)
+
+    def _course(
+        self,
+        args: tuple[object, ...],
+        kwargs: dict[str, object],
+        *,
+        first: First | None = None,
+        progress: Progress | None = None,
+    ) -> Course:
+        policy = self.policy
+        make_key = policy._key
+        key = None if make_key is None else str(make_key(*args, **kwargs))
+        guarded = policy._guarded(
+            policy._lane(key),
+            repeatable=self.repeatable,
+            restartable=self.restartable,
+            progress=progress,
+        )
+        return course(guarded, first=first)
+
+
+def _can_fuse(policy: Policy) -> bool:
+    """Whether nothing stands around a call but what a fused closure knows."""
+    return policy._key is None and len(policy._lanes.only.stages) == 1 and not policy._judge.judges_results
+
+
+def _fusing(composition: Composition) -> tuple[bool, float | None]:
+    """What a fused closure is made for: whether it reads the clock, and the time that its first attempt has."""
+    breaker, timeout = composition.breaker, composition.timeout
+    watches_slow = breaker is not None and breaker.slow_s is not None
+    counts_time = breaker is not None and breaker.window_calls is None and breaker.failure_ratio is not None
+    return watches_slow or counts_time, allowed_s(timeout, remaining_s=timeout.deadline_s if timeout else None)
+
+
+def _with_on_result(retry: Retry | None, result: ResultJudge | None) -> ResultJudge | None:
+    """The policy's own look at results first, then the retry's."""
+    if retry is None or retry.on_result is None:
+        return result
+    on_result = retry.on_result
+    if result is None:
+        return on_result
+    own = result
+
+    def both(value: object) -> object:
+        return own(value) or on_result(value)
+
+    return cast("ResultJudge", both)

@@ -1,0 +1,121 @@
+"""Composition: which strategies stand around a call, in which order, and what that means in words.
+
+Pure. The order is fixed, outermost first: degradation, deadline, retry with its budget, throttle, breaker, rate limit, adaptive limit, bulkhead,
+attempt timeout, the call. Every attempt passes the breaker (retry outside), so that a circuit sees each failure and a repeat is not sent into an open
+one; no place in a bulkhead is held while a repeat waits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from holdfast.errors import BadSettings, Problem
+from holdfast.policies.breaker import Breaker
+from holdfast.policies.retry import Growth, Retry
+from holdfast.policies.timeout import Timeout
+
+__all__ = ["Composition", "explain"]
+
+NAME_MAX_CHARS = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composition:
+    """The strategies of one policy; None leaves one out. `repeatable` is the caller's word that doing a call twice does no harm.
+
+    Raises:
+        BadSettings: a strategy is of the wrong kind; all of it is listed.
+    """
+
+    name: str
+    retry: Retry | None = None
+    timeout: Timeout | None = None
+    breaker: Breaker | None = None
+    repeatable: bool = False
+    returns_last: bool = False
+
+    def __post_init__(self) -> None:
+        found: list[Problem] = []
+        name: object = self.name
+        if not isinstance(name, str) or not 0 < len(name) <= NAME_MAX_CHARS:
+            found.append(_problem("name", f"must be a text of 1 to {NAME_MAX_CHARS} characters, not {name!r}"))
+        for field, kind in KINDS.items():
+            value: object = getattr(self, field)
+            if value is not None and not isinstance(value, kind):
+                found.append(_problem(field, f"must be a {kind.__name__} or None, not {value!r}"))
+        for field in ("repeatable", "returns_last"):
+            flag: object = getattr(self, field)
+            if not isinstance(flag, bool):
+                found.append(_problem(field, f"must be True or False, not {flag!r}"))
+        if found:
+            raise BadSettings(found)
+
+
+KINDS: dict[str, type] = {"timeout": Timeout, "retry": Retry, "breaker": Breaker}
+
+
+def explain(composition: Composition) -> str:
+    """The policy in words, one line for each strategy in the order in which a call meets them, and what is left out."""
+    lines = [f"Policy {composition.name!r}, outermost first:"]
+    timeout, retry, breaker = composition.timeout, composition.retry, composition.breaker
+    if timeout is not None and timeout.deadline_s is not None:
+        lines.append(
+            f"  deadline  the whole call has {timeout.deadline_s:g} s; no wait is begun that would not end before"
+        )
+    if retry is not None:
+        lines += _retry_lines(retry, repeatable=composition.repeatable)
+    if breaker is not None:
+        lines.append(f"  breaker   {_breaker_words(breaker)}")
+    if timeout is not None and timeout.attempt_s is not None:
+        lines.append(
+            f"  timeout   one attempt has {timeout.attempt_s:g} s: async calls are interrupted, sync ones are told (holdfast.remaining_s)"
+        )
+    missing = [
+        field.name for field in fields(composition) if field.name in KINDS and getattr(composition, field.name) is None
+    ]
+    lines.append(f"  left out: {', '.join(missing)}" if missing else "  nothing is left out")
+    return "\n".join(lines)
+
+
+def _problem(path: str, message: str) -> Problem:
+    return Problem(source="policy", path=path, message=message)
+
+
+def _retry_lines(retry: Retry, *, repeatable: bool) -> list[str]:
+    growth = {
+        Growth.FIXED: f"{retry.initial_delay_s:g} s each",
+        Growth.LINEAR: f"{retry.initial_delay_s:g} s more each time, at most {retry.max_delay_s:g} s",
+        Growth.EXPONENTIAL: f"{retry.initial_delay_s:g} s, times {retry.multiplier:g}, at most {retry.max_delay_s:g} s",
+    }[retry.growth]
+    lines = [
+        f"  retry     {retry.attempts_max} attempts in all; waits {growth}, jitter {retry.jitter}; Retry-After is never undercut"
+    ]
+    lines.append(f"            repeats {', '.join(sorted(retry.categories))}")
+    if repeatable:
+        lines.append("            you say that doing it twice does no harm (repeatable=True)")
+    else:
+        lines.append("            a call whose outcome is unknown is not repeated (repeatable=False)")
+    budget = retry.budget
+    if budget is None:
+        lines.append("            without a budget: in an outage every call makes all its attempts")
+    else:
+        lines.append(
+            f"            budget: {budget.ratio:.0%} of the calls of {budget.window_s:g} s, and {budget.floor_per_s:g} a second"
+        )
+    return lines
+
+
+def _breaker_words(breaker: Breaker) -> str:
+    whens = []
+    window = f"{breaker.window_calls} calls" if breaker.window_calls is not None else f"{breaker.window_s:g} s"
+    if breaker.failure_ratio is not None:
+        whens.append(f"{breaker.failure_ratio:.0%} of at least {breaker.calls_min} calls in {window} failed")
+    if breaker.slow_ratio is not None:
+        whens.append(f"{breaker.slow_ratio:.0%} of them took {breaker.slow_s:g} s or longer")
+    if breaker.failures_consecutive is not None:
+        whens.append(f"{breaker.failures_consecutive} failed in a row")
+    whens += [f"{limit} in a row were {category}" for category, limit in breaker.categories.items()]
+    return (
+        f"opens when {' or '.join(whens)}; open {breaker.open_s:g} s, growing to {breaker.open_max_s:g} s;"
+        f" {breaker.probes_max} probe at a time, {breaker.successes_to_close} successes close"
+    )
