@@ -19,19 +19,74 @@ if TYPE_CHECKING:
     import os
 
     from holdfast.errors import HoldfastError as HoldfastError
+    from holdfast.faults.taxonomy import ErrorCategory as ErrorCategory
+    from holdfast.faults.verdict import Health as Health, Outcome as Outcome, Verdict as Verdict
+    from holdfast.guards.ambient import carried as carried, deadline as deadline, remaining_s as remaining_s
+    from holdfast.guards.circuit import CircuitHealth as CircuitHealth
+    from holdfast.guards.judging import Judgement as Judgement
+    from holdfast.guards.listening import Event as Event
+    from holdfast.guards.policy import Policy as Policy, policy as policy
     from holdfast.hold import Hold
+    from holdfast.policies.breaker import Breaker as Breaker
+    from holdfast.policies.budget import Budget as Budget
+    from holdfast.policies.retry import Growth as Growth, Jitter as Jitter, Retry as Retry, RetryRule as RetryRule
+    from holdfast.policies.timeout import Timeout as Timeout
     from holdfast.ports.http import OutgoingRequest as OutgoingRequest
     from holdfast.settings import Settings as Settings
 
 __version__ = "0.1.0"
 
-__all__ = ["HoldfastError", "OutgoingRequest", "Settings", "__version__", "open"]
+__all__ = [
+    "Breaker",
+    "Budget",
+    "CircuitHealth",
+    "ErrorCategory",
+    "Event",
+    "Growth",
+    "Health",
+    "HoldfastError",
+    "Jitter",
+    "Judgement",
+    "Outcome",
+    "OutgoingRequest",
+    "Policy",
+    "Retry",
+    "RetryRule",
+    "Settings",
+    "Timeout",
+    "Verdict",
+    "__version__",
+    "carried",
+    "deadline",
+    "open",
+    "policy",
+    "remaining_s",
+]
 
 # Public name → its room, and the extra whose packages that room needs (empty: none).
 _ROOMS: dict[str, tuple[str, str]] = {
+    "Breaker": ("holdfast.policies.breaker", ""),
+    "Budget": ("holdfast.policies.budget", ""),
+    "CircuitHealth": ("holdfast.guards.circuit", ""),
+    "ErrorCategory": ("holdfast.faults.taxonomy", ""),
+    "Event": ("holdfast.guards.listening", ""),
+    "Growth": ("holdfast.policies.retry", ""),
+    "Health": ("holdfast.faults.verdict", ""),
     "HoldfastError": ("holdfast.errors", ""),
+    "Jitter": ("holdfast.policies.retry", ""),
+    "Judgement": ("holdfast.guards.judging", ""),
+    "Outcome": ("holdfast.faults.verdict", ""),
     "OutgoingRequest": ("holdfast.ports.http", ""),
+    "Policy": ("holdfast.guards.policy", ""),
+    "Retry": ("holdfast.policies.retry", ""),
+    "RetryRule": ("holdfast.policies.retry", ""),
     "Settings": ("holdfast.settings", ""),
+    "Timeout": ("holdfast.policies.timeout", ""),
+    "Verdict": ("holdfast.faults.verdict", ""),
+    "carried": ("holdfast.guards.ambient", ""),
+    "deadline": ("holdfast.guards.ambient", ""),
+    "policy": ("holdfast.guards.policy", ""),
+    "remaining_s": ("holdfast.guards.ambient", ""),
 }
 
 

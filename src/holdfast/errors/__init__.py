@@ -150,3 +150,7 @@ __all__ = [
     "UnknownExecution",
     "WorkerAlreadyRunning",
 ]
+
+# Tracebacks name the door, which is what one imports, and not the room behind it.
+for _name in __all__:
+    globals()[_name].__module__ = __name__

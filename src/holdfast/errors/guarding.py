@@ -244,13 +244,12 @@ class Rejection:
 
 
 class Rejected(PolicyError):
-    """The policy turned the call away: nothing was sent, so a repeat is always safe."""
+    """The policy turned the call away: nothing was sent, so a repeat is always safe. Made of a `Rejection` and the seconds to wait, or None.
+
+    It has no initialiser of its own: while a circuit is open, one of these is made for every call.
+    """
 
     slug = "rejected"
-
-    def __init__(self, rejection: Rejection, retry_after_s: float | None = None) -> None:
-        # Nothing else happens here: while a circuit is open, this is made for every call.
-        super().__init__(rejection, retry_after_s)
 
     @property
     def rejection(self) -> Rejection:

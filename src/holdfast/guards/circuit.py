@@ -310,23 +310,16 @@ class Cell:
         self._shut(because, opened.open_until - now)
 
     def _shut(self, because: str, wait_s: float) -> None:
-        self._begin_era(self._stand_open)
-        self.rejection = Rejection(
+        rejection = Rejection(
             policy=self._listening.policy,
             because=f"Circuit {self._title()} is open: {because}",
             until=WORLD.now() + timedelta(seconds=wait_s),
             last_failure=self._last_failure,
         )
+        self._begin_era(_shut_gate(self, rejection, self.circuit.open_until))
+        self.rejection = rejection
 
     # --- outside it ---
-
-    def _stand_open(self) -> None:
-        """The gate of an open circuit: turns everybody away until the open time is over; who comes after that may ask to probe."""
-        circuit = self.circuit
-        if circuit.state is CircuitState.OPEN:
-            wait_s = circuit.open_until - WORLD.monotonic()
-            if wait_s > 0:
-                raise self._turned_away(wait_s)
 
     def _stand_isolated(self) -> None:
         raise self._turned_away(None)
@@ -395,6 +388,22 @@ class _Probing:
     def leave(self, signal: Signal) -> None:
         """Tell the circuit how the probe ended; a cancelled one only gives its place back."""
         self._cell.probed(self._window, self._era, self._number, signal, WORLD.monotonic())
+
+
+def _shut_gate(cell: Cell, rejection: Rejection, until: float) -> Callable[[], None]:
+    """The gate of an open circuit: turns everybody away until the open time is over; who comes after that may ask to probe.
+
+    Its own closure for each opening, because while a dependency is down this is what every call costs.
+    """
+    world = WORLD
+
+    def gate() -> None:
+        wait_s = until - world.monotonic()
+        if wait_s > 0:
+            cell.turned_away += 1
+            raise CircuitOpen(rejection, wait_s)
+
+    return gate
 
 
 def longer_way() -> None:
