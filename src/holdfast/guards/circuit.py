@@ -255,12 +255,12 @@ class Cell:
             self._shut(because, seconds)
         self._tell_opened(because, now)
 
-    def slow_down(self) -> None:
-        """Send all calls the longer way from now on: what their fused closures were made for has changed."""
+    def rest_at(self, gate: Callable[[], None] | None) -> None:
+        """Set the gate of the closed circuit: `longer_way` while fused calls would miss something, None when they do not."""
         with self._lock:
-            self.resting = longer_way
-            if self.gate is None:
-                self.gate = longer_way
+            if self.gate is self.resting:
+                self.gate = gate
+            self.resting = gate
 
     def update(self, breaker: Breaker | None) -> None:
         """Take other settings: a new era begins with a closed circuit; calls under way end in the old one."""

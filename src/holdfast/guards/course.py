@@ -178,6 +178,8 @@ def course(guarded: Guarded, *, first: First | None = None) -> Course:
         call.attempts.append(
             Attempted(number=len(call.attempts) + 1, started_s=started - call.began, took_s=took_s, verdict=verdict)
         )
+        if guarded.listening.is_heard:
+            _tell_failed(call, verdict)
         decision = _decided(call, verdict, answer)
         if not decision.retry:
             return _ending(call, answer, decision)
@@ -266,6 +268,9 @@ def _decided(call: _Call, verdict: Verdict, answer: Done | Failed) -> RetryDecis
         previous_s=call.previous_s,
         named=named,
     )
+    if decision.retry and WORLD.attempts_max is not None and call.leaves >= WORLD.attempts_max:
+        reason = f"tests allow {WORLD.attempts_max} attempts"
+        return RetryDecision(retry=False, wait_s=0.0, rule="attempts-exhausted", reason=reason)
     if decision.retry and guarded.progress is not None and guarded.progress.delivered and not guarded.restartable:
         reason = "it had delivered values already, and starting again would deliver them twice"
         return RetryDecision(retry=False, wait_s=0.0, rule="not-restartable", reason=reason)
@@ -312,6 +317,20 @@ def _exhausted(call: _Call, answer: Done | Failed, decision: RetryDecision) -> E
         "call.exhausted", guarded.lane.key, reason=error.reason, attempts=len(error.attempts), outcome=error.outcome
     )
     return error
+
+
+def _tell_failed(call: _Call, verdict: Verdict) -> None:
+    last = call.attempts[-1]
+    call.guarded.listening.tell(
+        "attempt.failed",
+        call.guarded.lane.key,
+        attempt=last.number,
+        category=verdict.category,
+        outcome=verdict.outcome,
+        health=verdict.health,
+        rule=verdict.rule,
+        took_s=last.took_s,
+    )
 
 
 def _judged(judge: Judge, answer: Done | Failed) -> Verdict | None:

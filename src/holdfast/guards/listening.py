@@ -16,6 +16,11 @@ LISTENERS_MAX = 1_000
 
 # Name → (level, meaning, fields); the documented table of what policies tell. Those with a level have a line in the log.
 EVENTS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
+    "attempt.failed": (
+        "debug",
+        "An attempt failed, and what it was judged to be.",
+        ("attempt", "category", "outcome", "health", "rule", "took_s"),
+    ),
     "retry.scheduled": (
         "debug",
         "A failed attempt will be repeated after a wait.",
@@ -82,9 +87,10 @@ class Listening:
 
         return remove
 
-    def hears(self, name: str) -> bool:
-        """Whether telling it would reach anybody: a listener, or the log."""
-        return bool(self._listeners) or EVENTS[name][0] != "debug"
+    @property
+    def is_heard(self) -> bool:
+        """Whether anybody listens."""
+        return bool(self._listeners)
 
     def tell(self, name: str, key: str | None = None, **facts: object) -> None:
         """Tell an event. Never raises, whatever listeners do."""

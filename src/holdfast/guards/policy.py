@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import update_wrapper
-from typing import ParamSpec, TypeVar, cast
+from typing import ParamSpec, Protocol, TypeVar, cast
 
 from holdfast.errors import BadSettings, Problem
 from holdfast.faults.rules import ApiRules
-from holdfast.guards.circuit import CircuitHealth, Mode
+from holdfast.guards.circuit import CircuitHealth, Mode, longer_way
 from holdfast.guards.course import Course, First, Guarded, Progress, course
 from holdfast.guards.forms import AttemptBlock, Attempts, one_attempt
 from holdfast.guards.fused import fuse_async, fuse_sync
@@ -29,7 +29,7 @@ from holdfast.policies.composition import Composition, explain
 from holdfast.policies.retry import Retry
 from holdfast.policies.timeout import Timeout, allowed_s
 
-__all__ = ["Event", "Policy", "policy"]
+__all__ = ["Disturbance", "Event", "Policy", "policy"]
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -38,6 +38,16 @@ Guardable = TypeVar("Guardable", bound=Callable[..., object])
 KEYS_BOUND = 1_000_000
 
 STAGES = StageMakers()
+
+
+class Disturbance(Protocol):
+    """Something between a policy and the calls it guards, for tests."""
+
+    def around_sync(self, function: Callable[..., object]) -> Callable[..., object]:
+        """The disturbed form of a plain function."""
+
+    def around_async(self, function: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
+        """The disturbed form of a coroutine function."""
 
 
 def policy(
@@ -84,7 +94,7 @@ def policy(
 class Policy:
     """Strategies around calls, and what they remember; made by `holdfast.policy`. Safe to use from several threads and event loops at once."""
 
-    __slots__ = ("_composition", "_fused", "_judge", "_key", "_lanes", "_listening")
+    __slots__ = ("_composition", "_disturbance", "_fused", "_judge", "_key", "_lanes", "_listening", "_reshaped")
 
     def __init__(
         self,
@@ -104,6 +114,8 @@ class Policy:
         self._key = key
         self._lanes = Lanes(composition, self._listening, makers=STAGES, most=keys_max)
         self._fused = False
+        self._reshaped = False
+        self._disturbance: Disturbance | None = None
 
     def __repr__(self) -> str:
         return f"<holdfast policy {self.name!r}>"
@@ -215,7 +227,8 @@ class Policy:
         self._composition = after
         self._lanes.update(after)
         if self._fused and _fusing(before) != _fusing(after):
-            self._lanes.only.cell.slow_down()
+            self._reshaped = True
+            self._lanes.only.cell.rest_at(longer_way)
         self._listening.tell("policy.updated", changed=", ".join(sorted(changes)))
 
     def on(self, event: str, listener: Listener) -> Callable[[], None]:
@@ -227,6 +240,11 @@ class Policy:
             ValueError: no event has that name.
         """
         return self._listening.add(event, listener)
+
+    def disturb(self, disturbance: Disturbance | None) -> None:
+        """Put something between the policy and the calls, or take it away again (None): for `holdfast.testing`, which makes calls fail on purpose."""
+        self._disturbance = disturbance
+        self._lanes.only.cell.rest_at(longer_way if disturbance is not None or self._reshaped else None)
 
     # --- for the guards ---
 
@@ -291,6 +309,9 @@ class _Guard:
         first: First | None = None,
     ) -> object:
         """A sync call as a course."""
+        disturbance = self.policy._disturbance
+        if disturbance is not None:
+            function = disturbance.around_sync(function)
         return run_sync(self.policy.name, self._course(args, kwargs, first=first), function, args, kwargs)
 
     async def longer_async(
@@ -302,6 +323,9 @@ class _Guard:
         first: First | None = None,
     ) -> object:
         """An async call as a course."""
+        disturbance = self.policy._disturbance
+        if disturbance is not None:
+            function = disturbance.around_async(function)
         return await run_async(self.policy.name, self._course(args, kwargs, first=first), function, args, kwargs)
 
     def _sync(self, function: Callable[..., object], *, fused: bool) -> Callable[..., object]:

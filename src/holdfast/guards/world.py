@@ -29,9 +29,10 @@ class World:
 
     `monotonic()` never goes back and is in seconds; all periods are measured by it, so that a corrected wall clock changes nothing. `now()` is
     the wall clock in UTC, for people and for dates that servers state. `sleep` blocks the thread, `asleep` the task. `draw()` is uniform in [0, 1).
+    `attempts_max` caps the attempts of every policy, for tests; None: no cap.
     """
 
-    __slots__ = ("asleep", "draw", "monotonic", "now", "sleep")
+    __slots__ = ("asleep", "attempts_max", "draw", "monotonic", "now", "sleep")
 
     def __init__(
         self,
@@ -41,12 +42,14 @@ class World:
         sleep: Callable[[float], None] = time.sleep,
         asleep: Callable[[float], Awaitable[None]] = _asleep,
         draw: Callable[[], float] = random.random,
+        attempts_max: int | None = None,
     ) -> None:
         self.monotonic = monotonic
         self.now = now
         self.sleep = sleep
         self.asleep = asleep
         self.draw = draw
+        self.attempts_max = attempts_max
 
 
 WORLD = World()
