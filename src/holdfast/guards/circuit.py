@@ -7,8 +7,8 @@ is the whole of era safety on that path. Failures, slow calls, probes and whatev
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum, unique
@@ -22,7 +22,13 @@ from holdfast.guards.world import WORLD
 from holdfast.policies.breaker import Breaker, Circuit, CircuitState, admit, begin_window, probe_ended, trip, why_trip
 from holdfast.policies.windows import Counts, Window
 
-__all__ = ["Cell", "CircuitHealth", "Mode", "longer_way"]
+__all__ = ["LONGER_WAY", "Cell", "CircuitHealth", "Gate", "Mode"]
+
+Gate = tuple[float, Rejection]
+"""What stands in the way of plain calls: until when they are turned away (monotonic seconds), and why."""
+
+LONGER_WAY: Gate = (-math.inf, Rejection(policy="", because=""))
+"""A gate that turns nobody away and lets nobody pass without a look: whoever comes takes the longer way, where probes are let through."""
 
 
 @unique
@@ -79,9 +85,9 @@ class Cell:
         self.breaker = breaker
         self.circuit = Circuit()
         self.mode = Mode.AUTOMATIC
-        self.gate: Callable[[], None] | None = None
-        # The gate while the circuit is closed: None, or `longer_way` once fused calls no longer fit the settings.
-        self.resting: Callable[[], None] | None = None
+        self.gate: Gate | None = None
+        # The gate while the circuit is closed: None, or `LONGER_WAY` once fused calls no longer fit the settings.
+        self.resting: Gate | None = None
         self.slow_s = _slow_s(breaker)
         self.window: Window = begin_window(breaker, WORLD.monotonic())
         self.rejection: Rejection | None = None
@@ -119,7 +125,7 @@ class Cell:
             self.circuit = after
             half_opened = before.state is CircuitState.OPEN and after.state is CircuitState.HALF_OPEN
             if half_opened:
-                self._begin_era(longer_way)
+                self._begin_era(LONGER_WAY)
             window = self.window
         if expired > 0 and not half_opened:
             self._listening.tell("probe.expired", self.key, era=after.era, probes=expired)
@@ -227,7 +233,7 @@ class Cell:
                 self.rejection = Rejection(
                     policy=self._listening.policy, because=words, next_step="It stays so until somebody calls resume()."
                 )
-                self.gate = self._stand_isolated
+                self.gate = LONGER_WAY
         event = {
             Mode.AUTOMATIC: "circuit.resumed",
             Mode.ISOLATED: "circuit.isolated",
@@ -255,8 +261,8 @@ class Cell:
             self._shut(because, seconds)
         self._tell_opened(because, now)
 
-    def rest_at(self, gate: Callable[[], None] | None) -> None:
-        """Set the gate of the closed circuit: `longer_way` while fused calls would miss something, None when they do not."""
+    def rest_at(self, gate: Gate | None) -> None:
+        """Set the gate of the closed circuit: `LONGER_WAY` while fused calls would miss something, None when they do not."""
         with self._lock:
             if self.gate is self.resting:
                 self.gate = gate
@@ -291,7 +297,7 @@ class Cell:
 
     # --- under the lock ---
 
-    def _begin_era(self, gate: Callable[[], None] | None) -> None:
+    def _begin_era(self, gate: Gate | None) -> None:
         self._base += self.window.total
         self.window = begin_window(self.breaker, WORLD.monotonic())
         self._category, self._category_run = None, 0
@@ -316,13 +322,10 @@ class Cell:
             until=WORLD.now() + timedelta(seconds=wait_s),
             last_failure=self._last_failure,
         )
-        self._begin_era(_shut_gate(self, rejection, self.circuit.open_until))
+        self._begin_era((self.circuit.open_until, rejection))
         self.rejection = rejection
 
     # --- outside it ---
-
-    def _stand_isolated(self) -> None:
-        raise self._turned_away(None)
 
     def _turned_away(self, wait_s: float | None) -> CircuitOpen:
         self.turned_away += 1
@@ -388,26 +391,6 @@ class _Probing:
     def leave(self, signal: Signal) -> None:
         """Tell the circuit how the probe ended; a cancelled one only gives its place back."""
         self._cell.probed(self._window, self._era, self._number, signal, WORLD.monotonic())
-
-
-def _shut_gate(cell: Cell, rejection: Rejection, until: float) -> Callable[[], None]:
-    """The gate of an open circuit: turns everybody away until the open time is over; who comes after that may ask to probe.
-
-    Its own closure for each opening, because while a dependency is down this is what every call costs.
-    """
-    world = WORLD
-
-    def gate() -> None:
-        wait_s = until - world.monotonic()
-        if wait_s > 0:
-            cell.turned_away += 1
-            raise CircuitOpen(rejection, wait_s)
-
-    return gate
-
-
-def longer_way() -> None:
-    """The gate of a half-open circuit, among others: it stops nobody, but whoever comes takes the longer way, where probes are let through."""
 
 
 def _slow_s(breaker: Breaker | None) -> float:

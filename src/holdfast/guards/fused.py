@@ -1,9 +1,9 @@
 """The hot way: one closure for each guarded function, in which a success costs little more than the call.
 
 This is the one sanctioned place where a decision is made without asking the pure model: "nothing is out of the ordinary". The gate is None, the call
-returned, it was not slow: then the circuit's window gets its one, and that is all. Everything else (a failure, a slow call, an open circuit, a
-result that has to be looked at) is handed to the course, which begins with the first attempt as already made. A property test holds both to the
-same outcome and the same trace.
+returned, it was not slow: then the circuit's window gets its one, and that is all. A call that an open circuit turns away is turned away here, too,
+because while a dependency is down that is what every call costs. Everything else (a failure, a slow call, a probe) is handed to the course, which
+begins with the first attempt as already made. A property test holds both to the same outcome and the same trace.
 
 Each of them is written out, though they look alike, because every layer between them would cost more than the work they do. Names that are used
 on the way are local to the closure for the same reason.
@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Protocol
 
-from holdfast.errors import TimedOut
+from holdfast.errors import CircuitOpen, TimedOut
 from holdfast.guards.ambient import DEADLINE
 from holdfast.guards.course import Failed, First
 from holdfast.guards.shapes import refuse_awaitable
@@ -106,7 +106,10 @@ def _plain(policy: str, function: Callable[..., object], cell: Cell, *, longer: 
         nonlocal proven
         gate = cell.gate
         if gate is not None:
-            gate()
+            wait_s = gate[0] - world.monotonic()
+            if wait_s > 0:
+                cell.turned_away += 1
+                raise CircuitOpen(gate[1], wait_s)
             return longer(function, args, kwargs)
         window = cell.window
         try:
@@ -135,7 +138,10 @@ def _timed(policy: str, function: Callable[..., object], cell: Cell, *, longer: 
         nonlocal proven
         gate = cell.gate
         if gate is not None:
-            gate()
+            wait_s = gate[0] - world.monotonic()
+            if wait_s > 0:
+                cell.turned_away += 1
+                raise CircuitOpen(gate[1], wait_s)
             return longer(function, args, kwargs)
         window = cell.window
         started = world.monotonic()
@@ -172,7 +178,10 @@ def _limited(
         nonlocal proven
         gate = cell.gate
         if gate is not None:
-            gate()
+            wait_s = gate[0] - world.monotonic()
+            if wait_s > 0:
+                cell.turned_away += 1
+                raise CircuitOpen(gate[1], wait_s)
             return longer(function, args, kwargs)
         window = cell.window
         started = world.monotonic()
@@ -212,7 +221,10 @@ def _plain_async(
     async def call(*args: object, **kwargs: object) -> object:
         gate = cell.gate
         if gate is not None:
-            gate()
+            wait_s = gate[0] - world.monotonic()
+            if wait_s > 0:
+                cell.turned_away += 1
+                raise CircuitOpen(gate[1], wait_s)
             return await longer(function, args, kwargs)
         window = cell.window
         try:
@@ -238,7 +250,10 @@ def _timed_async(
     async def call(*args: object, **kwargs: object) -> object:
         gate = cell.gate
         if gate is not None:
-            gate()
+            wait_s = gate[0] - world.monotonic()
+            if wait_s > 0:
+                cell.turned_away += 1
+                raise CircuitOpen(gate[1], wait_s)
             return await longer(function, args, kwargs)
         window = cell.window
         started = world.monotonic()
@@ -272,7 +287,10 @@ def _limited_async(
     async def call(*args: object, **kwargs: object) -> object:
         gate = cell.gate
         if gate is not None:
-            gate()
+            wait_s = gate[0] - world.monotonic()
+            if wait_s > 0:
+                cell.turned_away += 1
+                raise CircuitOpen(gate[1], wait_s)
             return await longer(function, args, kwargs)
         window = cell.window
         started = world.monotonic()

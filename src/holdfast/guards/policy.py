@@ -13,7 +13,7 @@ from typing import ParamSpec, Protocol, TypeVar, cast
 
 from holdfast.errors import BadSettings, Problem
 from holdfast.faults.rules import ApiRules
-from holdfast.guards.circuit import CircuitHealth, Mode, longer_way
+from holdfast.guards.circuit import LONGER_WAY, CircuitHealth, Mode
 from holdfast.guards.course import Course, First, Guarded, Progress, course
 from holdfast.guards.forms import AttemptBlock, Attempts, one_attempt
 from holdfast.guards.fused import fuse_async, fuse_sync
@@ -228,7 +228,7 @@ class Policy:
         self._lanes.update(after)
         if self._fused and _fusing(before) != _fusing(after):
             self._reshaped = True
-            self._lanes.only.cell.rest_at(longer_way)
+            self._lanes.only.cell.rest_at(LONGER_WAY)
         self._listening.tell("policy.updated", changed=", ".join(sorted(changes)))
 
     def on(self, event: str, listener: Listener) -> Callable[[], None]:
@@ -244,7 +244,7 @@ class Policy:
     def disturb(self, disturbance: Disturbance | None) -> None:
         """Put something between the policy and the calls, or take it away again (None): for `holdfast.testing`, which makes calls fail on purpose."""
         self._disturbance = disturbance
-        self._lanes.only.cell.rest_at(longer_way if disturbance is not None or self._reshaped else None)
+        self._lanes.only.cell.rest_at(LONGER_WAY if disturbance is not None or self._reshaped else None)
 
     # --- for the guards ---
 
