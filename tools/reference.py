@@ -19,6 +19,7 @@ from typing import Protocol, cast
 from typer.main import get_command
 
 from holdfast import errors, settings
+from holdfast.guards.listening import EVENTS as POLICY_EVENTS
 from holdfast.journal.events import EVENT_TYPES
 from tools import blocks, routes_page, spec_map
 
@@ -122,6 +123,18 @@ def events_page() -> str:
             "Levels: debug for internals, info when a state changed, warning when something recovers, error when a person is needed."
         ),
         _table(["Event", "Level", "Meaning", "Fields"], rows),
+        "## Of policies",
+        (
+            "What policies around calls tell in process, to `policy.on(…)` and, from info upwards, to the log `holdfast.guards`.\n"
+            "They rest nowhere."
+        ),
+        _table(
+            ["Event", "Level", "Meaning", "Fields"],
+            [
+                [f"`{name}`", level, meaning, ", ".join(f"`{fact}`" for fact in facts)]
+                for name, (level, meaning, facts) in POLICY_EVENTS.items()
+            ],
+        ),
     ]
     return _page(parts)
 
