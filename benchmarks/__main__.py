@@ -11,13 +11,15 @@ import platform
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.check import committed_problems, regressions
 from benchmarks.databases import databases
 from benchmarks.machine import describe
 from benchmarks.page import read_rows, render
+from benchmarks.policies.comparison import read_features, render_comparison
+from benchmarks.policies.suite import kept
 from benchmarks.rows import Row
 from benchmarks.suites import QUICK, STANDARD, SUITES, Scale
 
@@ -26,6 +28,7 @@ __all__ = ["main"]
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "reference" / "benchmarks.md"
 JSON = ROOT / "build" / "bench.json"
+COMPARISON = ROOT / "docs" / "reference" / "comparison.md"
 PAGE_SUITES = (
     "throughput",
     "raw engine",
@@ -35,6 +38,7 @@ PAGE_SUITES = (
     "launch",
     "resume after SIGKILL",
     "takeover",
+    "policies",
 )
 
 
@@ -89,10 +93,11 @@ def as_text(row: Row) -> str:
 
 
 def merged(rows: Sequence[Row]) -> list[Row]:
-    """Return the rows of the last run with these in place of theirs, in the order of the page."""
-    before = (
-        [Row.from_json(row) for row in json.loads(JSON.read_text(encoding="utf-8"))["rows"]] if JSON.exists() else []
-    )
+    """Return the rows of the last run (or of the page) with these in place of theirs, in the order of the page."""
+    if JSON.exists():
+        before = [Row.from_json(row) for row in json.loads(JSON.read_text(encoding="utf-8"))["rows"]]
+    else:  # a fresh checkout: what was committed stands on the page
+        before = read_rows(PAGE.read_text(encoding="utf-8")) if PAGE.exists() else []
     suites = {row.suite for row in rows}
     together = [*rows, *(row for row in before if row.suite not in suites)]
     return sorted(together, key=lambda row: PAGE_SUITES.index(row.suite))
@@ -105,15 +110,25 @@ def write(rows: Sequence[Row], *, machine: dict[str, object]) -> None:
     value = {"machine": machine, "python": python, "rows": [row.to_json() for row in rows]}
     JSON.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     PAGE.write_text(render(rows, machine=machine, python=python), encoding="utf-8")
+    compare(machine)
+
+
+def compare(machine: Mapping[str, object]) -> None:
+    """Write the comparison of the policies with their peers from what was last measured here, if it was."""
+    found = kept()
+    if found is not None:
+        page = render_comparison(found, features=read_features(), machine=machine)
+        COMPARISON.write_text(page, encoding="utf-8")
 
 
 def rewrite() -> int:
-    """Write the page from the numbers of the last run: after a change of its words."""
+    """Write the pages from the numbers of the last run: after a change of its words."""
     value = json.loads(JSON.read_text(encoding="utf-8"))
     PAGE.write_text(
         render([Row.from_json(row) for row in value["rows"]], machine=value["machine"], python=value["python"]),
         encoding="utf-8",
     )
+    compare(value["machine"])
     return 0
 
 

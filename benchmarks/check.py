@@ -42,7 +42,17 @@ def regressions(rows: Sequence[Row], committed: Sequence[Row]) -> dict[str, str]
 
 def worse_than_before(row: Row, before: Row | None) -> str | None:
     """Compare two ratios, if their peer is a yardstick."""
-    if before is None or not row.ratio or not before.ratio or row.peer in DISK:
+    if before is None:
+        return None
+    if row.unit == "bare calls":
+        # A ratio already, and its peers may not be installed here.
+        factor = row.ours / before.ours
+        return (
+            f"{row.name}: {row.ours:.3g} {row.unit}, committed {before.ours:.3g}: {factor:.1f} times worse"
+            if factor >= REGRESSION_MIN
+            else None
+        )
+    if not row.ratio or not before.ratio or row.peer != before.peer or row.peer in DISK:
         return None
     if row.ours <= NOISE_MIN.get(row.unit, 0.0):
         return None

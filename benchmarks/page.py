@@ -21,6 +21,8 @@ ABOUT = {
     "launch": "From `holdfast.wiring` imported to an open store, and imports beyond the start of the interpreter. New processes, bytecode cached.",
     "resume after SIGKILL": "A worker is killed with eight calls in flight; the next process makes them again with the same idempotency keys.",
     "takeover": "PostgreSQL, two workers, settings as shipped; the busy one is killed, the idle one makes its calls.",
+    "policies": "Guarded calls, in bare calls: each is timed right after a bare one, and the ratio is the median of the rounds."
+    " The peer is the fastest of all that were measured, whatever it leaves out; every peer's number is on [the comparison](comparison.md).",
 }
 INTRODUCTION = """\
 What Holdfast costs, each number beside a peer that was measured in the same run, by turns with it.

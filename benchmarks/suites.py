@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from benchmarks import crowd
 from benchmarks.databases import Databases
+from benchmarks.policies import suite as guarded
 from benchmarks.processes import Child, run_code, sample
 from benchmarks.rows import Row, median
 
@@ -23,7 +24,10 @@ TUNED = {"worker.poll_interval_s": 0.02, "worker.concurrency": 50}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """How much is measured. `rounds` of each; `plans` per round; `steps` for raw engines; `samples` of latencies; `crowd` waiting executions."""
+    """How much is measured. `rounds` of each; `plans` per round; `steps` for raw engines; `samples` of latencies; `crowd` waiting executions.
+
+    `cell_rounds` of `cell_ms` each for a guarded call; `has_extras`: also what only the page needs, which keeps its numbers in `build/`.
+    """
 
     adapters: tuple[str, ...] = ADAPTERS
     rounds: int = 3
@@ -36,6 +40,8 @@ class Scale:
     launches: int = 7
     resumes: int = 5
     has_extras: bool = True
+    cell_rounds: int = 9
+    cell_ms: float = 20.0
 
 
 STANDARD = Scale()
@@ -51,6 +57,8 @@ QUICK = Scale(
     launches=3,
     resumes=1,
     has_extras=False,
+    cell_rounds=5,
+    cell_ms=5.0,
 )
 TINY = Scale(
     adapters=("sql-sqlite",),
@@ -64,6 +72,8 @@ TINY = Scale(
     launches=1,
     resumes=1,
     has_extras=False,
+    cell_rounds=1,
+    cell_ms=0.1,
 )
 
 
@@ -336,6 +346,20 @@ def takeover(databases: Databases, scale: Scale) -> Iterator[Row]:
         )  # fmt: skip
 
 
+def policies(databases: Databases, scale: Scale) -> Iterator[Row]:
+    """Guarded calls beside every peer that is installed, in bare calls."""
+    found = guarded.measure(
+        directory=databases.directory, rounds=scale.cell_rounds, run_ms=scale.cell_ms, cells=10 * scale.samples
+    )
+    for name, reason in {**found["absent"], **found["problems"]}.items():
+        print(f"  not measured: {name} ({reason})", flush=True)
+    yield from guarded.rows_of(found)
+    if scale.has_extras:
+        trapped = guarded.probe(directory=databases.directory)
+        yield from guarded.trap_rows(trapped)
+        guarded.keep(found, trapped)
+
+
 def number(value: object) -> float:
     """Read a number out of a worker's line."""
     assert isinstance(value, (int, float)), f"{value!r} is not a number"
@@ -344,5 +368,5 @@ def number(value: object) -> float:
 
 Suite = Callable[[Databases, Scale], Iterator[Row]]
 SUITES: dict[str, Suite] = {
-    suite.__name__: suite for suite in (throughput, decision, lateness, waiting, launch, resume, takeover)
+    suite.__name__: suite for suite in (throughput, decision, lateness, waiting, launch, resume, takeover, policies)
 }

@@ -82,6 +82,32 @@ def test_disk_is_no_yardstick(ours: float, is_found: bool) -> None:
     assert is_found == (now.name in found)
 
 
+@pytest.mark.parametrize(
+    ("ours", "is_found"),
+    [pytest.param(17.0, False, id="twice as many bare calls"), pytest.param(27.0, True, id="three times as many")],
+)
+def test_bare_calls_are_compared_with_themselves(ours: float, is_found: bool) -> None:
+    """Bare calls are a ratio already: the peers of the page need not be installed where the check runs."""
+    now = Row(suite="policies", case="closed breaker, sync", ours=ours, unit="bare calls", target="≤ 9.5")
+    committed = Row(
+        suite="policies", case="closed breaker, sync", ours=9.0, unit="bare calls", target="≤ 9.5", peer="p", peer_value=18.0
+    )  # fmt: skip
+
+    found = regressions([now], [committed])
+
+    assert is_found == (now.name in found)
+
+
+def test_another_peer_is_no_yardstick() -> None:
+    """A ratio to one library says nothing about a ratio to another."""
+    now, committed = (
+        Row(suite="policies", case="8 threads", ours=2e6, unit="calls/s", peer=peer, peer_value=value)
+        for peer, value in (("quick", 2e6), ("slow", 1e5))
+    )
+
+    assert {} == regressions([now], [committed])
+
+
 def test_page_without_a_suite_is_reported() -> None:
     """A page that lost a suite fails the check."""
     problems = committed_problems([rate(1.0)], suites=["throughput", "launch"])

@@ -12,10 +12,12 @@ from benchmarks import __main__ as program
 from benchmarks.databases import databases
 from benchmarks.machine import describe
 from benchmarks.page import read_rows, render
+from benchmarks.policies import suite
 from benchmarks.rows import Row
 from benchmarks.suites import SUITES, TINY
+from tests.benchmarks.policies.fakes import measured, trapped
 
-ROWS_OF = {"throughput": 3, "decision": 2, "lateness": 1, "waiting": 5, "launch": 6, "resume": 2}
+ROWS_OF = {"throughput": 3, "decision": 2, "lateness": 1, "waiting": 5, "launch": 6, "resume": 2, "policies": 19}
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, id=name) for name in ROWS_OF])
@@ -53,6 +55,8 @@ def test_run_is_written_as_numbers_and_as_a_page(tmp_path: Path, monkeypatch: py
     """The numbers and the page come from the same rows, and the page can be written anew from the numbers."""
     monkeypatch.setattr(program, "PAGE", tmp_path / "page.md")
     monkeypatch.setattr(program, "JSON", tmp_path / "build" / "bench.json")
+    monkeypatch.setattr(program, "COMPARISON", tmp_path / "comparison.md")
+    monkeypatch.setattr(suite, "BUILD", tmp_path / "build")
     rows = [Row(suite="launch", case="c", ours=1.5, unit="ms", target="≤ 60")]
     program.write(rows, machine={"cores": 2})
     (tmp_path / "page.md").unlink()
@@ -70,11 +74,42 @@ def test_one_suite_measured_again_replaces_its_rows_only(tmp_path: Path, monkeyp
     """Measuring one suite anew keeps what the last run found of the others."""
     monkeypatch.setattr(program, "PAGE", tmp_path / "page.md")
     monkeypatch.setattr(program, "JSON", tmp_path / "build" / "bench.json")
+    monkeypatch.setattr(suite, "BUILD", tmp_path / "build")
     old, other, new = (
         Row(suite=suite, case=case, ours=1.0, unit="ms")
         for suite, case in (("launch", "old"), ("throughput", "kept"), ("launch", "new"))
     )
     program.write([old, other], machine={})
+
+    rows = program.merged([new])
+
+    assert [other, new] == rows
+
+
+def test_comparison_is_written_with_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was measured of the policies becomes the comparison; `--page` writes both anew."""
+    monkeypatch.setattr(program, "PAGE", tmp_path / "page.md")
+    monkeypatch.setattr(program, "JSON", tmp_path / "build" / "bench.json")
+    monkeypatch.setattr(program, "COMPARISON", tmp_path / "comparison.md")
+    monkeypatch.setattr(suite, "BUILD", tmp_path / "build")
+    suite.keep(measured(), trapped())
+    program.write([Row(suite="launch", case="c", ours=1.5, unit="ms")], machine={"cores": 2})
+    written = (tmp_path / "comparison.md").read_text(encoding="utf-8")
+    (tmp_path / "comparison.md").unlink()
+
+    exit_code = program.main(["--page"])
+
+    assert 0 == exit_code
+    assert written == (tmp_path / "comparison.md").read_text(encoding="utf-8")
+    assert "| quick | 18 |" in written
+
+
+def test_fresh_checkout_keeps_what_was_committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One suite measured where nothing was measured before does not wipe the other suites off the page."""
+    monkeypatch.setattr(program, "PAGE", tmp_path / "page.md")
+    monkeypatch.setattr(program, "JSON", tmp_path / "build" / "bench.json")
+    other, new = (Row(suite=suite, case="c", ours=1.0, unit="ms") for suite in ("throughput", "launch"))
+    (tmp_path / "page.md").write_text(render([other], machine={}, python="3.11.0"), encoding="utf-8")
 
     rows = program.merged([new])
 
