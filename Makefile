@@ -7,7 +7,8 @@
 #   make fuzz        raw bytes against everything that reads them, three minutes each (make fuzz FUZZ_SECONDS=600; Linux on x86-64)
 #   make lint types  style, import contracts, dependencies, spelling · mypy and pyright, strict
 #   make docs        links, tables and the generated reference pages
-#   make bench       measure, write build/bench.json     make bench-check   compare it with the targets
+#   make bench       measure, write build/bench.json (one suite: make bench SUITE=policies)
+#   make bench-check compare it with the targets
 #   make lock        resolve the locks anew              make clean         remove everything that was made
 
 SHELL := /bin/bash
@@ -58,8 +59,10 @@ docs: .venv/.dev
 	@$(BIN)/python -m tools.reference --check
 	@$(BIN)/python -m pytest -q -p no:randomly tests/docs
 
+# The peers of the policies stand apart as well, in an environment of their own: without it (offline, say) the rest is measured all the same.
 bench: .venv/.dev
-	@$(BIN)/python -m benchmarks
+	@$(MAKE) --no-print-directory .venv-bench/.bench || echo "The peers could not be installed; the policies are measured without them." >&2
+	@$(BIN)/python -m benchmarks $(addprefix --suite ,$(SUITE))
 
 bench-check: .venv/.dev
 	@$(BIN)/python -m benchmarks --check
@@ -70,7 +73,7 @@ serve:
 	@exit 2
 
 clean:
-	@rm -rf .venv build dist .holdfast .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage .coverage.*
+	@rm -rf .venv .venv-bench build dist .holdfast .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage .coverage.*
 	@find src tests tools benchmarks examples docs -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 # Locks: universal (every platform, Python 3.11 and later), with hashes, without any index or download address.
@@ -81,10 +84,14 @@ lock: .venv/.dev
 	@$(COMPILE) pyproject.toml --extra all --group dev --group types -o requirements/types.txt
 	@$(COMPILE) pyproject.toml --extra all --group dev -c requirements/types.txt -o requirements/dev.txt
 	@$(COMPILE) --group fuzz -o requirements/fuzz.txt
+	@$(COMPILE) --group bench -o requirements/bench.txt
 	@$(COMPILE) pyproject.toml --extra durable --group build -c requirements/dev.txt -o requirements/demo.txt
 
 # The stamps stand in a row, each lock on top of the one before, so that `make -j` never runs two installers in one environment.
 .venv/.fuzz: requirements/fuzz.txt .venv/.types
+	@.ci/install $< $@
+
+.venv-bench/.bench: requirements/bench.txt
 	@.ci/install $< $@
 
 .venv/.types: requirements/types.txt .venv/.dev
