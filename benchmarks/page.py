@@ -21,7 +21,7 @@ ABOUT = {
     "launch": "From `holdfast.wiring` imported to an open store, and imports beyond the start of the interpreter. New processes, bytecode cached.",
     "resume after SIGKILL": "A worker is killed with eight calls in flight; the next process makes them again with the same idempotency keys.",
     "takeover": "PostgreSQL, two workers, settings as shipped; the busy one is killed, the idle one makes its calls.",
-    "policies": "Guarded calls, in bare calls: each is timed right after a bare one, and the ratio is the median of the rounds."
+    "policies": "Guarded calls, in bare calls: both are timed by turns in many short runs, and the quietest run of each is taken."
     " The peer is the fastest of all that were measured, whatever it leaves out; every peer's number is on [the comparison](comparison.md).",
 }
 INTRODUCTION = """\

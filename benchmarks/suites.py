@@ -40,8 +40,8 @@ class Scale:
     launches: int = 7
     resumes: int = 5
     has_extras: bool = True
-    cell_rounds: int = 9
-    cell_ms: float = 20.0
+    cell_rounds: int = 41
+    cell_ms: float = 2.0
 
 
 STANDARD = Scale()
@@ -57,8 +57,8 @@ QUICK = Scale(
     launches=3,
     resumes=1,
     has_extras=False,
-    cell_rounds=5,
-    cell_ms=5.0,
+    cell_rounds=15,
+    cell_ms=1.0,
 )
 TINY = Scale(
     adapters=("sql-sqlite",),

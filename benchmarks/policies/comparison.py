@@ -23,6 +23,7 @@ MACHINE = {
     "load_before": "Load before the run",
 }
 BREAKERS = ("closed breaker, sync", "closed breaker, async", "open rejection, sync", "open rejection, async")
+POOLS = ("8 threads, calls that do nothing", "8 threads, calls of 5 ms")
 RETRIES = (
     "retry success, sync", "retry success, async", "one failure and a retry, sync", "one failure and a retry, async",
     "retry and breaker, sync", "retry and breaker, async", "retry, breaker and timeout, sync", "retry, breaker and timeout, async",
@@ -35,7 +36,7 @@ AGAIN = """\
 `make bench SUITE=policies` installs the peers into an environment of their own, measures everything anew, runs the probes, and writes this page.
 Releases follow one another quickly: before you decide for or against a library because of this page, run it with today's versions."""
 HOW = """\
-A number is how many bare calls a guarded call takes: each is timed right after a bare one, and the median of the rounds is taken.
+A number is how many bare calls a guarded call takes: both are timed by turns in many short runs, and the quietest run of each is taken.
 Lower is better. `—` is: it has no such thing. Every breaker opens after five failures in a row or, where it judges by a rate, at half of its window
 of a hundred calls; both are called a breaker here, though they do different amounts of work. `holdfast` is the one with everything on: a window of
 calls, the rate of failures and of slow calls, failures in a row, late results dropped, harmless errors told apart. Every retry has three attempts
@@ -143,7 +144,7 @@ def costs(measured: Measured, cells: Sequence[str], *, has_pools: bool) -> str:
     names = sorted(
         {*weighed, *(peer for timed in found.values() for peer in timed)}, key=lambda peer: order(peer, found)
     )
-    rates = list(measured["rates"].values()) if has_pools else []
+    rates = [measured["rates"][name] for name in POOLS] if has_pools else []
     header = ["Library", *(name[0].upper() + name[1:] for name in cells)]
     if has_pools:
         header += ["8 threads, million calls/s", "8 threads of 5 ms, % of unguarded", "Bytes per breaker"]

@@ -27,8 +27,10 @@ __all__ = ["CELLS", "IO_S", "Cell", "main", "measured"]
 IO_S = 0.005
 TIMEOUT_S = 10.0
 THREADS = 8
-POOL_RUN = 5
+BARE_CALLS = 100_000
+POOL_RUN = 30
 """Pools run so many times longer than other cells: eight threads take a while to be all awake."""
+POOL_ROUNDS_MAX = 7
 OPENING_MAX = 200
 RETRY = RetryAsk()
 Rejections = tuple[type[BaseException], ...]
@@ -182,15 +184,19 @@ def pools(peers: Sequence[Peer], *, rounds: int, run_ms: float) -> dict[str, dic
     idle = {peer.name: peer.breaker(noop, ASK) for peer in peers if peer.breaker}
     waiting = {peer.name: peer.breaker(wait, ASK) for peer in peers if peer.breaker}
     noops: dict[str, list[float]] = {name: [] for name in idle}
+    shares: dict[str, list[float]] = {name: [] for name in idle}
     waits: dict[str, list[float]] = {name: [] for name in idle}
     for _ in range(rounds):
         for name, call in idle.items():
             each = max(100, int(pool_rate(call, threads=1, count=500) * POOL_RUN * run_ms / 1000 / THREADS))
+            beside = pool_rate(noop, threads=THREADS, count=BARE_CALLS)
             noops[name].append(pool_rate(call, threads=THREADS, count=each))
+            shares[name].append(100 * noops[name][-1] / beside)
             beside = pool_rate(wait, threads=THREADS, count=20)
             waits[name].append(100 * pool_rate(waiting[name], threads=THREADS, count=20) / beside)
     return {
         "8 threads, calls that do nothing": {name: median(values) for name, values in noops.items()},
+        "8 threads, calls that do nothing, share": {name: median(values) for name, values in shares.items()},
         "8 threads, calls of 5 ms": {name: median(values) for name, values in waits.items()},
     }
 
@@ -209,7 +215,8 @@ def spec_003(peers: Sequence[Peer], *, count: int) -> Iterator[tuple[str, dict[s
             spent(call, count=OPENING_MAX)
             decisions[peer.name] = percentile(spent(call, count=count), 0.99)
         if peer.fallback:
-            fallbacks[peer.name] = percentile(spent(peer.fallback(boom), count=count), 0.99)
+            with suppress(NotOffered):
+                fallbacks[peer.name] = percentile(spent(peer.fallback(boom), count=count), 0.99)
     yield "breaker's decision, p99", decisions
     yield "answer by fallback, p99", fallbacks
 
@@ -226,7 +233,7 @@ def measured(*, rounds: int, run_ms: float, cells: int, modules: Sequence[str] |
         "absent": absent,
         "problems": problems,
         "cells": timed,
-        "rates": pools(peers, rounds=max(1, rounds // 2), run_ms=run_ms),
+        "rates": pools(peers, rounds=min(rounds, POOL_ROUNDS_MAX), run_ms=run_ms),
         "bytes": memories(peers, count=cells),
         "single_ms": dict(spec_003(peers, count=cells)),
     }

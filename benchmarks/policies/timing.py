@@ -1,6 +1,7 @@
-"""How a call of some nanoseconds is timed on a machine that others use too: in short runs, each right after one of the bare call.
+"""How a call of some nanoseconds is timed on a machine that others use too: in many short runs, each right after one of the bare call.
 
-The ratio of such a pair is what counts; its median over all rounds is what is reported. The garbage collector rests meanwhile.
+The quietest runs of each are compared: whatever else the machine does makes a run longer and never shorter, so that the shortest is the one that
+was least disturbed (the reason why `timeit` recommends the minimum). The garbage collector rests meanwhile.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from benchmarks.rows import median
 __all__ = ["Timed", "memory_of", "pool_rate", "spent", "time_all", "time_all_async"]
 
 Timed = dict[str, dict[str, float]]
-"""By contestant: `ns` per call and `ratio` to the bare call (medians of the rounds), `low` and `high` (the ratios' extremes)."""
+"""By contestant: `ns` per call and `ratio` to the bare call, of the quietest runs; `usual` is the median ratio of a pair."""
 CALLS_MAX = 400_000
 CALLS_MIN = 20
 
@@ -127,8 +128,8 @@ async def time_all_async(
 
 def summary(pairs: list[tuple[float, float]]) -> dict[str, float]:
     """Return what the rounds of one contestant come to."""
-    ratios = [own / beside for own, beside in pairs]
-    return {"ns": median([own for own, _ in pairs]), "ratio": median(ratios), "low": min(ratios), "high": max(ratios)}
+    own, beside = min(own for own, _ in pairs), min(beside for _, beside in pairs)
+    return {"ns": own, "ratio": own / beside, "usual": median([own / beside for own, beside in pairs])}
 
 
 def pool_rate(call: Call, *, threads: int, count: int) -> float:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from typing import Any
 
-from benchmarks.policies.peer import ASK, GROWTH, OURS, Boom, BreakerAsk, Call, Peer, RetryAsk
+import holdfast
+from benchmarks.policies.peer import ASK, GROWTH, OURS, Boom, BreakerAsk, Call, NotOffered, Peer, RetryAsk
 from holdfast import Breaker, Budget, Growth, Jitter, Retry, Timeout, policy
 from holdfast.errors import CircuitOpen, PolicyError
 
@@ -18,6 +20,7 @@ AMPLE = Budget(ratio=10.0, floor_per_s=1_000_000.0)
 """The budget is kept, and never the reason why a repeat is not made: half of the timed calls fail."""
 KEYS_MAX = 1_000_000
 WARM_CALLS = 120
+PARTS = inspect.signature(policy).parameters
 
 
 def full(ask: BreakerAsk = ASK, **changes: Any) -> Breaker:
@@ -101,6 +104,26 @@ def keyed(call: Call) -> Call:
     return policy("bench", breaker=full(), key=lambda: "tenant")(call)
 
 
+def unwatched(call: Call, ask: BreakerAsk) -> Call:
+    """A window of calls and failures in a row, without an eye on slow calls: no clock is read."""
+    return policy("bench", breaker=full(ask, slow_s=None, slow_ratio=None))(call)
+
+
+def slotted(call: Call, wait_s: float) -> Call:
+    """One slot, two attempts."""
+    if "bulkhead" not in PARTS:
+        raise NotOffered("no bulkhead yet")
+    waiting = Retry(attempts_max=2, initial_delay_s=wait_s, growth=Growth.FIXED, jitter=Jitter.NONE, on=(Boom,))
+    return policy("bench", retry=waiting, bulkhead=holdfast.Bulkhead(calls_max=1), repeatable=True)(call)
+
+
+def fallback(call: Call) -> Call:
+    """A default instead of a failure, without a breaker in the way."""
+    if "degradation" not in PARTS:
+        raise NotOffered("no fallback yet")
+    return policy("bench", degradation=holdfast.Degradation.of(holdfast.Default(value=1)))(call)
+
+
 def attempts() -> Callable[[], AsyncIterator[AbstractContextManager[object]]]:
     """One policy that every task loops over."""
     shared = policy("bench", retry=retries(RetryAsk()), repeatable=True)
@@ -147,6 +170,8 @@ PEERS = (
         cell=cells(),
         keyed=keyed,
         attempts=attempts,
+        slotted=slotted,
+        fallback=fallback,
     ),
     Peer(
         name=f"{OURS}, window of 60 s",
@@ -161,6 +186,13 @@ PEERS = (
         rejections=(CircuitOpen,),
         breaker=as_shipped,
         breaker_async=as_shipped,
+    ),
+    Peer(
+        name=f"{OURS}, no eye on slow calls",
+        package=OURS,
+        rejections=(CircuitOpen,),
+        breaker=unwatched,
+        breaker_async=unwatched,
     ),
     Peer(name=f"{OURS}, one of a thousand keys in use", cell=cells(calls=WARM_CALLS)),
     Peer(name=f"{OURS}, a policy of its own", cell=lambda: policy("bench", breaker=full())),

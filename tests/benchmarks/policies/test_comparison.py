@@ -41,6 +41,7 @@ def a_page(*findings: tuple[int, str, str, str], **changes: Any) -> str:
         pytest.param("retry, breaker and timeout, async, beside a timeout alone", "≤ 54", True, "asyncio.timeout alone", id="1.2 of a timeout"),
         pytest.param("what a timeout adds, sync", "≤ 400", True, "", id="difference of two cells"),
         pytest.param("8 threads, calls that do nothing", "≥ 4000000", True, "quick", id="a rate"),
+        pytest.param("8 threads, calls that do nothing, share", "≥ 13.3", False, "quick", id="a share of the bare rate"),
         pytest.param("8 threads, calls of 5 ms", "≥ 97", False, "quick", id="a share"),
         pytest.param("memory of one breaker", "≤ 1229", True, "quick", id="memory"),
         pytest.param("breaker's decision, p99", "≤ 1", True, "quick", id="spec 003"),
