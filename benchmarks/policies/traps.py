@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from benchmarks.policies import probes_breaker as breakers, probes_calls as calls
-from benchmarks.policies.peer import BASELINES, NotOffered, Peer, load, version_of
+from benchmarks.policies.peer import NotOffered, Peer, load, version_of
 
 __all__ = ["TRAPS", "Finding", "Result", "Trap", "main", "probe", "run"]
 
@@ -139,7 +139,7 @@ def bounded(function: Probe, peer: Peer, *, is_async: bool, limit_s: float) -> s
 
 def run(peers: Sequence[Peer], traps: Sequence[Trap] = TRAPS) -> list[Finding]:
     """Probe every contestant, one after the other. Contestants of no package (the baselines) are nobody's claim."""
-    chosen = [peer for peer in peers if peer.package and "," not in peer.name and peer.name not in BASELINES]
+    chosen = [peer for peer in peers if peer.package and "," not in peer.name]
     return [probe(trap, peer) for trap in traps for peer in chosen]
 
 

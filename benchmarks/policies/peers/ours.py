@@ -194,6 +194,6 @@ PEERS = (
         breaker=unwatched,
         breaker_async=unwatched,
     ),
-    Peer(name=f"{OURS}, one of a thousand keys in use", cell=cells(calls=WARM_CALLS)),
+    Peer(name=f"{OURS}, one of many keys in use", cell=cells(calls=WARM_CALLS)),
     Peer(name=f"{OURS}, a policy of its own", cell=lambda: policy("bench", breaker=full())),
 )

@@ -44,6 +44,7 @@ def a_page(*findings: tuple[int, str, str, str], **changes: Any) -> str:
         pytest.param("8 threads, calls that do nothing, share", "≥ 13.3", False, "quick", id="a share of the bare rate"),
         pytest.param("8 threads, calls of 5 ms", "≥ 97", False, "quick", id="a share"),
         pytest.param("memory of one breaker", "≤ 1229", True, "quick", id="memory"),
+        pytest.param("memory of one breaker in use", "≤ 1229", False, "", id="memory in use"),
         pytest.param("breaker's decision, p99", "≤ 1", True, "quick", id="spec 003"),
         pytest.param("one failure and a retry, async", "", None, "quick", id="no target"),
     ],
