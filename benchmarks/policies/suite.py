@@ -204,7 +204,8 @@ def trap_rows(trapped: Trapped) -> Iterator[Row]:
     own = [finding for finding in trapped["findings"] if finding["peer"] == OURS]
     if own:
         fallen = [str(finding["trap"]) for finding in own if finding["result"] == "fell into it"]
-        note = f"number {', '.join(fallen)}" if fallen else f"of {len(own)} that are probed"
+        probed = sum(finding["result"] != "not applicable" for finding in own)
+        note = f"number {', '.join(fallen)}" if fallen else f"of {probed} that are probed"
         yield Row(suite=SUITE, case="traps fallen into", ours=len(fallen), unit="traps", target="≤ 0", note=note)
 
 

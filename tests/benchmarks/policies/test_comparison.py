@@ -90,6 +90,13 @@ def test_without_ours_there_are_no_rows() -> None:
     assert [] == list(rows_of(only_peers))
 
 
+def test_traps_are_counted_where_they_apply() -> None:
+    """What does not apply to us is nothing that we withstood."""
+    (row,) = trap_rows(trapped((1, "holdfast", "passed", ""), (2, "holdfast", "not applicable", "none")))
+
+    assert "of 1 that are probed" == row.note
+
+
 @pytest.mark.parametrize(
     ("findings", "fallen", "met"),
     [
