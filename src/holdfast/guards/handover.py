@@ -84,7 +84,7 @@ class Handovers:
             if known is not None and not is_same_function(known.function, registered.function):
                 message = "the name is taken by another function; give each its own"
                 problems.append(Problem(source=source, path="", message=message))
-            if not all(isinstance(field, str) and field.strip() for field in registered.personal):
+            if not all(field.strip() for field in registered.personal):
                 problems.append(Problem(source=source, path="personal", message="must be names of fields"))
             if problems:
                 raise BadInput(problems)
@@ -228,9 +228,7 @@ class Way:
         return self._done
 
     async def _come(self) -> Accepted:
-        import asyncio  # noqa: PLC0415 - costs 30 ms, which a program without an event loop need not pay
-
-        return await asyncio.shield(asyncio.wrap_future(self._door.submit(self._resume.call())))
+        return await self._door.submit(self._resume.call())
 
 
 def has_event_loop() -> bool:

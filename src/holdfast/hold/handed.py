@@ -22,13 +22,13 @@ from holdfast.ports.handover import ATTEMPTS_MAX
 from holdfast.recovery.handed import begin_handed_over
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Generator, Mapping
     from concurrent.futures import Future
 
     from holdfast.contract import ActionDefinition, ApiCatalogEntry
     from holdfast.ports.handover import Accepted, FailedCall, Registered
 
-__all__ = ["Door", "HandedOver", "Ready", "TakesOver"]
+__all__ = ["Coming", "Door", "HandedOver", "Ready", "TakesOver"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +131,21 @@ class TakesOver(HasParts):
         return self._parts.registry.functions.get(name) is function
 
 
+class Coming:
+    """An execution on its way from the loop of its database to whatever waits for it."""
+
+    def __init__(self, future: Future[Accepted]) -> None:
+        self._future = future
+
+    def __await__(self) -> Generator[object, None, Accepted]:
+        """Wait on this thread's loop, which may be another one. A wait that is cancelled leaves the handover alone."""
+        return asyncio.shield(asyncio.wrap_future(self._future)).__await__()
+
+    def result(self) -> Accepted:
+        """Block this thread until it is durable."""
+        return self._future.result()
+
+
 class Door:
     """An open database as guards know it (`holdfast.ports.handover.Handover`).
 
@@ -163,10 +178,10 @@ class Door:
         except RuntimeError:
             return False
 
-    def submit(self, call: FailedCall) -> Future[Accepted]:
+    def submit(self, call: FailedCall) -> Coming:
         """Begin to take a call over; it is read, and refused if it cannot be kept, before this returns."""
         ready = self._inner.ready(call)
-        return asyncio.run_coroutine_threadsafe(self._take_over(ready), self._loop)
+        return Coming(asyncio.run_coroutine_threadsafe(self._take_over(ready), self._loop))
 
     async def _take_over(self, ready: Ready) -> Accepted:
         return await self._accepted(await self._inner.take_over(ready))

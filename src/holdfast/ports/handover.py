@@ -10,13 +10,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from concurrent.futures import Future
+    from collections.abc import Callable, Generator, Mapping
     from datetime import datetime
 
     from holdfast.errors import Attempted
 
-__all__ = ["ATTEMPTS_MAX", "Accepted", "FailedCall", "FailedRequest", "Handover", "Registered"]
+__all__ = ["ATTEMPTS_MAX", "Accepted", "Coming", "FailedCall", "FailedRequest", "Handover", "Registered"]
 
 ATTEMPTS_MAX = 1_000
 """As many attempts as a retry policy may make; more are not put on a ledger in one transaction."""
@@ -90,6 +89,18 @@ class Accepted(Protocol):
         ...
 
 
+class Coming(Protocol):
+    """An execution that is on its way: whoever has an event loop awaits it, whoever has none asks for the result."""
+
+    def __await__(self) -> Generator[object, None, Accepted]:
+        """Wait for it without blocking this event loop; giving up the wait does not undo it."""
+        ...
+
+    def result(self) -> Accepted:
+        """Block this thread until it is durable."""
+        ...
+
+
 class Handover(Protocol):
     """Whoever takes calls over: an open database. Safe to use from any thread."""
 
@@ -103,10 +114,11 @@ class Handover(Protocol):
         """Whether its event loop runs in this thread: then nobody here may block for its answer."""
         ...
 
-    def submit(self, call: FailedCall) -> Future[Accepted]:
-        """Begin to take a call over; the future is done once the execution is durable, or nothing was kept.
+    def submit(self, call: FailedCall) -> Coming:
+        """Begin to take a call over. What is on its way comes once the execution is durable, or ends in Overloaded, StoreError or BadInput.
 
-        Its errors: BadInput (the call cannot be kept as it is), Overloaded, StoreError, ExecutionConflict.
+        Raises:
+            BadInput: the call cannot be kept as it is; nothing was begun.
         """
         ...
 
