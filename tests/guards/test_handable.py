@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, Protocol, TypedDict
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from holdfast.guards.handable import flaws_of, is_same_function, sent_by_name
 
@@ -46,6 +45,7 @@ def plain(name: str, count: int = 1, *, rate: float = 0.5, note: str | None = No
 
 
 def nested(
+    *,
     rows: list[dict[str, int | None]],
     tags: Sequence[str],
     by: Mapping[str, Any],
@@ -91,7 +91,7 @@ def nameless(name: str, /) -> None:
     """A parameter that no keyword reaches."""
 
 
-def preset(at: object = object()) -> None:  # noqa: B008 - what is tested
+def preset(at: object = object()) -> None:
     """A default that cannot rest."""
 
 

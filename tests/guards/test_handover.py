@@ -272,7 +272,7 @@ def test_a_call_that_does_not_fit_its_function_is_refused(now: list[float]) -> N
     handovers = Handovers()
     handovers.opened(Door())
 
-    with pytest.raises(BadInput, match="crm.create"):
+    with pytest.raises(BadInput, match=r"crm\.create"):
         exhausted(handovers, kwargs={"unheard": 1}).hand_over()
 
 

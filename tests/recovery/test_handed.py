@@ -7,8 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from holdfast.contract import ActionDefinition, ApiCatalogEntry
 from holdfast.decisions.facts import Bounds

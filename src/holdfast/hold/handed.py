@@ -7,7 +7,7 @@ call over to that loop and gives back a future.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from holdfast.errors import BadInput, Problem
@@ -17,7 +17,7 @@ from holdfast.hold.accepting import accept
 from holdfast.hold.parts import HasParts
 from holdfast.plans.frozen import FunctionRules, freeze
 from holdfast.plans.handed import ACTION, arguments_of, definition_of, plan_of
-from holdfast.plans.personal import flaws_of_names
+from holdfast.plans.personal import eraser, flaws_of_names, personal_of
 from holdfast.ports.handover import ATTEMPTS_MAX
 from holdfast.recovery.handed import begin_handed_over
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from holdfast.contract import ActionDefinition, ApiCatalogEntry
+    from holdfast.errors import Attempted
     from holdfast.ports.handover import Accepted, FailedCall, Registered
 
 __all__ = ["Coming", "Door", "HandedOver", "Ready", "TakesOver"]
@@ -65,6 +66,9 @@ class TakesOver(HasParts):
             raise BadInput([Problem(source=source, path="attempts", message=message)])
         definition = None if call.request is None else definition_of(call)
         arguments = arguments_of(call, size_max_bytes=self._parts.plan_size_max_bytes)
+        rules = self._parts.registry.rules.get(call.action) if definition is None else None
+        if rules is not None and rules.personal:
+            call = without_personal(call, personal_of(rules.personal).values(arguments))
         return Ready(call=call, arguments=arguments, definition=definition)
 
     async def take_over(self, ready: Ready) -> str:
@@ -129,6 +133,19 @@ class TakesOver(HasParts):
     def has_action(self, name: str, function: Callable[..., object]) -> bool:
         """Whether exactly this function is an action of that name here."""
         return self._parts.registry.functions.get(name) is function
+
+
+def without_personal(call: FailedCall, values: tuple[str, ...]) -> FailedCall:
+    """Return a call whose verdicts quote none of these values: in process, nobody knew that they are personal."""
+    erase = eraser(values)
+
+    def spoken(attempted: Attempted) -> Attempted:
+        verdict = attempted.verdict
+        assert isinstance(verdict, Verdict), "it was looked at before"
+        code = None if verdict.code is None else erase(verdict.code)
+        return replace(attempted, verdict=replace(verdict, message=erase(verdict.message), code=code))
+
+    return replace(call, attempts=tuple(spoken(attempted) for attempted in call.attempts))
 
 
 class Coming:
