@@ -189,7 +189,7 @@ def test_a_call_by_name_is_the_call_that_was_made(by_position: bool, kwargs: dic
     args = ("Ada",) if by_position else ()
     kwargs_whole: dict[str, object] = {**kwargs} if by_position else {**kwargs, "name": "Ada"}
 
-    assert echo(*args, **kwargs_whole) == echo(**sent_by_name(echo, args, kwargs_whole))  # type: ignore[arg-type]
+    assert echo(*args, **kwargs_whole) == echo(**sent_by_name(echo, args, kwargs_whole))  # type: ignore[arg-type]  # whatever was drawn
 
 
 def test_a_reloaded_function_is_the_same_and_another_one_is_not() -> None:

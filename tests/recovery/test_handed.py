@@ -120,7 +120,8 @@ def test_the_attempts_of_the_program_are_on_the_ledger() -> None:
     assert [14.5, 12.5, 10.5] == [(now - one.started_at).total_seconds() for one in ledger]
     assert [14.0, 12.0, 10.0] == [(now - (one.settled_at or now)).total_seconds() for one in ledger]
     assert {"in-process"} == {one.worker for one in ledger}
-    assert ["in-process", "in-process", "wait-until"] == [json.loads(one.decision or "{}")["rule"] for one in ledger]
+    repeated = "retry-policy.in-process"
+    assert [repeated, repeated, "wait-until"] == [json.loads(one.decision or "{}")["rule"] for one in ledger]
 
 
 @given(st.lists(st.sampled_from([REFUSED, BROKEN, LIMITED, INVALID, TIMEOUT]), max_size=12), st.floats(0, 1e6))
@@ -429,4 +430,4 @@ def test_the_history_of_a_failure_begins_in_process() -> None:
 
     context = json.loads(bench.row(ACTION).error or "{}")["context"]
 
-    assert ("3", "in-process 2") == (context["attempts"], context["strategies"])
+    assert ("3", "retry-policy 2") == (context["attempts"], context["strategies"])

@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 __all__ = ["begin_handed_over"]
 
 IN_PROCESS = "in-process"
-"""The worker of an attempt that no worker made, and the rule of a repeat that no worker decided on."""
+"""The worker of an attempt that no worker made."""
+REPEATED = "retry-policy.in-process"
+"""The rule of a repeat that no worker decided on; it is no recovery, as the repeats of an action's own policy are none."""
 
 
 def begin_handed_over(
@@ -96,7 +98,7 @@ def note(
     ended_at = ended(turn, attempt, attempted=attempted)
     decision = Decision(
         move=Move.RETRY,
-        rule=IN_PROCESS,
+        rule=REPEATED,
         reason=f"repeated in process by the policy {call.policy!r}",
         wait_s=attempted.wait_s,
     )
