@@ -212,6 +212,16 @@ def test_an_error_of_another_kind_is_as_before() -> None:
         call("Ada")
 
 
+def test_a_single_attempt_is_enough_to_hand_over(door: Door) -> None:
+    """Whoever wants no repeats in process, and recovery at once, allows one attempt."""
+    call = guarded(holdfast.policy("crm", retry=Retry(attempts_max=1)))
+    failing(1)
+
+    raised_by(lambda: call("Ada")).hand_over()
+
+    assert [1] == [len(one.attempts) for one in door.calls]
+
+
 def test_without_a_name_nothing_can_be_handed_over() -> None:
     """A function that was not registered says so."""
     call = holdfast.policy("crm", retry=THREE)(create)

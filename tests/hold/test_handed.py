@@ -370,6 +370,11 @@ def test_personal_fields_without_a_name_are_refused(file: str) -> None:
 
     with holdfast.open(file, worker=False), pytest.raises(BadInput, match="personal"):
         HANDOVERS.register(registered)
+    threads = threading.active_count()
+    HANDOVERS.register(registered)
+    with pytest.raises(BadInput, match=r"handover='crm\.odd': personal"):
+        holdfast.open(file, worker=False)
+    assert threads == threading.active_count(), "what could not be opened has left nothing behind"
 
 
 def test_personal_arguments_are_erased_with_the_others(file: str) -> None:

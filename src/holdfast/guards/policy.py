@@ -22,7 +22,6 @@ from holdfast.guards.judging import Judge, ResultJudge
 from holdfast.guards.lanes import Lane, Lanes, StageMakers
 from holdfast.guards.listening import Event, Listener, Listening
 from holdfast.guards.loops import run_async, run_sync
-from holdfast.guards.resuming import register, resumable
 from holdfast.guards.shapes import Shape, shape_of
 from holdfast.policies.breaker import Breaker
 from holdfast.policies.checks import number_problem
@@ -167,6 +166,8 @@ class Policy:
             guard = _Guard(self, repeatable=own, restartable=restartable)
             guarded = guard.around(function)
             if handover is not None:
+                from holdfast.guards.resuming import register, resumable  # noqa: PLC0415 - costs who hands nothing over 5 ms
+
                 registered = register(
                     handover, function, composition=self._composition, repeatable=own, personal=tuple(personal)
                 )

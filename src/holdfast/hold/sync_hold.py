@@ -88,7 +88,11 @@ class Hold:
             self._end_loop()
             raise
         self._door = Door(self.inner, loop=self._loop, owner=self, accepted=self._accepted)
-        HANDOVERS.opened(self._door)
+        try:
+            HANDOVERS.opened(self._door)
+        except BaseException:
+            self.close()
+            raise
 
     async def _accepted(self, execution_id: str) -> Execution:
         """A call was handed over: see to it that it goes on here."""
