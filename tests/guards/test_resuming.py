@@ -258,6 +258,30 @@ def test_attempts_of_a_call_further_in_are_not_taken_for_the_own_ones(door: Door
         error.hand_over()
 
 
+@pytest.mark.parametrize("timeout", [None, LONG], ids=["plain", "timed"])
+def test_policies_around_policies_hand_over_the_outermost_call(door: Door, timeout: Timeout | None) -> None:
+    """A function under two policies is handed over with the attempts of the outer one, each of which the inner one made."""
+    inner = holdfast.policy("far", timeout=timeout)(create)
+    outer = holdfast.policy("crm", retry=THREE, timeout=timeout, repeatable=True)
+    call = guarded(outer, inner, "crm.stacked")
+    failing(3)
+
+    raised_by(lambda: call("Ada")).hand_over()
+
+    assert [("crm", 3)] == [(one.policy, len(one.attempts)) for one in door.calls]
+
+
+def test_a_policy_around_itself_takes_only_what_is_its_own(door: Door) -> None:
+    """Where one policy stands around a function twice, the rejection of the inner one is not taken for the outer call's."""
+    policy = holdfast.policy("crm", breaker=Breaker())
+    call = policy.guard(handover="crm.twice")(policy(create))
+    policy.trip("maintenance", 60.0)
+
+    raised_by(lambda: call("Ada")).hand_over()
+
+    assert [()] == [one.attempts for one in door.calls]
+
+
 def test_a_rejection_from_further_in_is_not_a_call_that_sent_nothing(door: Door) -> None:
     """A function whose inner call was turned away may have done something: it is not begun anew as if it had not."""
     policy = holdfast.policy("crm", breaker=Breaker())

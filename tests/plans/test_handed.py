@@ -120,6 +120,11 @@ def test_the_key_stays_in_its_header() -> None:
     assert Safety.KEYED is thawed(made).rules.safety
 
 
+def test_a_header_without_a_key_makes_nothing_safe() -> None:
+    """A client that could have sent a key and did not has sent none: the API could recognise nothing."""
+    assert Safety.UNSAFE is thawed(call(replace(POST, key_header="Idempotency-Key"))).rules.safety
+
+
 @pytest.mark.parametrize(
     ("request_", "repeatable", "safety"),
     [

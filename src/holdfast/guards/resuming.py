@@ -62,7 +62,7 @@ def resumable(guarded: Callable[..., object], registered: Registered) -> Callabl
             try:
                 return await later(*args, **kwargs)
             except PolicyError as error:
-                give_way(error, registered, args, kwargs)
+                give_way(error, registered, guarded, args=args, kwargs=kwargs)
                 raise
 
         return update_wrapper(call_async, registered.function)
@@ -71,15 +71,22 @@ def resumable(guarded: Callable[..., object], registered: Registered) -> Callabl
         try:
             return guarded(*args, **kwargs)
         except PolicyError as error:
-            give_way(error, registered, args, kwargs)
+            give_way(error, registered, guarded, args=args, kwargs=kwargs)
             raise
 
     return update_wrapper(call, registered.function)
 
 
-def give_way(error: PolicyError, registered: Registered, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
-    """Give an error the way to go on, if it is this call's own. One that has a way keeps it: it belongs to a call further in."""
-    if error.resume is not None or error.policy != registered.policy or came_through(error, registered.function):
+def give_way(
+    error: PolicyError,
+    registered: Registered,
+    guarded: Callable[..., object],
+    *,
+    args: tuple[object, ...],
+    kwargs: dict[str, object],
+) -> None:
+    """Give an error the way to go on, if it is this call's own."""
+    if error.policy != registered.policy or came_through(error, registered.function, around=guarded):
         return
     now = WORLD.monotonic()
     if isinstance(error, Exhausted):
@@ -109,13 +116,16 @@ def give_way(error: PolicyError, registered: Registered, args: tuple[object, ...
     error.resume = resume_for(facts)
 
 
-def came_through(error: PolicyError, function: Callable[..., object]) -> bool:
+def came_through(error: PolicyError, function: Callable[..., object], *, around: Callable[..., object]) -> bool:
     """Whether an error was raised inside the function, by a call of another one under the same policy: then its attempts are not this call's,
-    and this call may have done something before."""
+    and this call may have done something before.
+
+    A function that is guarded by another policy already may share its code with `around`, the guard that is around it here: that one frame is ours.
+    """
     code = getattr(function, "__code__", None)
+    frames = 0
     trace = error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code is code:
-            return True
+        frames += trace.tb_frame.f_code is code
         trace = trace.tb_next
-    return False
+    return frames > (getattr(around, "__code__", None) is code)

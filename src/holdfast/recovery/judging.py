@@ -120,7 +120,7 @@ def rules_about(action: FrozenAction, attempt: AttemptRow) -> ActionRules:
     """Return the rules of an action as they hold for one attempt: what was sent without a key is not recognised by one."""
     if attempt.key or action.rules.safety is not Safety.KEYED:
         return action.rules
-    return replace(action.rules, safety=Safety.PROBED if action.rules.has_probe else Safety.UNSAFE)
+    return replace(action.rules, safety=Safety.UNSAFE)
 
 
 def can_ask_for_refresh(turn: Turn, action: FrozenAction) -> bool:
