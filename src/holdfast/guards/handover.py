@@ -57,10 +57,15 @@ class CallFacts:
 
 
 class Handovers:
-    """The functions that can be handed over and the databases that are open, of one process. Safe to use from several threads."""
+    """The functions that can be handed over and the databases that are open, of one process. Safe to use from several threads.
+
+    `first_looks` is held while a failed call is looked at for the first time, which takes microseconds: two threads that hand over one failure
+    hand over one id.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
+        self.first_looks = threading.Lock()
         self._functions: dict[str, Registered] = {}
         self._doors: list[Handover] = []
 
@@ -121,20 +126,22 @@ HANDOVERS = Handovers()
 """Those of this process. Nothing but tests makes others."""
 
 
-def resume_for(facts: CallFacts, *, handovers: Handovers = HANDOVERS) -> Callable[[object], Way]:
-    """Return what `resume` of an error is: it hands the call over. Costs nothing until it is called."""
+def resume_for(
+    facts: CallFacts | Callable[[], CallFacts], *, handovers: Handovers = HANDOVERS
+) -> Callable[[object], Way]:
+    """Return what `resume` of an error is: it hands the call over. Costs next to nothing until it is called, and `facts` may be told only then."""
     return Resume(facts, handovers)
 
 
 class Resume:
     """A failed call that may yet be handed over. It keeps the arguments alive as long as the error lives."""
 
-    __slots__ = ("_facts", "_first", "_handovers", "_lock")
+    __slots__ = ("_facts", "_first", "_handovers")
 
-    def __init__(self, facts: CallFacts, handovers: Handovers) -> None:
+    def __init__(self, facts: CallFacts | Callable[[], CallFacts], handovers: Handovers) -> None:
+        # Nothing else happens here: a call that an open circuit turns away gets one of these.
         self._facts = facts
         self._handovers = handovers
-        self._lock = threading.Lock()
         self._first: FailedCall | None = None
 
     def __call__(self, hold: object) -> Way:
@@ -142,13 +149,14 @@ class Resume:
         door = self._handovers.door(hold)
         if door is None:
             why = "no database is open" if hold is None else "that database is not open, or no hold"
-            raise HandoverUnavailable(self._facts.policy, why)
+            raise HandoverUnavailable(self.facts.policy, why)
         return Way(self, door)
 
     @property
-    def policy(self) -> str:
-        """The policy's name."""
-        return self._facts.policy
+    def facts(self) -> CallFacts:
+        """What is known of the call."""
+        facts = self._facts
+        return facts if isinstance(facts, CallFacts) else facts()
 
     def call(self) -> FailedCall:
         """Return the call as of now. Its id, arguments and beginning are settled by the first look.
@@ -156,9 +164,9 @@ class Resume:
         Raises:
             BadInput: its arguments do not fit its function.
         """
-        facts = self._facts
+        facts = self.facts
         ago_s = max(0.0, WORLD.monotonic() - facts.began_s)
-        with self._lock:
+        with self._handovers.first_looks:
             if self._first is None:
                 self._first = first_look(facts, ago_s=ago_s)
         return replace(self._first, ago_s=ago_s, wait_s=max(0.0, (facts.retry_after_s or 0.0) - ago_s))
@@ -223,7 +231,7 @@ class Way:
                 self._coming.close()
             if self._door.is_of_this_thread:
                 why = "its database lives on this event loop, which must not wait for itself; await hand_over() instead"
-                raise HandoverUnavailable(self._resume.policy, why)
+                raise HandoverUnavailable(self._resume.facts.policy, why)
             self._done = self._door.submit(self._resume.call()).result()
         return self._done
 

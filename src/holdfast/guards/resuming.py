@@ -91,28 +91,26 @@ def give_way(
     now = WORLD.monotonic()
     if isinstance(error, Exhausted):
         last = error.attempts[-1]
-        facts = CallFacts(
-            policy=error.policy,
-            reason=error.reason,
-            # The last attempt, or the wait after it, has ended just now. A moment too late is right: no stated wait becomes shorter by it.
-            began_s=now - last.started_s - last.took_s - last.wait_s,
-            attempts=error.attempts,
-            registered=registered,
-            args=args,
-            kwargs=kwargs,
-        )
+        # The last attempt, or the wait after it, has ended just now. A moment too late is right: no stated wait becomes shorter by it.
+        began_s = now - last.started_s - last.took_s - last.wait_s
+        reason, attempts, wait_s = error.reason, error.attempts, None
     elif isinstance(error, Rejected):
-        facts = CallFacts(
-            policy=error.policy,
-            reason=error.slug,
-            began_s=now,
-            retry_after_s=error.retry_after_s,
-            registered=registered,
-            args=args,
-            kwargs=kwargs,
-        )
+        began_s, reason, attempts, wait_s = now, error.slug, (), error.retry_after_s
     else:
         return
+
+    def facts() -> CallFacts:
+        return CallFacts(
+            policy=registered.policy,
+            reason=reason,
+            began_s=began_s,
+            attempts=attempts,
+            retry_after_s=wait_s,
+            registered=registered,
+            args=args,
+            kwargs=kwargs,
+        )
+
     error.resume = resume_for(facts)
 
 
