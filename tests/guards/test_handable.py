@@ -5,7 +5,7 @@ from __future__ import annotations
 import decimal
 import enum
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, Literal, Protocol, TypedDict
+from typing import Annotated, Any, Literal, Protocol, TypedDict, TypeVar
 
 import pytest
 from hypothesis import given, strategies as st
@@ -64,11 +64,19 @@ def untold(name, unknown: Unheard) -> None:  # type: ignore[no-untyped-def, name
     """No types, or one that only a type checker knows."""
 
 
-def half_told(data: bytes, unknown: Unheard) -> None:  # type: ignore[name-defined]  # noqa: F821 - what is tested
+def half_told(data: bytes, marked: Annotated[str, "meaning"], unknown: Unheard) -> None:  # type: ignore[name-defined]  # noqa: F821 - what is tested
     """One type that cannot be read, beside one that can."""
 
 
-half_told.__annotations__["data"] = bytes
+half_told.__annotations__ |= {"data": bytes, "marked": Annotated[str, "meaning"]}
+
+
+T = TypeVar("T")
+
+
+def generic(value: T, values: list[T]) -> T:
+    """Whatever it is."""
+    return value
 
 
 def raw(data: bytes) -> None:
@@ -108,7 +116,7 @@ def page(page_token: str, sort_key: str, idempotency_key: str) -> None:
     """Names that only sound like secrets."""
 
 
-@pytest.mark.parametrize("function", [plain, nested, untold, page], ids=lambda function: function.__name__)
+@pytest.mark.parametrize("function", [plain, nested, untold, page, generic], ids=lambda function: function.__name__)
 def test_what_json_carries_can_be_handed_over(function: Callable[..., object]) -> None:
     """Plain values, nested ones and types that nobody can tell are fine."""
     assert [] == flaws_of(function)

@@ -11,13 +11,16 @@ import pytest
 from hypothesis import given, strategies as st
 
 import holdfast
-from holdfast.errors import BadInput, CircuitOpen, Exhausted, HandoverUnavailable, PolicyError
+from holdfast.errors import BadInput, CircuitOpen, Exhausted, HandoverUnavailable, PolicyError, TimedOut
+from holdfast.guards.ambient import DEADLINE
 from holdfast.guards.handover import HANDOVERS
 from holdfast.guards.policy import Policy
+from holdfast.guards.resuming import give_way
 from holdfast.guards.world import WORLD
 from holdfast.policies.breaker import Breaker
 from holdfast.policies.retry import Jitter, Retry
 from holdfast.policies.timeout import Timeout
+from holdfast.ports.handover import Registered
 from tests.guards.test_handover import Door
 
 LONG = Timeout(deadline_s=86_400.0)
@@ -170,6 +173,31 @@ def test_a_call_turned_away_by_the_circuit_is_handed_over_with_its_time(door: Do
     assert isinstance(error, CircuitOpen)
     assert ((), "circuit-open", 0) == (handed.attempts, handed.reason, FAR.calls)
     assert pytest.approx(40.0, abs=0.5) == handed.wait_s
+
+
+def test_a_call_without_time_left_is_handed_over_as_one_that_sent_nothing(door: Door) -> None:
+    """Where the caller's deadline has passed before anything was begun, the call can go on without it."""
+    call = guarded(holdfast.policy("crm", timeout=LONG))
+    passed = DEADLINE.set(FAR.now - 1)
+    try:
+        error = raised_by(lambda: call("Ada"))
+    finally:
+        DEADLINE.reset(passed)
+    error.hand_over()
+
+    assert (TimedOut, 0) == (type(error), FAR.calls)
+    assert [("timed-out", (), 0.0)] == [(one.reason, one.attempts, one.wait_s) for one in door.calls]
+
+
+def test_an_attempt_that_ran_out_of_time_without_a_retry_stays_an_exception(door: Door) -> None:
+    """Without a retry nobody has judged the attempt: its effect may have happened, and it is not begun anew as if it had not."""
+    registered = Registered(name="crm.create", function=create, policy="crm")
+    error = TimedOut("crm", kind="attempt", limit_s=1.0)
+
+    give_way(error, registered, create, args=(), kwargs={})
+
+    with pytest.raises(HandoverUnavailable):
+        error.hand_over()
 
 
 def test_the_policy_says_what_a_worker_has_to_know(door: Door) -> None:

@@ -519,6 +519,15 @@ def test_a_request_without_its_variable_is_refused(file: str) -> None:
     assert [] == listed
 
 
+def test_a_request_under_the_name_of_a_function_is_refused(file: str) -> None:
+    """A worker that looks up the name must find the request, and not a function of that name."""
+    request = FailedRequest(method="GET", url="https://api.example/x")
+    call = CallFacts(policy="crm", reason="x", began_s=0.0, attempts=tried(SOON), request=request, action="crm.create")
+
+    with holdfast.open(file, worker=False), pytest.raises(BadInput, match="belongs to a function"):
+        resume_for(call)(None)
+
+
 def test_a_database_that_is_away_loses_nothing(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A store that fails raises its own error, and the next try is the same execution."""
     error = given_up(SOON)

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from functools import update_wrapper
 from typing import TYPE_CHECKING, cast
 
-from holdfast.errors import BadInput, Exhausted, PolicyError, Problem, Rejected
+from holdfast.errors import BadInput, Exhausted, PolicyError, Problem, Rejected, TimedOut
 from holdfast.guards.handover import HANDOVERS, CallFacts, resume_for
 from holdfast.guards.world import WORLD
 from holdfast.ports.handover import Registered
@@ -96,8 +96,10 @@ def give_way(
         reason, attempts, wait_s = error.reason, error.attempts, None
     elif isinstance(error, Rejected):
         began_s, reason, attempts, wait_s = now, error.slug, (), error.retry_after_s
+    elif isinstance(error, TimedOut) and not error.begun:
+        began_s, reason, attempts, wait_s = now, error.slug, (), None
     else:
-        return
+        return  # something was begun, and nothing is known of it but the exception
 
     def facts() -> CallFacts:
         return CallFacts(

@@ -64,6 +64,9 @@ class TakesOver(HasParts):
         if len(call.attempts) > ATTEMPTS_MAX or not all(isinstance(one.verdict, Verdict) for one in call.attempts):
             message = f"needs at most {ATTEMPTS_MAX} attempts, each with its whole verdict"
             raise BadInput([Problem(source=source, path="attempts", message=message)])
+        if call.request is not None and call.action in self._parts.registry.functions:
+            message = "the name belongs to a function; call the request something else, such as 'POST /customers'"
+            raise BadInput([Problem(source=source, path="", message=message)])
         definition = None if call.request is None else definition_of(call)
         arguments = arguments_of(call, size_max_bytes=self._parts.plan_size_max_bytes)
         rules = self._parts.registry.rules.get(call.action) if definition is None else None
