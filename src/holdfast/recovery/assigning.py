@@ -159,7 +159,8 @@ def key_of(turn: Turn, row: ActionRow, step: Step) -> str:
     """
     match step.purpose:
         case Purpose.PERFORM:
-            return key_in_epoch(turn, row)
+            # Before the first attempt there is nothing to look up, and that is the common case.
+            return key_in_epoch(turn, row) if step.n > 1 else idempotency_key(row.execution, row.action, row.epoch)
         case Purpose.PROBE:
             return idempotency_key(step.execution, f"{step.action}/probe", step.n)
         case Purpose.REFRESH:
