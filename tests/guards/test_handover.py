@@ -60,6 +60,7 @@ class Door:
     """An open database that remembers what it was given."""
 
     owner: object = "hold"
+    database: str = "jobs.db"
     is_of_this_thread: bool = False
     trouble: Exception | None = None
     calls: list[FailedCall] = field(default_factory=list)
@@ -243,7 +244,8 @@ def test_the_database_opened_last_takes_it_unless_another_is_named(now: list[flo
     handovers.opened(second)
 
     exhausted(handovers).hand_over()
-    exhausted(handovers).hand_over(hold="first")
+    error = exhausted(handovers)
+    error.hand_over(hold="first")
     handovers.closed(second)
     handovers.closed(second)
     exhausted(handovers).hand_over()
@@ -251,6 +253,25 @@ def test_the_database_opened_last_takes_it_unless_another_is_named(now: list[flo
     assert (2, 1) == (len(first.calls), len(second.calls))
     with pytest.raises(HandoverUnavailable, match="that database is not open"):
         exhausted(handovers).hand_over(hold="second")
+
+
+def test_one_failure_goes_to_one_database(now: list[float]) -> None:
+    """What one database has taken over is refused to another, in which it would be done again; one that failed to take it does not count."""
+    handovers, first, second = Handovers(), Door(database="a.db"), Door(owner="second", database="b.db")
+    handovers.opened(first)
+    error = exhausted(handovers)
+
+    first.trouble = OSError("away")
+    with pytest.raises(OSError, match="away"):
+        error.hand_over()
+    handovers.opened(second)
+    error.hand_over()
+    handovers.opened(Door(owner="again", database="b.db"))
+
+    assert asyncio.run(awaited(error))
+    with pytest.raises(HandoverUnavailable, match=r"b\.db has taken it over already"):
+        error.hand_over(hold="hold")
+    assert 1 == len(second.calls)
 
 
 # --- what is handed over ---

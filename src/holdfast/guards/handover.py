@@ -136,13 +136,14 @@ def resume_for(
 class Resume:
     """A failed call that may yet be handed over. It keeps the arguments alive as long as the error lives."""
 
-    __slots__ = ("_facts", "_first", "_handovers")
+    __slots__ = ("_facts", "_first", "_handovers", "_taken_by")
 
     def __init__(self, facts: CallFacts | Callable[[], CallFacts], handovers: Handovers) -> None:
         # Nothing else happens here: a call that an open circuit turns away gets one of these.
         self._facts = facts
         self._handovers = handovers
         self._first: FailedCall | None = None
+        self._taken_by: str | None = None
 
     def __call__(self, hold: object) -> Way:
         """Begin to hand over; see `PolicyError.hand_over`."""
@@ -150,7 +151,14 @@ class Resume:
         if door is None:
             why = "no database is open" if hold is None else "that database is not open, or no hold"
             raise HandoverUnavailable(self.facts.policy, why)
+        if self._taken_by not in (None, door.database):
+            why = f"{self._taken_by} has taken it over already, and a second database would do it a second time"
+            raise HandoverUnavailable(self.facts.policy, why)
         return Way(self, door)
+
+    def taken_by(self, door: Handover) -> None:
+        """Note where it went."""
+        self._taken_by = door.database
 
     @property
     def facts(self) -> CallFacts:
@@ -211,7 +219,7 @@ class Way:
         # A coroutine that nobody awaits is told of by Python itself: a forgotten `await` does not lose a call in silence.
         self._coming: Coroutine[object, object, Accepted] | None = self._come() if has_event_loop() else None
         if self._coming is None:
-            self._done = door.submit(resume.call()).result()
+            self._done = self._taken(door.submit(resume.call()).result())
 
     def __await__(self) -> Generator[object, None, Accepted]:
         """Hand over without blocking the event loop; giving up the wait does not undo it."""
@@ -232,11 +240,15 @@ class Way:
             if self._door.is_of_this_thread:
                 why = "its database lives on this event loop, which must not wait for itself; await hand_over() instead"
                 raise HandoverUnavailable(self._resume.facts.policy, why)
-            self._done = self._door.submit(self._resume.call()).result()
+            self._done = self._taken(self._door.submit(self._resume.call()).result())
         return self._done
 
     async def _come(self) -> Accepted:
-        return await self._door.submit(self._resume.call())
+        return self._taken(await self._door.submit(self._resume.call()))
+
+    def _taken(self, accepted: Accepted) -> Accepted:
+        self._resume.taken_by(self._door)
+        return accepted
 
 
 def has_event_loop() -> bool:

@@ -51,6 +51,11 @@ class Ready:
 class TakesOver(HasParts):
     """The part of an `AsyncHold` that takes calls over from guards."""
 
+    @property
+    def database(self) -> str:
+        """Which database this is, without its password."""
+        return self._parts.database
+
     def ready(self, call: FailedCall) -> Ready:
         """Return a call as it can be kept. Needs no event loop and touches no database.
 
@@ -189,6 +194,11 @@ class Door:
     def owner(self) -> object:
         """What the user has in hand."""
         return self._owner
+
+    @property
+    def database(self) -> str:
+        """Which database it is."""
+        return self._inner.database
 
     @property
     def is_of_this_thread(self) -> bool:

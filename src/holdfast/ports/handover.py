@@ -110,6 +110,11 @@ class Handover(Protocol):
         ...
 
     @property
+    def database(self) -> str:
+        """Which database it is, as people are told; the same one has the same name, however often it is opened."""
+        ...
+
+    @property
     def is_of_this_thread(self) -> bool:
         """Whether its event loop runs in this thread: then nobody here may block for its answer."""
         ...
