@@ -21,7 +21,7 @@ from holdfast.policies.breaker import Breaker
 from holdfast.policies.retry import Jitter, Retry
 from holdfast.policies.timeout import Timeout
 from holdfast.ports.handover import Registered
-from tests.guards.test_handover import Door
+from tests.guards.test_handover import Door, Taken
 
 LONG = Timeout(deadline_s=86_400.0)
 """A policy with a deadline times each attempt; one that needs no clock reads it only once something has failed."""
@@ -136,7 +136,7 @@ def test_an_asynchronous_function_is_handed_over_the_same_way(door: Door) -> Non
             return await error.hand_over()
 
     assert inspect.iscoroutinefunction(call)
-    assert [asyncio.run(program()).id] == [one.execution for one in door.calls]  # type: ignore[attr-defined]  # what the door gave
+    assert [asyncio.run(program())] == [Taken(one.execution) for one in door.calls]
     assert [3] == [len(one.attempts) for one in door.calls]
 
 

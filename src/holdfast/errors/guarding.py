@@ -25,6 +25,7 @@ __all__ = [
     "DegradationFailed",
     "Exhausted",
     "FunctionalityReduced",
+    "HandedOver",
     "HandingOver",
     "HandoverUnavailable",
     "Judged",
@@ -79,13 +80,21 @@ class Attempted:
     wait_s: float = 0.0
 
 
+class HandedOver(Protocol):
+    """The execution that a call became. From a database opened with `holdfast.open()` it is the `Execution` that `hold.start` returns as well."""
+
+    @property
+    def id(self) -> str:
+        """The execution's id, for `hold.execution(id)` and the command line."""
+
+
 class HandingOver(Protocol):
     """A call on its way to durable recovery; see `PolicyError.hand_over`."""
 
-    def __await__(self) -> Generator[object, None, object]:
+    def __await__(self) -> Generator[object, None, HandedOver]:
         """Wait for the execution without blocking the event loop."""
 
-    def wait(self) -> object:
+    def wait(self) -> HandedOver:
         """Return the execution, in code without an event loop."""
 
 
