@@ -51,7 +51,7 @@ TABLE = (
     EventType(
         name="call.handed_over",
         meaning="The execution is a call that its policy gave up, or turned away, in a program; the attempts made there are on the ledger.",
-        fields=(*PLAN, "actionId", "policy", "reason", "attempts", "agoS"),
+        fields=(*PLAN, "actionId", "policy", "reason", "attempts", "elapsedS"),
         level="warning",
     ),
     EventType(

@@ -99,7 +99,7 @@ def handed_over(data: Mapping[str, object]) -> Told:
         return "waiting", f"{by}, which let nothing be sent ({data.get('reason')})", []
     made = "1 attempt" if attempts == 1 else f"{attempts} attempts"
     text = f"{by} after {made} made in process ({data.get('reason')})"
-    return "waiting", text, [f"the first of them began {data.get('agoS')} s before the handover"]
+    return "waiting", text, [f"the first of them began {data.get('elapsedS')} s before the handover"]
 
 
 def retried(data: Mapping[str, object]) -> Told:

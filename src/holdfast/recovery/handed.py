@@ -67,7 +67,7 @@ def go_on(turn: Turn, call: FailedCall, *, deciding: Deciding) -> None:
         policy=call.policy,
         reason=call.reason,
         attempts=len(call.attempts),
-        agoS=round(call.ago_s, 3),
+        elapsedS=round(call.ago_s, 3),
     )
     if not call.attempts:
         # Nothing was sent: it is a first attempt like any other, but not before whoever turned it away would let it pass.
