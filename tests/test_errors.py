@@ -13,7 +13,7 @@ from holdfast.faults.taxonomy import ErrorCategory
 from holdfast.faults.verdict import Family, Health, Outcome, Verdict
 
 CLASSES = [value for name in errors.__all__ if issubclass(value := getattr(errors, name), HoldfastError)]
-VALUES = {"Attempted", "Judged", "Problem", "Rejection"}
+VALUES = {"Attempted", "HandedOver", "HandingOver", "Judged", "Problem", "Rejection"}
 REJECTION = errors.Rejection(policy="payments", because="Circuit 'payments' is open", next_step="Wait.")
 STORE = [kind for kind in CLASSES if issubclass(kind, StoreError)]
 

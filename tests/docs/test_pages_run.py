@@ -24,6 +24,7 @@ PAGES = [
     "docs/how-to/change-a-plan-that-runs.md",
     "docs/how-to/drive-by-events.md",
     "docs/how-to/read-the-outbox.md",
+    "docs/how-to/hand-over-to-durable.md",
 ]
 
 

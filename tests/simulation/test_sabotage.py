@@ -160,9 +160,8 @@ def refresh_without_lease(patch: pytest.MonkeyPatch, store: SimulatedStore) -> N
 def new_key_each_time(patch: pytest.MonkeyPatch, store: SimulatedStore) -> None:
     """Give every attempt a key of its own."""
     numbers = itertools.count()
-    patch.setattr(
-        "holdfast.recovery.assigning.idempotency_key", lambda execution, action, epoch: f"key-{next(numbers)}"
-    )
+    for name in ("idempotency_key", "key_in_epoch"):
+        patch.setattr(f"holdfast.recovery.assigning.{name}", lambda *_: f"key-{next(numbers)}")
 
 
 def never_sweep(patch: pytest.MonkeyPatch, store: SimulatedStore) -> None:

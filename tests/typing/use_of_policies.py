@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Generator
 from typing import assert_type
 
 import holdfast
-from holdfast.errors import Attempted, CircuitOpen, Exhausted
+from holdfast.errors import Attempted, CircuitOpen, Exhausted, PolicyError
 
 
 def tenant_of(tenant: str, **_: object) -> str:
@@ -81,3 +81,18 @@ except CircuitOpen as rejected:
 except Exhausted as exhausted:
     assert_type(exhausted.attempts, tuple[Attempted, ...])
     assert_type(exhausted.reason, str)
+    assert_type(exhausted.hand_over().wait().id, str)
+
+
+@api.guard(handover="shop.fetch", personal=["path"])
+def fetch_or_later(path: str) -> bytes:
+    """A function whose failed calls can go on durably keeps its types."""
+    return path.encode()
+
+
+async def later() -> None:
+    """On an event loop, handing over is awaited."""
+    try:
+        assert_type(fetch_or_later("a"), bytes)
+    except PolicyError as error:
+        assert_type((await error.hand_over()).id, str)

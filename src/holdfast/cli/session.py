@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from holdfast.errors import BadInput, Problem, UnknownExecution
+from holdfast.guards.handover import HANDOVERS
 from holdfast.hold import AsyncHold, Hold
+from holdfast.hold.handed import Door, HandedOver
 from holdfast.hold.parts import Registry
 from holdfast.settings import load, table
 from holdfast.settings.loading import CONFIG_FILE
@@ -74,11 +76,19 @@ async def opened(
     """
     modules = import_all(imports)
     hold = await open_async(settings=settings, create=create, adopt_engine=adopt_engine)
+    door = Door(hold, loop=asyncio.get_running_loop(), owner=hold, accepted=handed_over)
     try:
+        HANDOVERS.opened(door)
         adopt_functions(hold, modules)
         yield hold
     finally:
+        HANDOVERS.closed(door)
         await hold.close()
+
+
+async def handed_over(execution_id: str) -> HandedOver:
+    """Return what a function gets that hands a call over while it is performed here."""
+    return HandedOver(id=execution_id)
 
 
 def run_async(work: Coroutine[object, object, T]) -> T:
@@ -138,8 +148,11 @@ def registry_of(modules: Mapping[str, ModuleType]) -> Registry:
     problems: list[Problem] = []
     for source, module in modules.items():
         holds = holds_of(module)
-        if not holds:
-            message = "has no hold at its top level: write `hold = holdfast.open(...)` there, and `@hold.action(...)` on its functions"
+        if not holds and not is_guarded(source):
+            message = (
+                "has no hold at its top level: write `hold = holdfast.open(...)` there, and `@hold.action(...)` on its functions;"
+                " or give its guarded functions a name: `@policy.guard(handover=...)`"
+            )
             problems.append(Problem(source="--import", path=source, message=message))
         for mine in (hold.registry for hold in holds):
             for kind, known, new in (
@@ -154,6 +167,12 @@ def registry_of(modules: Mapping[str, ModuleType]) -> Registry:
     if problems:
         raise BadInput(problems)
     return found
+
+
+def is_guarded(module: str) -> bool:
+    """Whether a module, or one below it, has functions that calls are handed over to; every open database knows those already."""
+    places = [str(one.function.__module__) for one in HANDOVERS.functions.values()]
+    return any(place == module or place.startswith(f"{module}.") for place in places)
 
 
 def taken(kind: str, name: str, *, owner: str) -> str:

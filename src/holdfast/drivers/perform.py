@@ -126,7 +126,7 @@ class Performer:
         """Replace references by values; a large output is read from its file."""
         values: dict[str, object] = {}
         for name, value in assignment.action.inputs.items():
-            reference = parse_reference(value)
+            reference = assignment.action.references.get(name)
             if reference is None:
                 values[name] = value
                 continue

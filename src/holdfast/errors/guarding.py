@@ -6,7 +6,7 @@ is a `Rejected` raised instead. Facts are attributes; messages are put together 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -25,6 +25,8 @@ __all__ = [
     "DegradationFailed",
     "Exhausted",
     "FunctionalityReduced",
+    "HandedOver",
+    "HandingOver",
     "HandoverUnavailable",
     "Judged",
     "LimitReached",
@@ -78,11 +80,50 @@ class Attempted:
     wait_s: float = 0.0
 
 
+class HandedOver(Protocol):
+    """The execution that a call became. From a database opened with `holdfast.open()` it is the `Execution` that `hold.start` returns as well."""
+
+    @property
+    def id(self) -> str:
+        """The execution's id, for `hold.execution(id)` and the command line."""
+
+
+class HandingOver(Protocol):
+    """A call on its way to durable recovery; see `PolicyError.hand_over`."""
+
+    def __await__(self) -> Generator[object, None, HandedOver]:
+        """Wait for the execution without blocking the event loop."""
+
+    def wait(self) -> HandedOver:
+        """Return the execution, in code without an event loop."""
+
+
 class PolicyError(HoldfastError):
-    """A policy did not let a call succeed; its kinds say whether anything was sent. `policy` is the policy's name."""
+    """A policy did not let a call succeed; its kinds say whether anything was sent. `policy` is the policy's name.
+
+    `resume` is how the call goes on durably; None unless it was made for that (`handover="a.name"`).
+    """
 
     slug = "policy-error"
     policy: str = ""
+    resume: Callable[[object], HandingOver] | None = None
+
+    def hand_over(self, *, hold: object = None) -> HandingOver:
+        """Continue durably: the call becomes an execution that has the attempts made so far on its ledger already.
+
+        One method for both worlds. On an event loop, `execution = await error.hand_over()`; nothing is handed over before it is awaited.
+        Elsewhere it is done, and durable, when this returns: `execution = error.hand_over().wait()`. Doing it again is safe: it is one execution.
+        `hold` is the database that takes it, by default the one opened last.
+
+        Raises:
+            HandoverUnavailable: no database is open, or the call was not made for it; nothing was handed over.
+            BadInput: its arguments are not JSON, or cannot come to rest; nothing was handed over.
+            Overloaded: as many executions are live as may; nothing was handed over.
+            StoreError: the database cannot be used.
+        """
+        if self.resume is None:
+            raise HandoverUnavailable(self.policy, "the call was not registered for it")
+        return self.resume(hold)
 
 
 class Exhausted(PolicyError):
@@ -106,7 +147,7 @@ class Exhausted(PolicyError):
         explanation: str,
         result: object = None,
         calls_made: int = 0,
-        resume: Callable[[], Awaitable[object]] | None = None,
+        resume: Callable[[object], HandingOver] | None = None,
     ) -> None:
         assert attempts, "without an attempt it is a rejection"
         super().__init__(policy, reason)
@@ -133,16 +174,6 @@ class Exhausted(PolicyError):
     def retry_after_s(self) -> float | None:
         """The wait the other side stated last, in seconds."""
         return self.verdict.retry_after_s
-
-    async def hand_over(self) -> object:
-        """Continue durably: the call becomes an execution that has these attempts on its ledger already. Returns the execution.
-
-        Raises:
-            HandoverUnavailable: no database is open, or the call was not made for it; nothing was handed over.
-        """
-        if self.resume is None:
-            raise HandoverUnavailable(self.policy, "the call was not registered for it")
-        return await self.resume()
 
     def __str__(self) -> str:
         count = len(self.attempts)

@@ -6,7 +6,7 @@ course tells what follows, and the loops carry it out.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import update_wrapper
 from typing import ParamSpec, Protocol, TypeVar, cast
@@ -140,18 +140,39 @@ class Policy:
         """
         return self.guard()(function)
 
-    def guard(self, *, repeatable: bool | None = None, restartable: bool = False) -> Callable[[Guardable], Guardable]:
+    def guard(
+        self,
+        *,
+        repeatable: bool | None = None,
+        restartable: bool = False,
+        handover: str | None = None,
+        personal: Iterable[str] = (),
+    ) -> Callable[[Guardable], Guardable]:
         """A decorator with settings of this one function's.
 
         Args:
             repeatable: your word for this function, instead of the policy's.
             restartable: a generator may be started again after it has delivered something.
+            handover: the name under which a failed call can go on durably: `error.hand_over()`. The function is then one that a worker can import
+                and whose arguments are JSON; anything else is refused when it is decorated.
+            personal: which of its arguments are personal, once they rest in a database.
+
+        Raises:
+            BadInput: the function cannot be guarded, or cannot be handed over; everything is listed.
         """
         own = self._composition.repeatable if repeatable is None else repeatable
 
         def decorate(function: Guardable) -> Guardable:
             guard = _Guard(self, repeatable=own, restartable=restartable)
-            return cast("Guardable", guard.around(function))
+            guarded = guard.around(function)
+            if handover is not None:
+                from holdfast.guards.resuming import register, resumable  # noqa: PLC0415 - costs who hands nothing over 5 ms
+
+                registered = register(
+                    handover, function, composition=self._composition, repeatable=own, personal=tuple(personal)
+                )
+                guarded = resumable(guarded, registered)
+            return cast("Guardable", guarded)
 
         return decorate
 

@@ -16,6 +16,7 @@ from holdfast.hold.erasing import CanErase
 from holdfast.hold.events import Events
 from holdfast.hold.executors import checked_executor
 from holdfast.hold.functions import flawed_schemas, problems_of
+from holdfast.hold.handed import TakesOver
 from holdfast.hold.people import ForPeople
 from holdfast.hold.replacing import Replacing
 from holdfast.hold.secrets import seal_own
@@ -46,7 +47,7 @@ WATCH_INTERVAL_S = 0.1
 """How often somebody who waits for an execution looks at it."""
 
 
-class AsyncHold(ForPeople, CredentialDoor, Replacing, CanErase, Upkeep, Events):
+class AsyncHold(ForPeople, CredentialDoor, Replacing, TakesOver, CanErase, Upkeep, Events):
     """Durable recovery for asyncio programs. Every method may be called from any task of one event loop."""
 
     @property
@@ -236,7 +237,8 @@ class AsyncHold(ForPeople, CredentialDoor, Replacing, CanErase, Upkeep, Events):
         fields = tuple(personal)
 
         def register(function: F) -> F:
-            problems = problems_of(function, name, taken=name in self._parts.registry.functions)
+            known = self._parts.registry.functions.get(name)
+            problems = problems_of(function, name, taken=known is not None and known is not function)
             problems += [Problem(source=name, path="personal", message=flaw) for flaw in flaws_of_names(fields)]
             problems += flawed_schemas(name, input_schema=input_schema or {}, output_schema=output_schema or {})
             if problems:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
-import json
 from typing import TYPE_CHECKING
 
 from holdfast.errors import BadInput, Problem
+from holdfast.guards.handable import flaws_of_parameters
 from holdfast.plans.value_schema import schema_of
 
 if TYPE_CHECKING:
@@ -23,19 +22,9 @@ def problems_of(function: Callable[..., object], name: str, *, taken: bool) -> l
         problems.append(
             Problem(source=source, path="", message="the name is taken by another function; give each its own")
         )
-    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        problems.append(
-            Problem(source=source, path="", message="a generator has no single result; return a value instead")
-        )
-    for parameter in inspect.signature(function).parameters.values():
-        if parameter.kind in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL):
-            message = "inputs are given by keyword; a positional-only parameter cannot receive one"
-            problems.append(Problem(source=source, path=parameter.name, message=message))
-        if parameter.default not in (inspect.Parameter.empty, None) and not is_json(parameter.default):
-            problems.append(
-                Problem(source=source, path=parameter.name, message="inputs are JSON; this default value is not")
-            )
-    return problems
+    return problems + [
+        Problem(source=source, path=path, message=message) for path, message in flaws_of_parameters(function)
+    ]
 
 
 def flawed_schemas(name: str, *, input_schema: Mapping[str, str], output_schema: Mapping[str, str]) -> list[Problem]:
@@ -49,12 +38,3 @@ def flawed_schemas(name: str, *, input_schema: Mapping[str, str], output_schema:
                 message = err.problems[0].message
                 problems.append(Problem(source=f"@action({name!r})", path=f"{field}.{key}", message=message))
     return problems
-
-
-def is_json(value: object) -> bool:
-    """Whether a value can be written as JSON."""
-    try:
-        json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError):
-        return False
-    return True

@@ -7,6 +7,8 @@ import threading
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from holdfast.errors import WorkerAlreadyRunning
+from holdfast.guards.handover import HANDOVERS
+from holdfast.hold.handed import Door
 from holdfast.hold.people import QUESTIONS_MAX
 
 if TYPE_CHECKING:
@@ -85,6 +87,18 @@ class Hold:
         except BaseException:
             self._end_loop()
             raise
+        self._door = Door(self.inner, loop=self._loop, owner=self, accepted=self._accepted)
+        try:
+            HANDOVERS.opened(self._door)
+        except BaseException:
+            self.close()
+            raise
+
+    async def _accepted(self, execution_id: str) -> Execution:
+        """A call was handed over: see to it that it goes on here."""
+        if self._wants_worker and self._working is None:
+            await self._begin_work()
+        return Execution(self, execution_id)
 
     def call(self, work: Coroutine[object, object, T]) -> T:
         """Run a coroutine on the façade's loop and return its result."""
@@ -280,6 +294,7 @@ class Hold:
         """Stop the worker after what is in flight, and give everything back. Safe to call twice."""
         if not self._is_closed:
             self._is_closed = True
+            HANDOVERS.closed(self._door)
             self.call(self._end())
             self._end_loop()
 

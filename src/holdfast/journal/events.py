@@ -49,6 +49,12 @@ TABLE = (
         is_terminal=True,
     ),
     EventType(
+        name="call.handed_over",
+        meaning="The execution is a call that its policy gave up, or turned away, in a program; the attempts made there are on the ledger.",
+        fields=(*PLAN, "actionId", "policy", "reason", "attempts", "elapsedS"),
+        level="warning",
+    ),
+    EventType(
         name="plan.replaced",
         meaning="Somebody let the execution go on with another plan; what has begun is the same in both.",
         fields=(*PLAN, "oldDigest", "newDigest", "added", "removed", "changed"),

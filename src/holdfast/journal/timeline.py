@@ -91,6 +91,17 @@ def requested(data: Mapping[str, object]) -> Told:
     return "plain", f"attempt {data.get('attemptNumber')} of {data.get('actionDefinitionId')}{because}", []
 
 
+def handed_over(data: Mapping[str, object]) -> Told:
+    """A call goes on that began in a program."""
+    attempts = data.get("attempts")
+    by = f"handed over by the policy {data.get('policy')!r}"
+    if not attempts:
+        return "waiting", f"{by}, which let nothing be sent ({data.get('reason')})", []
+    made = "1 attempt" if attempts == 1 else f"{attempts} attempts"
+    text = f"{by} after {made} made in process ({data.get('reason')})"
+    return "waiting", text, [f"the first of them began {data.get('elapsedS')} s before the handover"]
+
+
 def retried(data: Mapping[str, object]) -> Told:
     """The retry policy repeats."""
     return (
@@ -186,6 +197,7 @@ TELLERS: Mapping[str, Callable[[Mapping[str, object]], Told]] = {
     "plan.execute.failed": plan_failed,
     "plan.execute.cancelled": lambda _: ("waiting", "plan cancelled", []),
     "plan.replaced": replaced,
+    "call.handed_over": handed_over,
     "action.execute.requested": requested,
     "action.execute.completed": lambda data: ("good", f"attempt {data.get('attemptNumber')} worked", []),
     "action.execute.failed": failed,

@@ -46,13 +46,16 @@ def contract_of(
     entries: Mapping[str, ApiCatalogEntry] | None = None,
     external: str | None = None,
     are_functions_told_more: bool = False,
+    is_handed_over: bool = False,
 ) -> int:
     """Return the least contract under which a plan is carried out as it says.
 
     `external` names its executor outside Holdfast; `are_functions_told_more` says that a Python function of it has schemas or personal fields.
+    `is_handed_over`: it is a call that began in process; its arguments and its key are not where the first release looks for them.
     """
     is_new = (
         external is not None
+        or is_handed_over
         or are_functions_told_more
         or any(is_new_in_plan(action) for action in plan.actions)
         or any(is_new_in_definition(definition) for definition in definitions.values())

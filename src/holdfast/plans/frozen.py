@@ -158,11 +158,13 @@ def freeze(
     functions: Mapping[str, FunctionRules],
     entries: Mapping[str, ApiCatalogEntry],
     external: str | None = None,
+    arguments: Mapping[str, Mapping[str, object]] | None = None,
 ) -> Frozen:
     """Return the document of a checked plan with those of `definitions`, `functions` and catalog `entries` that it uses.
 
     `definitions` is keyed by what the plan writes (`id` or `id@version`); `entries` by the definition's key. `external` names the executor outside
     Holdfast that is to carry it out, if any. What an older release can carry out as well is written exactly as that release writes it.
+    `arguments` are given for a call that was handed over: by action, further inputs that may be any JSON and hold no references.
     """
     used_functions = {
         name: rules for name, rules in functions.items() if any(a.action_definition_id == name for a in plan.actions)
@@ -170,7 +172,14 @@ def freeze(
     are_told_more = any(
         rules.personal or rules.input_schema or rules.output_schema for rules in used_functions.values()
     )
-    contract = contract_of(plan, definitions, entries=entries, external=external, are_functions_told_more=are_told_more)
+    contract = contract_of(
+        plan,
+        definitions,
+        entries=entries,
+        external=external,
+        are_functions_told_more=are_told_more,
+        is_handed_over=arguments is not None,
+    )
     document: dict[str, object] = {
         "definitions": {key: definition.to_wire() for key, definition in definitions.items()},
         "functions": {
@@ -186,6 +195,7 @@ def freeze(
             for name, rules in used_functions.items()
         },
         "catalog": {key: entry.to_wire() for key, entry in entries.items()},
+        **({} if arguments is None else {"arguments": {action: dict(given) for action, given in arguments.items()}}),
     }
     body = written(document, plan, contract=contract)
     before = None if contract == 1 else digest_of(written(document, plan, contract=1))
@@ -228,6 +238,7 @@ def thaw(body: str) -> FrozenPlan:
         entries=entries,
         primaries=primaries_of(plan),
         judged_outputs=judged_outputs(plan),
+        arguments=document.get("arguments", {}),
         # The release before read schemas and did not keep to them; a plan that it accepted goes on as it was told.
         keeps_schemas=contract > 1,
     )
@@ -253,6 +264,7 @@ class Thawing:
     primaries: Mapping[str, tuple[str, ...]]
     judged_outputs: Mapping[str, Sequence[Reference]]
     keeps_schemas: bool = False
+    arguments: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
     def action(self, planned: PlannedAction, position: int) -> FrozenAction:
         """Make one action of the plan."""
@@ -292,7 +304,7 @@ class Thawing:
             definition_id=made.definition_id,
             definition=made.definition,
             function=made.function,
-            inputs=planned.inputs,
+            inputs={**planned.inputs, **self.arguments.get(planned.id, {})},
             references=references,
             needs=needs,
             rules=rules,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from holdfast.ports.steps import Step
     from holdfast.recovery.turn import Turn
 
-__all__ = ["Assignment", "announce", "assign", "credential_of", "idempotency_key", "key_of", "performed_by"]
+__all__ = ["Assignment", "announce", "assign", "credential_of", "key_in_epoch", "key_of", "performed_by"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +76,7 @@ def assign(turn: Turn, step: Step, *, attempt: AttemptRow, action: FrozenAction,
     if step.purpose is Purpose.PROBE:
         own = turn.plan.actions[step.action]
         inputs = {name: resolve_now(turn, own, name) for name in own.inputs}
-        key = idempotency_key(step.execution, step.action, turn.rows[step.action].epoch)
+        key = key_in_epoch(turn, turn.rows[step.action])
         parts: dict[str, Mapping[str, object]] = {"self": {"inputs": inputs, "key": key}}
     else:
         parts = {reference.action: turn.parts_of(reference.action) for reference in action.references.values()}
@@ -152,18 +152,32 @@ def inputs_told(turn: Turn, assignment: Assignment) -> object:
             return {}
 
 
-def key_of(row: ActionRow, step: Step) -> str:
+def key_of(turn: Turn, row: ActionRow, step: Step) -> str:
     """Return the key of an attempt. Probes and refreshes have keys of their own: they must not be answered with what the action was answered.
 
     A refresh keeps its key while it replaces the same generation, so that an API which remembers keys gives one new token for one expiry.
     """
     match step.purpose:
         case Purpose.PERFORM:
-            return idempotency_key(step.execution, step.action, row.epoch)
+            # Before the first attempt there is nothing to look up, and that is the common case.
+            return key_in_epoch(turn, row) if step.n > 1 else idempotency_key(row.execution, row.action, row.epoch)
         case Purpose.PROBE:
             return idempotency_key(step.execution, f"{step.action}/probe", step.n)
         case Purpose.REFRESH:
             return idempotency_key(step.execution, f"{step.action}/refresh", row.generation or 0)
+
+
+def key_in_epoch(turn: Turn, row: ActionRow) -> str:
+    """Return the key under which an action is attempted now.
+
+    In the first epoch it is the one that its first attempt has on the ledger, if that had any: a call that was handed over goes on with the key
+    that it was sent with in process, by which the API recognises it.
+    """
+    if row.epoch == 0:
+        first = turn.tx.attempt(row.execution, row.action, purpose=Purpose.PERFORM, n=1)
+        if first is not None and first.key:
+            return first.key
+    return idempotency_key(row.execution, row.action, row.epoch)
 
 
 def idempotency_key(execution: str, action: str, epoch: int) -> str:

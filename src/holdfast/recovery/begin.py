@@ -10,7 +10,7 @@ from holdfast.recovery.credentials import next_generation
 from holdfast.recovery.turn import Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from holdfast.plans.frozen import Frozen
     from holdfast.ports.steps import Steps
@@ -31,11 +31,12 @@ def begin(
     priority: int = 0,
     secrets: Mapping[str, bytes] | None = None,
     external: str | None = None,
+    first: Callable[[Turn], None] | None = None,
 ) -> bool:
     """Insert the execution with its actions and schedule what is ready; False when it exists already.
 
     `secrets` are sealed values by the name of their row; a row that has a value keeps it. `external` names the executor outside Holdfast that
-    performs its actions.
+    performs its actions. `first` changes rows before anything is scheduled: what has happened already is put on the ledger there.
 
     Raises:
         ExecutionConflict: the id belongs to an execution of another plan or other definitions, or for another executor.
@@ -74,6 +75,8 @@ def begin(
     assert turn is not None, "it was inserted in this transaction"
     keep_secrets(tx, secrets or {}, execution=execution_id)
     turn.emit("plan.execute.started", planId=row.plan_id)
+    if first is not None:
+        first(turn)
     turn.finish()
     return True
 

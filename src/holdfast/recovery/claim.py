@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from holdfast.ports.rows import ActionState, AttemptRow, Purpose
 from holdfast.recovery.answer import Answer
-from holdfast.recovery.assigning import announce, assign, credential_of, idempotency_key, key_of, performed_by
+from holdfast.recovery.assigning import announce, assign, credential_of, key_in_epoch, key_of, performed_by
 from holdfast.recovery.awaiting import Going, may_go_on, unobtainable
 from holdfast.recovery.consequences import carry_out
 from holdfast.recovery.credentials import begin_refresh, name_for, release_lease
@@ -136,7 +136,7 @@ def first_claim(turn: Turn, step: Step, *, worker: str, deciding: Deciding) -> A
         purpose=step.purpose,
         n=step.n,
         claims=1,
-        key=key_of(row, step),
+        key=key_of(turn, row, step),
         started_at=begun_at,
         worker=worker,
         strategy=row.strategy,
@@ -183,7 +183,7 @@ def refuse(turn: Turn, row: ActionRow, *, step: Step, worker: str, deciding: Dec
         purpose=step.purpose,
         n=step.n,
         claims=1,
-        key=key_of(row, step),
+        key=key_of(turn, row, step),
         started_at=turn.now,
         worker=worker,
         strategy=row.strategy,
@@ -285,7 +285,7 @@ def is_too_late(turn: Turn, row: ActionRow, *, action: FrozenAction, deciding: D
 
     A decision looks ahead to its due time, but a worker may come back much later than that.
     """
-    if not has_outlived_key(turn, action, key=idempotency_key(row.execution, row.action, row.epoch)):
+    if not has_outlived_key(turn, action, key=key_in_epoch(turn, row)):
         return False
     attempts = turn.tx.attempts(row.execution, row.action)
     last = next((a for a in attempts if a.purpose is Purpose.PERFORM and a.n == row.n - 1), None)

@@ -120,7 +120,7 @@ async def change_of(kept: Kept, outputs: Outputs) -> Change:
     values: dict[str, None] = {}
     texts: dict[str, object] = {}
     for action in kept.plan.actions.values():
-        literals = {name: value for name, value in action.inputs.items() if parse_reference(value) is None}
+        literals = {name: value for name, value in action.inputs.items() if name not in action.references}
         values.update(dict.fromkeys(action.personal.values(literals)))
     for row in kept.actions:
         text = row.output if row.location is None else await body_of(row.location, outputs)
@@ -167,6 +167,8 @@ def document_of(kept: Kept, values: Iterable[str]) -> str:
             planned["errorHandling"]["fallbackValue"] = rewritten(
                 personal.masked(planned["errorHandling"]["fallbackValue"]), erase, ours=frozenset()
             )
+    for action, arguments in document.get("arguments", {}).items():
+        document["arguments"][action] = rewritten(kept.personal(action).masked(arguments), erase, ours=frozenset())
     for check in plan["expectedOutcome"]["validations"]:
         check.update({key: erase(check[key]) for key in ("name", "value") if isinstance(check.get(key), str)})
     for words in ("name", "description", "intent", "metadata"):

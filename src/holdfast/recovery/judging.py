@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from holdfast.decisions.facts import ActionRules
     from holdfast.faults.verdict import Verdict
     from holdfast.plans.frozen import FrozenAction
     from holdfast.ports.rows import ActionRow, AttemptRow
@@ -97,9 +98,10 @@ def case_of(
     action = turn.plan.actions[row.action]
     can_refresh = can_refresh and (turn.execution.external is None or can_ask_for_refresh(turn, action))
     advice = recovery_override(action.entry, verdict) if action.entry else None
+    rules = rules_about(action, attempt)
     return Case(
         verdict=verdict,
-        rules=action.rules if can_refresh else replace(action.rules, can_refresh=False),
+        rules=rules if can_refresh else replace(rules, can_refresh=False),
         ledger=ledger_of(turn, row, attempt=attempt, verdict=verdict),
         bounds=deciding.bounds,
         draw=deciding.draw,
@@ -112,6 +114,13 @@ def case_of(
         else None,
         quota_reset_s=quota_reset_s(turn.now),
     )
+
+
+def rules_about(action: FrozenAction, attempt: AttemptRow) -> ActionRules:
+    """Return the rules of an action as they hold for one attempt: what was sent without a key is not recognised by one."""
+    if attempt.key or action.rules.safety is not Safety.KEYED:
+        return action.rules
+    return replace(action.rules, safety=Safety.UNSAFE)
 
 
 def can_ask_for_refresh(turn: Turn, action: FrozenAction) -> bool:

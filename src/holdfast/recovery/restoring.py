@@ -20,7 +20,7 @@ from holdfast.decisions.facts import Safety
 from holdfast.errors import BadInput, ExecutionNewer, Problem
 from holdfast.ports.rows import CONTRACT, ActionState, AttemptRow, Purpose
 from holdfast.recovery.answer import Answer
-from holdfast.recovery.assigning import idempotency_key
+from holdfast.recovery.assigning import key_in_epoch
 from holdfast.recovery.detail import restored_verdict
 from holdfast.recovery.settle import apply_answer
 from holdfast.recovery.turn import Turn
@@ -228,7 +228,7 @@ def made_perhaps(turn: Turn, row: ActionRow, *, since: datetime) -> AttemptRow:
         purpose=Purpose.PERFORM,
         n=row.n,
         claims=1,
-        key=idempotency_key(row.execution, row.action, row.epoch),
+        key=key_in_epoch(turn, row),
         started_at=since,
         worker=BEFORE,
         strategy=row.strategy,
