@@ -66,6 +66,8 @@ class Writer:
         if isinstance(value, _LEAVES):
             raw = _leaf(value)
             self._left -= len(raw)
+            if self._left < 0:
+                raise NoForm("is too large for a key")
             return _framed(name, [raw])
         if isinstance(value, type):
             return _framed("class", [f"{value.__module__}.{value.__qualname__}".encode()])

@@ -133,9 +133,10 @@ class Reduced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Default:
-    """Answer with a value that was chosen beforehand: `value`, or what `factory` makes of the same arguments.
+    """Answer with a value that was chosen beforehand: `value`, or what `factory` makes, called without arguments.
 
-    One of the two. None is a value: `Default(value=None)` answers None. A list or dictionary is copied for each answer.
+    One of the two. None is a value: `Default(value=None)` answers None. A list or dictionary is copied for each answer. What depends on the
+    arguments is an `Alternative`.
     """
 
     value: object = MISSING
