@@ -31,7 +31,7 @@ from holdfast.policies.lesser_answers import (
 )
 from holdfast.policies.levels import Levels
 
-__all__ = ["DEPENDENCY_CATEGORIES", "DEPENDENCY_FAILED", "Choice", "Degradation", "Failed", "Rule", "When", "choose"]
+__all__ = ["DEPENDENCY_CATEGORIES", "Choice", "Degradation", "Failed", "Rule", "When", "choose"]
 
 PRIORITY_BOUND = 1_000_000
 RULES_BOUND = 100
@@ -77,12 +77,13 @@ class When:
             ],
         )
 
+    @classmethod
+    def dependency_fails(cls) -> When:
+        """The other side or the network did not do its part, or the call was turned away because of that."""
+        return cls(categories=DEPENDENCY_CATEGORIES, rejected=True)
+
     def _says_something(self) -> bool:
         return bool(self.categories or self.labels or self.exceptions or self.rejected)
-
-
-DEPENDENCY_FAILED = When(categories=DEPENDENCY_CATEGORIES, rejected=True)
-"""The other side or the network did not do its part, or the call was turned away because of that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +91,7 @@ class Rule:
     """One strategy, the failures it is meant for (default: the dependency's), and its place: the lowest `priority` is tried first."""
 
     strategy: Strategy
-    when: When = DEPENDENCY_FAILED
+    when: When = field(default_factory=When.dependency_fails)
     priority: int = 100
 
     def __post_init__(self) -> None:
