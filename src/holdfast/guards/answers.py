@@ -10,9 +10,12 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-__all__ = ["Answer", "Degraded", "LastAnswer", "last_answer", "note_answer"]
+__all__ = ["ANSWER", "Answer", "Degraded", "LastAnswer", "last_answer", "note_answer"]
 
 T = TypeVar("T")
+
+ANSWER = "__holdfast_answer__"
+"""Where a guarded function has its full answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

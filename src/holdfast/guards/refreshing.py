@@ -15,6 +15,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING
 
+from holdfast.guards.ambient import DEADLINE, SPENT
+
 if TYPE_CHECKING:
     import asyncio
 
@@ -43,7 +45,7 @@ class Refresher:
         """Refresh in the background thread; False when one for the key is under way, or too many are."""
         if not self._take(key):
             return False
-        context = contextvars.copy_context()
+        context = _free_context()
         with self._lock:
             self._waiting.append((key, lambda: context.run(refresh)))
             if self._thread is None or not self._thread.is_alive():
@@ -58,7 +60,7 @@ class Refresher:
         if not self._take(key):
             return False
         run: Coroutine[object, object, None] = self._run_async(key, refresh)
-        task = asyncio.get_running_loop().create_task(run)
+        task = asyncio.get_running_loop().create_task(run, context=_free_context())
         self._tasks.add(task)  # a loop holds its tasks weakly
         task.add_done_callback(self._tasks.discard)
         # A task that is cancelled before it began never reaches its own `finally`.
@@ -118,3 +120,11 @@ class Refresher:
         self._is_failing = True
         # The exception's own words may hold what must not be logged; its kind says enough.
         _log.warning("%s: a value could not be refreshed in the background: %s", self._policy, type(error).__name__)
+
+
+def _free_context() -> contextvars.Context:
+    """The caller's context without its limits: the caller has an answer, and its deadline and attempts are not those of the refresh."""
+    context = contextvars.copy_context()
+    context.run(DEADLINE.set, None)
+    context.run(SPENT.set, 0)
+    return context

@@ -11,6 +11,9 @@ from dataclasses import dataclass, fields
 
 from holdfast.errors import BadSettings, Problem
 from holdfast.policies.breaker import Breaker
+from holdfast.policies.cache import Cache
+from holdfast.policies.degradation import Degradation
+from holdfast.policies.lesser_answers import word_of
 from holdfast.policies.retry import Growth, Retry
 from holdfast.policies.timeout import Timeout
 
@@ -31,6 +34,8 @@ class Composition:
     retry: Retry | None = None
     timeout: Timeout | None = None
     breaker: Breaker | None = None
+    degradation: Degradation | None = None
+    cache: Cache | None = None
     repeatable: bool = False
     returns_last: bool = False
 
@@ -51,13 +56,20 @@ class Composition:
             raise BadSettings(found)
 
 
-KINDS: dict[str, type] = {"timeout": Timeout, "retry": Retry, "breaker": Breaker}
+KINDS: dict[str, type] = {
+    "degradation": Degradation,
+    "cache": Cache,
+    "timeout": Timeout,
+    "retry": Retry,
+    "breaker": Breaker,
+}
 
 
 def explain(composition: Composition) -> str:
     """The policy in words, one line for each strategy in the order in which a call meets them, and what is left out."""
     lines = [f"Policy {composition.name!r}, outermost first:"]
     timeout, retry, breaker = composition.timeout, composition.retry, composition.breaker
+    lines += _answer_lines(composition)
     if timeout is not None and timeout.deadline_s is not None:
         lines.append(
             f"  deadline  the whole call has {timeout.deadline_s:g} s; no wait is begun that would not end before"
@@ -79,6 +91,23 @@ def explain(composition: Composition) -> str:
 
 def _problem(path: str, message: str) -> Problem:
     return Problem(source="policy", path=path, message=message)
+
+
+def _answer_lines(composition: Composition) -> list[str]:
+    """What stands outside all attempts: lesser answers, and answers from the cache."""
+    lines = []
+    degradation, cache = composition.degradation, composition.cache
+    if degradation is not None:
+        order = ", then ".join(word_of(rule.strategy) for rule in degradation.ordered)
+        lines.append(
+            f"  degrades  a failed call is answered {order}; never by another call that could do the work twice"
+        )
+    if cache is not None:
+        stale = f", then stale for {cache.stale_while_revalidate_s:g} s while one call refreshes it"
+        lines.append(
+            f"  cache     an answer is good for {cache.ttl_s:g} s{stale if cache.stale_while_revalidate_s else ''}"
+        )
+    return lines
 
 
 def _retry_lines(retry: Retry, *, repeatable: bool) -> list[str]:
