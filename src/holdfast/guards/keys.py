@@ -53,7 +53,7 @@ class KeyMaker:
         parameters = {} if self._signature is None else self._signature.parameters
         self._names = declared if isinstance(declared, tuple) else tuple(parameters)
         is_plain = all(found.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD for found in parameters.values())
-        self._plain = tuple(parameters) if is_plain else ()
+        self._plain = tuple(parameters) if is_plain else None
         problems = _problems(function, declared, names=self._names, parameters=parameters)
         if problems:
             raise BadSettings([Problem(source=f"key of {operation}", path=path, message=why) for path, why in problems])
@@ -79,7 +79,7 @@ class KeyMaker:
             return iter((("key", self._declared(*args, **kwargs)),))
         if self._signature is None:
             return iter((("args", args), ("kwargs", dict(kwargs))))
-        if not kwargs and len(args) == len(self._plain):
+        if self._plain is not None and not kwargs and len(args) == len(self._plain):
             bound: Mapping[str, object] = dict(zip(self._plain, args, strict=True))
         else:
             try:
