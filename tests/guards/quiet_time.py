@@ -1,19 +1,13 @@
-"""A clock that stands still until a test moves it, in the place of the process's own."""
+"""A clock that stands still until a test moves it, for caches that are given one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from holdfast.guards.world import WORLD
-
-if TYPE_CHECKING:
-    import pytest
 
 
 @dataclass
 class QuietTime:
-    """Monotonic seconds; sleeping moves them on."""
+    """Seconds that pass when a test says so."""
 
     seconds: float = 1_000.0
 
@@ -22,19 +16,5 @@ class QuietTime:
         return self.seconds
 
     def advance(self, seconds: float) -> None:
-        """Let time pass."""
+        """Let time pass, or go back."""
         self.seconds += seconds
-
-    async def asleep(self, seconds: float) -> None:
-        """Sleep without waiting."""
-        self.advance(seconds)
-
-
-def quiet_time(monkeypatch: pytest.MonkeyPatch) -> QuietTime:
-    """Take over the clock of all guards for one test."""
-    clock = QuietTime()
-    monkeypatch.setattr(WORLD, "monotonic", clock)
-    monkeypatch.setattr(WORLD, "sleep", clock.advance)
-    monkeypatch.setattr(WORLD, "asleep", clock.asleep)
-    monkeypatch.setattr(WORLD, "draw", lambda: 0.5)
-    return clock

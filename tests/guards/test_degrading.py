@@ -8,7 +8,7 @@ import functools
 import gc
 import logging
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -41,7 +41,8 @@ from holdfast.policies.lesser_answers import Alternative, Cached, Default, Queue
 from holdfast.policies.levels import Levels
 from holdfast.policies.retry import Retry
 from holdfast.ports.later import KeptCall, Receipt
-from tests.guards.quiet_time import QuietTime, quiet_time
+from holdfast.testing import controlled_world
+from holdfast.testing.world import ControlledWorld
 
 Ask = Callable[..., Answer[object]]
 NOTHING = Default(value=None)
@@ -73,10 +74,11 @@ def fetch_price(sku: str, currency: str = "EUR") -> str:
 
 
 @pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> QuietTime:
-    """A clock that stands still, and a dependency that is well."""
+def clock() -> Iterator[ControlledWorld]:
+    """Time that stands still, and a dependency that is well."""
     price.__init__()
-    return quiet_time(monkeypatch)
+    with controlled_world() as world:
+        yield world
 
 
 @pytest.fixture(params=["sync", "async"])
@@ -115,7 +117,7 @@ def test_a_good_answer_says_that_it_is_one(ask: Ask) -> None:
     assert not answer.is_degraded
 
 
-def test_the_last_good_value_is_answered_within_its_time(ask: Ask, clock: QuietTime) -> None:
+def test_the_last_good_value_is_answered_within_its_time(ask: Ask, clock: ControlledWorld) -> None:
     """Up to its age the kept value stands in, with its age; after that the failure is told as a cache that missed."""
     shop = shop_with(Cached(ttl_s=300))
     ask(shop, "book")
@@ -207,7 +209,7 @@ def test_a_call_of_unknown_outcome_is_not_made_another_way(ask: Ask) -> None:
     assert ("alternative", "default") == (allowed.degraded.strategy, passed_over.degraded.strategy)
 
 
-def test_features_are_off_while_the_reduced_version_answers(ask: Ask, clock: QuietTime) -> None:
+def test_features_are_off_while_the_reduced_version_answers(ask: Ask, clock: ControlledWorld) -> None:
     """The reduced version sees its features off, and so does everybody else for a while."""
     features.declare(Feature(name="discounts"))
     seen: list[bool] = []
@@ -349,7 +351,7 @@ def test_mistakes_in_using_it_are_never_degraded(ask: Ask) -> None:
         ask(shop_with(NOTHING), "book", function=misused)
 
 
-def test_an_open_circuit_is_degraded_as_well(ask: Ask, clock: QuietTime) -> None:
+def test_an_open_circuit_is_degraded_as_well(ask: Ask, clock: ControlledWorld) -> None:
     """Calls that are turned away get the lesser answer with the refusal as the reason, and the dependency is left in peace."""
     shop = shop_with(NOTHING, breaker=Breaker(failures_consecutive=2, open_s=30))
     price.down = ConnectionRefusedError("no")
@@ -450,7 +452,7 @@ def test_an_alternative_that_is_cancelled_gives_everything_back() -> None:
     assert asyncio.run(main())
 
 
-def test_a_plain_call_returns_the_value_and_remembers_how_it_was(clock: QuietTime) -> None:
+def test_a_plain_call_returns_the_value_and_remembers_how_it_was(clock: ControlledWorld) -> None:
     """Without `answer` a caller gets the value alone, and can ask afterwards."""
     shop = shop_with(Cached(ttl_s=60))
     guarded = shop(fetch_price)

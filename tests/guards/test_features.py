@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -13,15 +14,17 @@ from holdfast.guards.features import Features
 from holdfast.guards.level_meter import LevelMeter
 from holdfast.policies.features import Feature
 from holdfast.policies.levels import Levels
-from tests.guards.quiet_time import QuietTime, quiet_time
+from holdfast.testing import controlled_world
+from holdfast.testing.world import ControlledWorld
 
 LEVELS = Levels(window_s=60, calls_min=10, fall_after_s=30)
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> QuietTime:
-    """A clock that stands still."""
-    return quiet_time(monkeypatch)
+def clock() -> Iterator[ControlledWorld]:
+    """Time that stands still."""
+    with controlled_world() as world:
+        yield world
 
 
 def meter(features: Features, policy: str = "shop") -> LevelMeter:
@@ -39,7 +42,7 @@ def count(found: LevelMeter, *, full: int = 0, lesser: int = 0) -> None:
         found.record(lesser=True)
 
 
-def test_a_feature_goes_off_with_the_level_and_comes_back(clock: QuietTime) -> None:
+def test_a_feature_goes_off_with_the_level_and_comes_back(clock: ControlledWorld) -> None:
     """From its level on it is off; when the policy has been well for long enough it is on again."""
     features = Features()
     features.declare(Feature(name="recommendations", off_from=2), Feature(name="orders", off_from=3))
@@ -55,7 +58,7 @@ def test_a_feature_goes_off_with_the_level_and_comes_back(clock: QuietTime) -> N
     assert {"shop": 1} == features.levels()
 
 
-def test_changes_are_told_once_each(clock: QuietTime) -> None:
+def test_changes_are_told_once_each(clock: ControlledWorld) -> None:
     """Every change of the level is told with where it came from, and nothing is told in between."""
     told: list[tuple[int, int]] = []
     found = LevelMeter("shop", LEVELS, on_change=lambda _, before, after: told.append((before, after)))
@@ -69,7 +72,7 @@ def test_changes_are_told_once_each(clock: QuietTime) -> None:
     assert [(0, 2), (2, 3), (3, 2), (2, 1), (1, 0)] == told
 
 
-def test_a_feature_of_one_policy_does_not_mind_the_others(clock: QuietTime) -> None:
+def test_a_feature_of_one_policy_does_not_mind_the_others(clock: ControlledWorld) -> None:
     """The highest level of all counts, unless a feature names its policy."""
     features = Features()
     features.declare(Feature(name="ads"), Feature(name="stock", policy="warehouse"))
@@ -81,7 +84,7 @@ def test_a_feature_of_one_policy_does_not_mind_the_others(clock: QuietTime) -> N
     assert (False, True) == (features.is_on("ads"), features.is_on("stock"))
 
 
-def test_a_level_can_be_set_by_hand_for_all(clock: QuietTime, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_level_can_be_set_by_hand_for_all(clock: ControlledWorld, caplog: pytest.LogCaptureFixture) -> None:
     """A person's word goes before what was measured, until it is taken back; each is one line in the log."""
     features = Features()
     features.declare(Feature(name="ads", off_from=3))
@@ -104,7 +107,7 @@ def test_what_is_no_level_is_refused(number: object) -> None:
         Features().set_level(number)
 
 
-def test_features_that_were_switched_off_come_back_by_themselves(clock: QuietTime) -> None:
+def test_features_that_were_switched_off_come_back_by_themselves(clock: ControlledWorld) -> None:
     """The longer of two times counts."""
     features = Features()
     features.switch_off("ads", seconds=30)
@@ -118,7 +121,7 @@ def test_features_that_were_switched_off_come_back_by_themselves(clock: QuietTim
     assert features.is_on("ads")
 
 
-def test_features_can_be_off_for_one_answer_only(clock: QuietTime) -> None:
+def test_features_can_be_off_for_one_answer_only(clock: ControlledWorld) -> None:
     """What runs inside sees them off; another thread does not."""
     features = Features()
     features.declare(Feature(name="ads"), Feature(name="stock"))
@@ -133,7 +136,7 @@ def test_features_can_be_off_for_one_answer_only(clock: QuietTime) -> None:
     assert ([False, False], [True], True) == (inside, elsewhere, features.is_on("ads"))
 
 
-def test_an_undeclared_feature_is_on_and_told_once(clock: QuietTime, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_undeclared_feature_is_on_and_told_once(clock: ControlledWorld, caplog: pytest.LogCaptureFixture) -> None:
     """A misspelt name breaks nothing, and does not fill the log either."""
     features = Features()
 
@@ -147,7 +150,7 @@ def test_an_undeclared_feature_is_on_and_told_once(clock: QuietTime, caplog: pyt
 
 
 def test_names_made_of_data_are_refused_before_they_fill_the_memory(
-    clock: QuietTime, monkeypatch: pytest.MonkeyPatch
+    clock: ControlledWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both lists of names are bounded."""
     monkeypatch.setattr("holdfast.guards.features.NAMES_MAX", 3)
@@ -162,7 +165,7 @@ def test_names_made_of_data_are_refused_before_they_fill_the_memory(
     assert 3 == len(features._off_until)
 
 
-def test_a_policy_that_is_gone_no_longer_counts(clock: QuietTime) -> None:
+def test_a_policy_that_is_gone_no_longer_counts(clock: ControlledWorld) -> None:
     """A registry keeps no policy alive."""
     features = Features()
     shop = meter(features)
@@ -176,7 +179,7 @@ def test_a_policy_that_is_gone_no_longer_counts(clock: QuietTime) -> None:
     assert 1 == len(features._meters)
 
 
-def test_a_window_of_another_length_begins_anew(clock: QuietTime) -> None:
+def test_a_window_of_another_length_begins_anew(clock: ControlledWorld) -> None:
     """Other thresholds read what was counted; another window cannot."""
     found = LevelMeter("shop", LEVELS, on_change=lambda *_: None)
     count(found, full=5, lesser=5)
