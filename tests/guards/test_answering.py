@@ -262,6 +262,19 @@ async def test_a_cache_outside_the_process_does_not_hold_up_the_loop() -> None:
     assert threading.main_thread() not in threads
 
 
+def test_a_cache_that_takes_nothing_breaks_nothing() -> None:
+    """Reading works and writing fails: the call is well all the same, and so is a caller that has no key."""
+
+    class Full(BrokenCache):
+        def get(self, key: str) -> Entry | None:
+            """Nothing."""
+            return None
+
+    shop = policy("shop", cache=Cache(cache=Full()), degradation=Degradation.of(Cached(cache=Full())))
+
+    assert [1, 2, 3] == [shop(fetch_stock)("book")[1], shop(fetch_stock)("book")[1], shop(fetch_stock)(object())[1]]
+
+
 def test_a_value_that_a_cache_cannot_keep_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     """The value is to blame and not the cache: other values go on being kept."""
 

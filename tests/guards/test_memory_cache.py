@@ -126,7 +126,8 @@ class CacheAgainstItsPromises(RuleBasedStateMachine):
 
     @invariant()
     def it_stays_within_its_bounds(self) -> None:
-        """Never more values, nor more bytes, than allowed; and the sum of sizes is true."""
+        """Never more values, nor more bytes, than allowed, in the order of their use; and the sum of sizes is true."""
+        assert list(self.kept) == list(self.cache._kept)
         assert len(self.kept) == len(self.cache) <= ENTRIES_MAX
         assert sum(one[3] for one in self.kept.values()) == self.cache.size_bytes <= SIZE_MAX_BYTES
 

@@ -125,6 +125,10 @@ def test_a_loop_that_ends_takes_its_refreshes_with_it() -> None:
 
     async def main() -> None:
         refresher.begin_async("book", refresh)
+        await asyncio.sleep(0)
+        refresher.begin_async("pen", refresh)
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()  # the second has not even begun
 
     asyncio.run(main())
 

@@ -17,7 +17,7 @@ from holdfast.policies.degradation import (
     When,
     choose,
 )
-from holdfast.policies.lesser_answers import Alternative, Cached, Default, QueueForLater, Reduced, word_of
+from holdfast.policies.lesser_answers import Alternative, Cached, Default, QueueForLater, Reduced, Strategy, word_of
 
 TIMEOUT = When(categories=frozenset({ErrorCategory.NETWORK_TIMEOUT}))
 NOTHING = Default(value=None)
@@ -154,6 +154,25 @@ def test_a_barred_strategy_says_why(outcome: Outcome, reason: str) -> None:
 
     assert (NOTHING,) == choice.tries
     assert reason in choice.barred[0][1]
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        pytest.param(Alternative(call=other), id="alternative"),
+        pytest.param(Alternative(endpoint="backup.example.com"), id="endpoint"),
+        pytest.param(Reduced(call=other), id="reduced"),
+        pytest.param(QueueForLater(), id="queue"),
+    ],
+)
+def test_whatever_makes_a_call_can_be_barred(strategy: Strategy) -> None:
+    """Each strategy that calls is barred after an effect, and after a doubtful one unless the policy says that it does no harm."""
+    settings = Degradation.of(strategy)
+
+    assert () == choose(settings, failed(outcome=Outcome.EXECUTED)).tries
+    assert () == choose(settings, failed(outcome=Outcome.UNKNOWN, repeatable=False)).tries
+    assert (strategy,) == choose(settings, failed(outcome=Outcome.UNKNOWN)).tries
+    assert (strategy,) == choose(settings, failed(repeatable=False)).tries
 
 
 def test_switching_features_off_is_never_barred() -> None:

@@ -33,6 +33,7 @@ from holdfast.guards.level_meter import LevelMeter
 from holdfast.guards.shelf import Call, Found, Missing, Shelf
 from holdfast.guards.snapshots import DEPTH_MAX, TooLarge, snapshot
 from holdfast.guards.waiting_calls import WaitingCalls
+from holdfast.policies.checks import number_problem, refuse
 from holdfast.policies.degradation import Choice, Degradation, Failed, choose
 from holdfast.policies.lesser_answers import (
     Alternative,
@@ -43,6 +44,7 @@ from holdfast.policies.lesser_answers import (
     Strategy,
     word_of,
 )
+from holdfast.policies.levels import LEVEL_MAX
 from holdfast.ports.later import KeptCall, Later
 
 __all__ = ["Call", "DegradationRuntime", "Failure", "degrade_async", "degrade_sync", "remember", "remember_async"]
@@ -105,6 +107,15 @@ class DegradationRuntime:
     def level(self) -> int:
         """The policy's level of degradation, 0 to 3."""
         return self.features.level(self.policy)
+
+    def set_level(self, number: int | None) -> None:
+        """Set the level by hand (0 to 3), or let it go by the calls again (None).
+
+        Raises:
+            BadSettings: it is no level.
+        """
+        refuse("degradation", [("level", number_problem(number, 0, LEVEL_MAX, whole=True, optional=True))])
+        self.meter.force(number)
 
     @property
     def shelves(self) -> tuple[Shelf, ...]:
@@ -287,9 +298,9 @@ def _no_answer(policy: str, choice: Choice, last: DegradationFailed | None) -> D
     if last is not None:
         return last
     if not choice.is_meant:
-        return NoStrategy(policy, "none", why="no rule is meant for this kind of failure")
+        return NoStrategy(policy, "", why="no rule is meant for this kind of failure")
     reasons = "; ".join(f"{word_of(strategy)}: {why}" for strategy, why in choice.barred)
-    return NoStrategy(policy, "none", why=f"every strategy that is meant for it could do the work twice ({reasons})")
+    return NoStrategy(policy, "", why=f"every strategy that is meant for it could do the work twice ({reasons})")
 
 
 def _failed(failure: Failure, call: Call) -> Failed:

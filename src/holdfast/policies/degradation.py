@@ -256,7 +256,7 @@ def _bar(strategy: Strategy, failed: Failed) -> str | None:
     repeatable = failed.repeatable if strategy.repeatable is None else strategy.repeatable
     if repeatable:
         return None
-    return "the effect of the call may have happened, and nothing says that twice does no harm (repeatable=True would)"
+    return "the effect of the call may have happened, and nothing says that twice does no harm: repeatable=True would"
 
 
 # --- what is wrong with settings ---

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -135,15 +134,15 @@ def server(directory: Path) -> Iterator[Path]:
     socket = directory / "redis.sock"
     process = subprocess.Popen(
         [SERVER, "--port", "0", "--unixsocket", str(socket), "--save", "", "--appendonly", "no", "--dir", str(directory)],
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
     )  # fmt: skip
+    assert process.stdout is not None, "it is a pipe"
     try:
-        until = time.monotonic() + 20
-        while not socket.exists():
-            assert process.poll() is None, "the server ended at once"
-            assert time.monotonic() < until, "the server did not start"
-            time.sleep(0.02)
+        told = next((line for line in process.stdout if "ready to accept connections" in line.lower()), "")
+        assert told, "the server ended at once"
         yield socket
     finally:
         process.terminate()
         process.wait(20)
+        process.stdout.close()
