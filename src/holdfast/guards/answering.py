@@ -11,7 +11,7 @@ from functools import update_wrapper
 from typing import cast
 
 from holdfast.errors import BadInput, BadSettings, Problem, Rejected
-from holdfast.guards.answers import ANSWER, Answer, Degraded, LastAnswer, note_answer
+from holdfast.guards.answers import Answer, Degraded, LastAnswer, note_answer
 from holdfast.guards.degrading import (
     DegradationRuntime,
     Failure,
@@ -28,7 +28,7 @@ from holdfast.guards.shelf import Call, Found, Missing, Shelf
 from holdfast.policies.cache import Cache
 from holdfast.policies.degradation import Degradation
 
-__all__ = ["Answering"]
+__all__ = ["Answering", "plain_async", "plain_sync"]
 
 
 class Answering:
@@ -73,7 +73,7 @@ class Answering:
     def around(
         self, inner: Callable[..., object], function: Callable[..., object], *, shape: Shape, repeatable: bool
     ) -> Callable[..., object]:
-        """The guarded function `inner`, with the cache before it and the lesser answers after it; `function` is what it guards.
+        """The full answers of the guarded function `inner`, with the cache before it and the lesser answers after it; `function` is what it guards.
 
         Raises:
             BadInput: it delivers values one by one, and a lesser answer could not take back those that were delivered.
@@ -120,10 +120,7 @@ class Answering:
                 remember(self.runtime, call, value=value)
             return Answer(value=value)
 
-        def plain(*args: object, **kwargs: object) -> object:
-            return answer(*args, **kwargs).value
-
-        return _marked(plain, function, answer)
+        return answer
 
     def _around_async(
         self, inner: Callable[..., Awaitable[object]], function: Callable[..., object], *, repeatable: bool
@@ -157,10 +154,7 @@ class Answering:
                 await remember_async(self.runtime, call, value=value)
             return Answer(value=value)
 
-        async def plain(*args: object, **kwargs: object) -> object:
-            return (await answer(*args, **kwargs)).value
-
-        return _marked(plain, function, answer)
+        return answer
 
     def _kept(self, shelf: Shelf, call: Call, found: Found | Missing) -> Answer[object] | None:
         """The answer from the cache, if there is one; a stale one is refreshed behind the caller's back, and says that it is stale."""
@@ -190,9 +184,21 @@ def _shelf(policy: str, cache: Cache | None) -> Shelf | None:
     )
 
 
-def _marked(
-    plain: Callable[..., object], function: Callable[..., object], answer: Callable[..., object]
-) -> Callable[..., object]:
-    marked = update_wrapper(plain, function)
-    setattr(marked, ANSWER, answer)
-    return marked
+def plain_sync(answer: Callable[..., object], function: Callable[..., object]) -> Callable[..., object]:
+    """The function of plain calls: the value of the full answer."""
+    full = cast("Callable[..., Answer[object]]", answer)
+
+    def plain(*args: object, **kwargs: object) -> object:
+        return full(*args, **kwargs).value
+
+    return update_wrapper(plain, function)
+
+
+def plain_async(answer: Callable[..., object], function: Callable[..., object]) -> Callable[..., object]:
+    """The same for coroutine functions."""
+    full = cast("Callable[..., Awaitable[Answer[object]]]", answer)
+
+    async def plain(*args: object, **kwargs: object) -> object:
+        return (await full(*args, **kwargs)).value
+
+    return update_wrapper(plain, function)

@@ -6,16 +6,14 @@ thread and task.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-__all__ = ["ANSWER", "Answer", "Degraded", "LastAnswer", "last_answer", "note_answer"]
+__all__ = ["Answer", "Degraded", "LastAnswer", "Mark", "last_answer", "mark", "mark_of", "note_answer"]
 
 T = TypeVar("T")
-
-ANSWER = "__holdfast_answer__"
-"""Where a guarded function has its full answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +57,28 @@ class LastAnswer:
         """Whether it was a lesser answer."""
         return self.degraded is not None
 
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a guarded function bears: the function itself, whose guard it is, and its full answer, None if it never gives a lesser one."""
+
+    function: Callable[..., object]
+    guard: object
+    answer: Callable[..., object] | None
+
+
+def mark(function: Callable[..., object], guard: object, *, answer: Callable[..., object] | None) -> None:
+    """Mark a guarded function as guarded by `guard`."""
+    setattr(function, _MARK, Mark(function, guard, answer))
+
+
+def mark_of(function: Callable[..., object], guard: object) -> Mark | None:
+    """The mark of a function that is guarded by `guard`; None for others. Decorators copy marks along, and a copy does not count."""
+    found: object = getattr(function, _MARK, None)
+    return found if isinstance(found, Mark) and found.function is function and found.guard is guard else None
+
+
+_MARK = "__holdfast_mark__"
 
 _last: ContextVar[LastAnswer | None] = ContextVar("holdfast_last_answer", default=None)
 

@@ -7,14 +7,14 @@ course tells what follows, and the loops carry it out.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import replace
 from functools import update_wrapper
-from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar, cast, overload
 
 from holdfast.errors import BadSettings, Problem
 from holdfast.faults.rules import ApiRules
-from holdfast.guards.answers import ANSWER, Answer
+from holdfast.guards.answers import Answer, mark, mark_of
 from holdfast.guards.circuit import LONGER_WAY, CircuitHealth, Mode
 from holdfast.guards.course import Course, First, Guarded, Progress, course
 from holdfast.guards.forms import AttemptBlock, Attempts, one_attempt
@@ -194,9 +194,20 @@ class Policy:
         guard = _Guard(self, repeatable=self._composition.repeatable, restartable=False)
         return cast("Result", guard.around(function, fused=False)(*args, **kwargs))
 
+    @overload
+    def answer(  # type: ignore[overload-overlap]  # a coroutine function is the more exact of the two
+        self,
+        function: Callable[Arguments, Coroutine[object, object, Result]],
+        *args: Arguments.args,
+        **kwargs: Arguments.kwargs,
+    ) -> Awaitable[Answer[Result]]: ...
+
+    @overload
     def answer(
         self, function: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
-    ) -> Answer[Result]:
+    ) -> Answer[Result]: ...
+
+    def answer(self, function: Callable[..., object], *args: object, **kwargs: object) -> object:
         """Call a function under the policy, guarded by it already or not, and get the full answer, which says whether it is degraded.
 
         For a coroutine function, the answer is to be awaited.
@@ -205,16 +216,17 @@ class Policy:
             DegradationFailed: the call failed, and no lesser answer could be given.
             PolicyError: as for a guarded function.
         """
-        guarded: Callable[..., object] = function
-        if not hasattr(function, ANSWER):
-            guarded = _Guard(self, repeatable=self._composition.repeatable, restartable=False).around(
-                function, fused=False
-            )
-        full = getattr(guarded, ANSWER, None)
-        if full is not None:
-            return cast("Answer[Result]", full(*args, **kwargs))
-        value = guarded(*args, **kwargs)
-        return cast("Answer[Result]", _full_async(value) if inspect.isawaitable(value) else Answer(value=value))
+        if inspect.ismethod(function) and mark_of(function.__func__, self) is not None:
+            args, function = (function.__self__, *args), function.__func__
+        marked = mark_of(function, self)
+        if marked is None:
+            guard = _Guard(self, repeatable=self._composition.repeatable, restartable=False)
+            marked = mark_of(guard.around(function, fused=False), self)
+            assert marked is not None, "whatever is guarded bears a mark"
+        if marked.answer is not None:
+            return marked.answer(*args, **kwargs)
+        value = marked.function(*args, **kwargs)
+        return _full_async(value) if inspect.isawaitable(value) else Answer(value=value)
 
     @property
     def degradation(self) -> DegradationRuntime | None:
@@ -348,11 +360,18 @@ class _Guard:
 
     def around(self, function: Callable[..., object], *, fused: bool = True) -> Callable[..., object]:
         """The guarded function, of the same shape."""
-        answering = self.policy._answering
         inner = self._inside(function, fused=fused)
+        answering = self.policy._answering
         if answering is None:
+            mark(inner, self.policy, answer=None)
             return inner
-        return answering.around(inner, function, shape=shape_of(function), repeatable=self.repeatable)
+        from holdfast.guards.answering import plain_async, plain_sync  # noqa: PLC0415 - it is loaded where there is one
+
+        shape = shape_of(function)
+        answer = answering.around(inner, function, shape=shape, repeatable=self.repeatable)
+        plain = (plain_async if shape is Shape.ASYNC else plain_sync)(answer, function)
+        mark(plain, self.policy, answer=answer)
+        return plain
 
     def _inside(self, function: Callable[..., object], *, fused: bool) -> Callable[..., object]:
         """The function with its attempts guarded, without what is answered in their place."""

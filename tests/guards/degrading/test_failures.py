@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import gc
 import logging
 import weakref
@@ -21,7 +22,7 @@ from holdfast.errors import (
     NoStrategy,
     TimedOut,
 )
-from holdfast.guards.answering import Answering
+from holdfast.guards.answering import Answering, plain_sync
 from holdfast.guards.answers import Answer, last_answer
 from holdfast.guards.degrading import Call, DegradationRuntime, Failure, degrade_sync
 from holdfast.guards.features import features
@@ -31,7 +32,7 @@ from holdfast.guards.policy import policy
 from holdfast.guards.shapes import Shape
 from holdfast.policies.breaker import Breaker
 from holdfast.policies.degradation import Degradation, Rule, When
-from holdfast.policies.lesser_answers import Alternative, Cached, Reduced
+from holdfast.policies.lesser_answers import Alternative, Cached, Default, Reduced
 from holdfast.policies.levels import Levels
 from holdfast.policies.retry import Retry
 from holdfast.testing.world import ControlledWorld
@@ -266,7 +267,7 @@ def test_a_failure_is_not_kept_alive() -> None:
             judge=Judge("shop"),
             listening=Listening("shop"),
         )
-        return answering.around(failing, failing, shape=Shape.SYNC, repeatable=True)
+        return plain_sync(answering.around(failing, failing, shape=Shape.SYNC, repeatable=True), failing)
 
     gc.disable()
     try:
@@ -342,6 +343,49 @@ def test_a_function_without_a_stable_key_is_refused_at_decoration() -> None:
 def test_a_full_answer_can_be_had_without_degradation(ask: Ask) -> None:
     """Code that asks for full answers works under any policy."""
     assert Answer(value="book 100 EUR") == ask(policy("plain"), "book")
+
+
+def test_the_full_answer_of_a_method_is_of_its_own_object() -> None:
+    """A method that is guarded in its class can be asked for its full answer through an object."""
+    shop = shop_with(NOTHING)
+
+    class Client:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        @shop
+        def fetch(self, sku: str) -> str:
+            """A method."""
+            return f"{self.name} {sku}"
+
+    assert "ann book" == shop.answer(Client("ann").fetch, "book").value
+
+
+def test_a_guarded_function_is_not_guarded_twice_by_asking_for_its_answer() -> None:
+    """The attempts of the policy are made once, with degradation and without."""
+    for settings in ({}, {"degradation": Degradation.of(NOTHING)}):
+        shop = policy("shop", retry=Retry(attempts_max=2, initial_delay_s=0), **settings)
+        price.calls, price.down = 0, ConnectionRefusedError("no")
+
+        with contextlib.suppress(Exhausted):
+            shop.answer(shop(fetch_price), "book")
+
+        assert 2 == price.calls
+
+
+def test_what_stands_around_a_guarded_function_is_not_passed_over() -> None:
+    """A decorator of yours, or another policy, around a guarded function takes part in the full answer."""
+    inner, outer = shop_with(Default(value="inner")), shop_with(Default(value="outer"))
+
+    @functools.wraps(guarded := inner(fetch_price))
+    def louder(sku: str) -> str:
+        return guarded(sku).upper()
+
+    price.down = ConnectionRefusedError("no")
+
+    assert "INNER" == inner.answer(louder, "book").value
+    assert Answer(value="inner") == outer.answer(guarded, "book")
+    assert Answer(value="INNER") == outer.answer(outer(louder), "book")
 
 
 def test_the_policy_explains_how_it_degrades() -> None:
