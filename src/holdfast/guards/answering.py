@@ -7,7 +7,7 @@ whether it is degraded, is `answer`; the plain call returns its value.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from typing import cast
 
 from holdfast.errors import BadInput, BadSettings, Problem, Rejected
@@ -94,16 +94,18 @@ class Answering:
     def _around_sync(
         self, inner: Callable[..., object], function: Callable[..., object], *, repeatable: bool
     ) -> Callable[..., object]:
+        def called(args: tuple[object, ...], kwargs: dict[str, object]) -> Call:
+            again = partial(inner, *args, **kwargs)
+            return Call(function=function, args=args, kwargs=kwargs, repeatable=repeatable, again=again)
+
         def answer(*args: object, **kwargs: object) -> Answer[object]:
-            call = Call(
-                function=function,
-                args=args,
-                kwargs=kwargs,
-                repeatable=repeatable,
-                again=lambda: inner(*args, **kwargs),
-            )
-            if (shelf := self._shelf) is not None and (kept := self._kept(shelf, call, shelf.find(call))) is not None:
-                return kept
+            # The call is put together only for those who ask: it would be a good part of what a success costs.
+            shelf, call = self._shelf, None
+            if shelf is not None:
+                call = called(args, kwargs)
+                kept = self._kept(shelf, call, shelf.find(call))
+                if kept is not None:
+                    return kept
             try:
                 value = inner(*args, **kwargs)
             except Exception as exc:
@@ -111,13 +113,13 @@ class Answering:
                     raise
                 failure = self._failure(exc)
                 try:
-                    return degrade_sync(runtime, settings, failure=failure, call=call)
+                    return degrade_sync(runtime, settings, failure=failure, call=call or called(args, kwargs))
                 finally:
                     del failure  # a frame that holds the exception that holds it would stay until the collector comes
-            if shelf is not None:
+            if shelf is not None and call is not None:
                 shelf.keep(call, value)
-            if self.runtime is not None:
-                remember(self.runtime, call, value=value)
+            if (runtime := self.runtime) is not None and self.settings is not None:
+                remember(runtime, call or (called(args, kwargs) if runtime.shelves else None), value=value)
             return Answer(value=value)
 
         return answer
@@ -125,16 +127,14 @@ class Answering:
     def _around_async(
         self, inner: Callable[..., Awaitable[object]], function: Callable[..., object], *, repeatable: bool
     ) -> Callable[..., object]:
+        def called(args: tuple[object, ...], kwargs: dict[str, object]) -> Call:
+            again = partial(inner, *args, **kwargs)
+            return Call(function=function, args=args, kwargs=kwargs, repeatable=repeatable, again=again, is_async=True)
+
         async def answer(*args: object, **kwargs: object) -> Answer[object]:
-            call = Call(
-                function=function,
-                args=args,
-                kwargs=kwargs,
-                is_async=True,
-                repeatable=repeatable,
-                again=lambda: inner(*args, **kwargs),
-            )
-            if (shelf := self._shelf) is not None:
+            shelf, call = self._shelf, None
+            if shelf is not None:
+                call = called(args, kwargs)
                 kept = self._kept(shelf, call, await shelf.find_async(call))
                 if kept is not None:
                     return kept
@@ -145,13 +145,13 @@ class Answering:
                     raise
                 failure = self._failure(exc)
                 try:
-                    return await degrade_async(runtime, settings, failure=failure, call=call)
+                    return await degrade_async(runtime, settings, failure=failure, call=call or called(args, kwargs))
                 finally:
                     del failure
-            if shelf is not None:
+            if shelf is not None and call is not None:
                 await shelf.keep_async(call, value)
-            if self.runtime is not None:
-                await remember_async(self.runtime, call, value=value)
+            if (runtime := self.runtime) is not None and self.settings is not None:
+                await remember_async(runtime, call or (called(args, kwargs) if runtime.shelves else None), value=value)
             return Answer(value=value)
 
         return answer

@@ -78,7 +78,8 @@ class Failure:
 class DegradationRuntime:
     """What one policy needs to give lesser answers: kept values, queues, and its level.
 
-    It outlives changes of settings. Safe over threads and loops.
+    `shelves` are where good values are kept, empty without a `Cached` rule; `full` is what is remembered of each full answer. It outlives changes
+    of settings. Safe over threads and loops.
     """
 
     def __init__(self, policy: str, settings: Degradation, *, tell: Tell, features: Features | None = None) -> None:
@@ -86,8 +87,10 @@ class DegradationRuntime:
         self.policy = policy
         self.features = process_features if features is None else features
         self._tell = tell
+        self.full = LastAnswer(policy=policy)
         self._queues: dict[str, WaitingCalls] = {}
         self._shelves: dict[Cached, Shelf] = {}
+        self.shelves: tuple[Shelf, ...] = ()
         self.meter = LevelMeter(policy, settings.levels, on_change=self._changed)
         self.features.attach(self.meter)
         self.update(settings)
@@ -100,7 +103,7 @@ class DegradationRuntime:
         for strategy in strategies:
             if isinstance(strategy, QueueForLater) and strategy.sink is None:
                 self.queue(strategy.queue, size_max=strategy.size_max).size_max = strategy.size_max
-        self._shelves = shelves
+        self._shelves, self.shelves = shelves, tuple(shelves.values())
         self.meter.update(settings.levels)
 
     @property
@@ -116,11 +119,6 @@ class DegradationRuntime:
         """
         refuse("degradation", [("level", number_problem(number, 0, LEVEL_MAX, whole=True, optional=True))])
         self.meter.force(number)
-
-    @property
-    def shelves(self) -> tuple[Shelf, ...]:
-        """Where good values are kept; empty without a `Cached` rule."""
-        return tuple(self._shelves.values())
 
     def shelf(self, strategy: Cached) -> Shelf:
         """The shelf of a `Cached` rule; settings that were replaced a moment ago get a new one, which is empty."""
@@ -176,20 +174,22 @@ class DegradationRuntime:
 # --- after a success ---
 
 
-def remember(runtime: DegradationRuntime, call: Call, *, value: object) -> None:
-    """Keep the good answer of a call for worse times, and count it. Never raises."""
+def remember(runtime: DegradationRuntime, call: Call | None, *, value: object) -> None:
+    """Count a good answer, and keep it for worse times; without a call (None) it is only counted. Never raises."""
     runtime.meter.record(lesser=False)
-    for shelf in runtime.shelves:
-        shelf.keep(call, value)
-    note_answer(LastAnswer(policy=runtime.policy))
+    if call is not None:
+        for shelf in runtime.shelves:
+            shelf.keep(call, value)
+    note_answer(runtime.full)
 
 
-async def remember_async(runtime: DegradationRuntime, call: Call, *, value: object) -> None:
+async def remember_async(runtime: DegradationRuntime, call: Call | None, *, value: object) -> None:
     """The same on an event loop, without holding it up."""
     runtime.meter.record(lesser=False)
-    for shelf in runtime.shelves:
-        await shelf.keep_async(call, value)
-    note_answer(LastAnswer(policy=runtime.policy))
+    if call is not None:
+        for shelf in runtime.shelves:
+            await shelf.keep_async(call, value)
+    note_answer(runtime.full)
 
 
 # --- after a failure ---

@@ -45,7 +45,7 @@ class KeyMaker:
         """
         operation = operation_of(function)
         line = getattr(getattr(function, "__code__", None), "co_firstlineno", 0) if "<locals>" in operation else 0
-        self._head = b"".join(Writer().write((policy, operation, line)))
+        self._head = Writer().write((policy, operation, line))
         # For people who look into a cache; what counts is the hash.
         self._prefix = f"holdfast:{policy[:80]}:{operation[:200]}:"
         self._declared = declared
@@ -68,10 +68,10 @@ class KeyMaker:
         writer = Writer()
         for name, value in self._inputs(args, kwargs):
             try:
-                parts = writer.write((name, value))
+                written = writer.write(value)
             except NoForm as error:
                 raise Unkeyable(f"{name} {error}") from None
-            digest.update(b"".join(parts))
+            digest.update(b"%d:%b=%b" % (len(name), name.encode(), written))
         return self._prefix + digest.hexdigest()
 
     def _inputs(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Iterator[tuple[str, object]]:

@@ -26,16 +26,16 @@ from holdfast.guards.listening import Event, Listener, Listening
 from holdfast.guards.loops import run_async, run_sync
 from holdfast.guards.shapes import Shape, shape_of
 from holdfast.policies.breaker import Breaker
-from holdfast.policies.cache import Cache
 from holdfast.policies.checks import number_problem
 from holdfast.policies.composition import Composition, explain
-from holdfast.policies.degradation import Degradation
 from holdfast.policies.retry import Retry
 from holdfast.policies.timeout import Timeout, allowed_s
 
 if TYPE_CHECKING:
     from holdfast.guards.answering import Answering
     from holdfast.guards.degrading import DegradationRuntime
+    from holdfast.policies.cache import Cache
+    from holdfast.policies.degradation import Degradation
 
 __all__ = ["Disturbance", "Event", "Policy", "policy"]
 

@@ -52,22 +52,24 @@ class Writer:
     def __init__(self) -> None:
         self._left = SIZE_MAX_BYTES
 
-    def write(self, value: object, depth: int = 0) -> list[bytes]:
-        """A value in pieces, to be read one after the other.
+    def write(self, value: object, depth: int = 0) -> bytes:
+        """A value, written down.
 
         Raises:
             NoForm: it has none, lies too deep, or is too large.
         """
-        self._left -= _PART_BYTES
-        if depth > DEPTH_MAX or self._left < 0:
-            raise NoForm("is too large or lies too deep for a key")
+        if depth > DEPTH_MAX:
+            raise NoForm("lies too deep for a key")
+        self._spend(_PART_BYTES)
         kind = type(value)
+        if kind is str:  # what most keys are made of, by a shorter way to the same bytes
+            raw = value.encode("utf-8", "surrogatepass")  # type: ignore[attr-defined]  # it is a text
+            self._spend(len(raw))
+            return b"str#1(%d:%b)" % (len(raw), raw)
         name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
         if isinstance(value, _LEAVES):
             raw = _leaf(value)
-            self._left -= len(raw)
-            if self._left < 0:
-                raise NoForm("is too large for a key")
+            self._spend(len(raw))
             return _framed(name, [raw])
         if isinstance(value, type):
             return _framed("class", [f"{value.__module__}.{value.__qualname__}".encode()])
@@ -83,7 +85,12 @@ class Writer:
         raise NoForm(f"is of {kind.__module__}.{kind.__qualname__}, which has no stable form")
 
     def _each(self, items: Iterable[object], depth: int) -> list[bytes]:
-        return [b"".join(self.write(item, depth + 1)) for item in items]
+        return [self.write(item, depth + 1) for item in items]
+
+    def _spend(self, size_bytes: int) -> None:
+        self._left -= size_bytes
+        if self._left < 0:
+            raise NoForm("is too large for a key")
 
 
 def _leaf(value: object) -> bytes:
@@ -100,5 +107,6 @@ def _leaf(value: object) -> bytes:
     return (repr(value) if isinstance(value, _NUMBERS) else str(value)).encode()
 
 
-def _framed(word: str, parts: list[bytes]) -> list[bytes]:
-    return [f"{word}#{len(parts)}(".encode(), *(b"%d:%b" % (len(part), part) for part in parts), b")"]
+def _framed(word: str, parts: list[bytes]) -> bytes:
+    written = b"".join([b"%d:%b" % (len(part), part) for part in parts])
+    return b"%b#%d(%b)" % (word.encode(), len(parts), written)

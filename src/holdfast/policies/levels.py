@@ -127,6 +127,8 @@ class Window:
 
     def _turn(self, now: float) -> None:
         bucket = math.floor(now * BUCKETS / self.window_s)
+        if bucket == self._newest:
+            return
         # A moment that is a little in the past (another thread was quicker) is counted with the newest.
         for stale in range(max(self._newest + 1, bucket - BUCKETS + 1), bucket + 1):
             self._calls[stale % BUCKETS] = self._lesser[stale % BUCKETS] = 0

@@ -295,6 +295,10 @@ def test_settings_can_be_exchanged_in_use(ask: Ask) -> None:
     assert ("cached", "default") == (kept.degraded.strategy, default.degraded.strategy)
     with pytest.raises(ConnectionRefusedError):
         ask(shop, "book")
+    before = last_answer()
+    price.down = None
+    assert "book 100 EUR" == ask(shop, "book").value
+    assert before is last_answer(), "taken away, it remembers nothing either"
 
 
 def test_the_level_of_one_policy_can_be_set_by_hand() -> None:

@@ -128,7 +128,7 @@ def test_a_call_of_unknown_outcome_is_not_made_another_way(ask: Ask) -> None:
 
 def test_features_are_off_while_the_reduced_version_answers(ask: Ask, clock: ControlledWorld) -> None:
     """The reduced version sees its features off, and so does everybody else for a while."""
-    features.declare(Feature(name="discounts"))
+    features.declare(Feature(name="discounts", policy="shop"))
     seen: list[bool] = []
 
     def plain_price(sku: str) -> str:
