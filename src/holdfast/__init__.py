@@ -18,17 +18,38 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
 
+    from holdfast.adapters.cache_redis import RedisCache as RedisCache
+    from holdfast.adapters.cache_sqlite import SqliteCache as SqliteCache
     from holdfast.errors import HoldfastError as HoldfastError
     from holdfast.faults.taxonomy import ErrorCategory as ErrorCategory
     from holdfast.faults.verdict import Health as Health, Outcome as Outcome, Verdict as Verdict
     from holdfast.guards.ambient import carried as carried, deadline as deadline, remaining_s as remaining_s
+    from holdfast.guards.answers import (
+        Answer as Answer,
+        Degraded as Degraded,
+        LastAnswer as LastAnswer,
+        last_answer as last_answer,
+    )
+    from holdfast.guards.caches.memory import MemoryCache as MemoryCache
     from holdfast.guards.circuit import CircuitHealth as CircuitHealth
+    from holdfast.guards.features import Features as Features, features as features
     from holdfast.guards.judging import Judgement as Judgement
     from holdfast.guards.listening import Event as Event
     from holdfast.guards.policy import Policy as Policy, policy as policy
     from holdfast.hold import Hold
     from holdfast.policies.breaker import Breaker as Breaker
     from holdfast.policies.budget import Budget as Budget
+    from holdfast.policies.cache import Cache as Cache
+    from holdfast.policies.degradation import Degradation as Degradation, Rule as Rule, When as When
+    from holdfast.policies.features import Feature as Feature
+    from holdfast.policies.lesser_answers import (
+        Alternative as Alternative,
+        Cached as Cached,
+        Default as Default,
+        QueueForLater as QueueForLater,
+        Reduced as Reduced,
+    )
+    from holdfast.policies.levels import Levels as Levels
     from holdfast.policies.retry import Growth as Growth, Jitter as Jitter, Retry as Retry, RetryRule as RetryRule
     from holdfast.policies.timeout import Timeout as Timeout
     from holdfast.ports.http import OutgoingRequest as OutgoingRequest
@@ -37,27 +58,47 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Alternative",
+    "Answer",
     "Breaker",
     "Budget",
+    "Cache",
+    "Cached",
     "CircuitHealth",
+    "Default",
+    "Degradation",
+    "Degraded",
     "ErrorCategory",
     "Event",
+    "Feature",
+    "Features",
     "Growth",
     "Health",
     "HoldfastError",
     "Jitter",
     "Judgement",
+    "LastAnswer",
+    "Levels",
+    "MemoryCache",
     "Outcome",
     "OutgoingRequest",
     "Policy",
+    "QueueForLater",
+    "RedisCache",
+    "Reduced",
     "Retry",
     "RetryRule",
+    "Rule",
     "Settings",
+    "SqliteCache",
     "Timeout",
     "Verdict",
+    "When",
     "__version__",
     "carried",
     "deadline",
+    "features",
+    "last_answer",
     "open",
     "policy",
     "remaining_s",
@@ -65,26 +106,46 @@ __all__ = [
 
 # Public name → its room, and the extra whose packages that room needs (empty: none).
 _ROOMS: dict[str, tuple[str, str]] = {
+    "Alternative": ("holdfast.policies.lesser_answers", ""),
+    "Answer": ("holdfast.guards.answers", ""),
     "Breaker": ("holdfast.policies.breaker", ""),
     "Budget": ("holdfast.policies.budget", ""),
+    "Cache": ("holdfast.policies.cache", ""),
+    "Cached": ("holdfast.policies.lesser_answers", ""),
     "CircuitHealth": ("holdfast.guards.circuit", ""),
+    "Default": ("holdfast.policies.lesser_answers", ""),
+    "Degradation": ("holdfast.policies.degradation", ""),
+    "Degraded": ("holdfast.guards.answers", ""),
     "ErrorCategory": ("holdfast.faults.taxonomy", ""),
     "Event": ("holdfast.guards.listening", ""),
+    "Feature": ("holdfast.policies.features", ""),
+    "Features": ("holdfast.guards.features", ""),
     "Growth": ("holdfast.policies.retry", ""),
     "Health": ("holdfast.faults.verdict", ""),
     "HoldfastError": ("holdfast.errors", ""),
     "Jitter": ("holdfast.policies.retry", ""),
     "Judgement": ("holdfast.guards.judging", ""),
+    "LastAnswer": ("holdfast.guards.answers", ""),
+    "Levels": ("holdfast.policies.levels", ""),
+    "MemoryCache": ("holdfast.guards.caches.memory", ""),
     "Outcome": ("holdfast.faults.verdict", ""),
     "OutgoingRequest": ("holdfast.ports.http", ""),
     "Policy": ("holdfast.guards.policy", ""),
+    "QueueForLater": ("holdfast.policies.lesser_answers", ""),
+    "RedisCache": ("holdfast.adapters.cache_redis", ""),
+    "Reduced": ("holdfast.policies.lesser_answers", ""),
     "Retry": ("holdfast.policies.retry", ""),
     "RetryRule": ("holdfast.policies.retry", ""),
+    "Rule": ("holdfast.policies.degradation", ""),
     "Settings": ("holdfast.settings", ""),
+    "SqliteCache": ("holdfast.adapters.cache_sqlite", ""),
     "Timeout": ("holdfast.policies.timeout", ""),
     "Verdict": ("holdfast.faults.verdict", ""),
+    "When": ("holdfast.policies.degradation", ""),
     "carried": ("holdfast.guards.ambient", ""),
     "deadline": ("holdfast.guards.ambient", ""),
+    "features": ("holdfast.guards.features", ""),
+    "last_answer": ("holdfast.guards.answers", ""),
     "policy": ("holdfast.guards.policy", ""),
     "remaining_s": ("holdfast.guards.ambient", ""),
 }

@@ -54,6 +54,10 @@ assert_type(fetch("a", limit=3), list[str])
 assert_type(rows("a"), Generator[int, str, bool])
 assert_type(rows_async("a"), AsyncGenerator[int, None])
 assert_type(api.call(fetch, "a", limit=3), list[str])
+assert_type(api.answer(fetch, "a", limit=3), holdfast.Answer[list[str]])
+assert_type(api.answer(fetch, "a").degraded, holdfast.Degraded | None)
+assert_type(holdfast.last_answer(), holdfast.LastAnswer | None)
+assert_type(holdfast.features.is_on("ads"), bool)
 assert_type(api.explain(), str)
 assert_type(holdfast.remaining_s(), float | None)
 
@@ -62,6 +66,7 @@ async def main() -> None:
     """The same object on an event loop."""
     assert_type(await fetch_async("a"), bytes)
     assert_type(await api.call(fetch_async, "a"), bytes)
+    assert_type(await api.answer(fetch_async, "a"), holdfast.Answer[bytes])
     async for attempt in api.attempts():
         async with attempt:
             assert_type(attempt.number, int)

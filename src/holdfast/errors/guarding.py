@@ -208,7 +208,10 @@ class TimedOut(PolicyError, TimeoutError):
 
 
 class DegradationFailed(PolicyError):
-    """No lesser answer could be given either; the failure of the call itself is the `__cause__`. `strategy` is the one that failed last."""
+    """No lesser answer could be given either; the failure of the call itself is the `__cause__`.
+
+    `strategy` is the one that failed last, empty if none was tried; `why` says how.
+    """
 
     slug = "degradation-failed"
 
@@ -219,7 +222,8 @@ class DegradationFailed(PolicyError):
         self.why = why
 
     def __str__(self) -> str:
-        return f"{self.policy!r} could give no lesser answer: {self.why} ({self.strategy}). What went wrong first is the cause of this error."
+        tried = f" ({self.strategy})" if self.strategy else ""
+        return f"{self.policy!r} could give no lesser answer: {self.why}{tried}. What went wrong first is the cause of this error."
 
 
 class NoStrategy(DegradationFailed):

@@ -40,6 +40,16 @@ EVENTS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
     "circuit.resumed": ("info", "Somebody gave the circuit back to its own judgement.", ()),
     "circuit.would_have_opened": ("info", "A circuit that only watches would have opened.", ("because", "open_s")),
     "probe.expired": ("warning", "A probe did not come back within its lease and lost its place.", ("era", "probes")),
+    "answer.degraded": (
+        "debug",
+        "A call failed and got a lesser answer.",
+        ("strategy", "level", "reason", "age_s"),
+    ),
+    "degradation.changed": (
+        "warning",
+        "The policy's level of degradation is another one.",
+        ("before", "after", "share"),
+    ),
     "policy.updated": ("info", "The policy has other settings from now on.", ("changed",)),
 }
 

@@ -6,13 +6,15 @@ course tells what follows, and the loops carry it out.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import replace
 from functools import update_wrapper
-from typing import ParamSpec, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar, cast, overload
 
 from holdfast.errors import BadSettings, Problem
 from holdfast.faults.rules import ApiRules
+from holdfast.guards.answers import Answer, mark, mark_of
 from holdfast.guards.circuit import LONGER_WAY, CircuitHealth, Mode
 from holdfast.guards.course import Course, First, Guarded, Progress, course
 from holdfast.guards.forms import AttemptBlock, Attempts, one_attempt
@@ -28,6 +30,12 @@ from holdfast.policies.checks import number_problem
 from holdfast.policies.composition import Composition, explain
 from holdfast.policies.retry import Retry
 from holdfast.policies.timeout import Timeout, allowed_s
+
+if TYPE_CHECKING:
+    from holdfast.guards.answering import Answering
+    from holdfast.guards.degrading import DegradationRuntime
+    from holdfast.policies.cache import Cache
+    from holdfast.policies.degradation import Degradation
 
 __all__ = ["Disturbance", "Event", "Policy", "policy"]
 
@@ -56,6 +64,8 @@ def policy(
     retry: Retry | None = None,
     timeout: Timeout | None = None,
     breaker: Breaker | None = None,
+    degradation: Degradation | None = None,
+    cache: Cache | None = None,
     repeatable: bool = False,
     returns_last: bool = False,
     classify: Mapping[type[Exception], object] | None = None,
@@ -71,6 +81,8 @@ def policy(
         retry: whether and when a failed attempt is repeated.
         timeout: how long an attempt and the whole call may take.
         breaker: when calls are turned away because the dependency is known to fail.
+        degradation: what is answered when a call fails.
+        cache: for how long answers are given again without a call.
         repeatable: your word that doing a call twice does no harm. Without it, a call whose outcome is unknown is not repeated.
         returns_last: when attempts are used up because of their *results*, return the last result instead of raising `Exhausted`.
         classify: what your exceptions mean: class → `Judgement`, `ErrorCategory`, or `"failure"`, `"success"`, `"neutral"` (a business error:
@@ -84,7 +96,14 @@ def policy(
         BadSettings: something is out of range or of the wrong kind; all of it is listed.
     """
     composition = Composition(
-        name=name, retry=retry, timeout=timeout, breaker=breaker, repeatable=repeatable, returns_last=returns_last
+        name=name,
+        retry=retry,
+        timeout=timeout,
+        breaker=breaker,
+        degradation=degradation,
+        cache=cache,
+        repeatable=repeatable,
+        returns_last=returns_last,
     )
     if (message := number_problem(keys_max, 1, KEYS_BOUND, whole=True)) is not None:
         raise BadSettings([Problem(source="policy", path="keys_max", message=message)])
@@ -94,7 +113,17 @@ def policy(
 class Policy:
     """Strategies around calls, and what they remember; made by `holdfast.policy`. Safe to use from several threads and event loops at once."""
 
-    __slots__ = ("_composition", "_disturbance", "_fused", "_judge", "_key", "_lanes", "_listening", "_reshaped")
+    __slots__ = (
+        "_answering",
+        "_composition",
+        "_disturbance",
+        "_fused",
+        "_judge",
+        "_key",
+        "_lanes",
+        "_listening",
+        "_reshaped",
+    )
 
     def __init__(
         self,
@@ -116,6 +145,7 @@ class Policy:
         self._fused = False
         self._reshaped = False
         self._disturbance: Disturbance | None = None
+        self._answering = _answering(composition, self._judge, self._listening)
 
     def __repr__(self) -> str:
         return f"<holdfast policy {self.name!r}>"
@@ -185,6 +215,45 @@ class Policy:
         guard = _Guard(self, repeatable=self._composition.repeatable, restartable=False)
         return cast("Result", guard.around(function, fused=False)(*args, **kwargs))
 
+    @overload
+    def answer(  # type: ignore[overload-overlap]  # a coroutine function is the more exact of the two
+        self,
+        function: Callable[Arguments, Coroutine[object, object, Result]],
+        *args: Arguments.args,
+        **kwargs: Arguments.kwargs,
+    ) -> Awaitable[Answer[Result]]: ...
+
+    @overload
+    def answer(
+        self, function: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Answer[Result]: ...
+
+    def answer(self, function: Callable[..., object], *args: object, **kwargs: object) -> object:
+        """Call a function under the policy, guarded by it already or not, and get the full answer, which says whether it is degraded.
+
+        For a coroutine function, the answer is to be awaited.
+
+        Raises:
+            DegradationFailed: the call failed, and no lesser answer could be given.
+            PolicyError: as for a guarded function.
+        """
+        if inspect.ismethod(function) and mark_of(function.__func__, self) is not None:
+            args, function = (function.__self__, *args), function.__func__
+        marked = mark_of(function, self)
+        if marked is None:
+            guard = _Guard(self, repeatable=self._composition.repeatable, restartable=False)
+            marked = mark_of(guard.around(function, fused=False), self)
+            assert marked is not None, "whatever is guarded bears a mark"
+        if marked.answer is not None:
+            return marked.answer(*args, **kwargs)
+        value = marked.function(*args, **kwargs)
+        return _full_async(value) if inspect.isawaitable(value) else Answer(value=value)
+
+    @property
+    def degradation(self) -> DegradationRuntime | None:
+        """How degraded it is, and what waits in its queues; None if it was made without degradation."""
+        return None if self._answering is None else self._answering.runtime
+
     def attempt(self) -> AttemptBlock:
         """One attempt at a block of code, without repeats: `with policy.attempt() as attempt:` or `async with`."""
         composition = replace(self._composition, retry=None)
@@ -239,12 +308,13 @@ class Policy:
         Raises:
             BadSettings: a strategy is unknown or wrong; nothing was changed.
         """
-        names = {"retry", "timeout", "breaker", "repeatable", "returns_last"}
+        names = {"retry", "timeout", "breaker", "degradation", "cache", "repeatable", "returns_last"}
         if unknown := sorted(set(changes) - names):
             message = f"is no part that can be changed; there are: {', '.join(sorted(names))}"
             raise BadSettings([Problem(source="policy", path=name, message=message) for name in unknown])
         before = self._composition
         after = replace(before, **changes)  # type: ignore[arg-type]  # checked by the composition itself
+        _update_answering(self._answering, after)
         self._composition = after
         self._lanes.update(after)
         if self._fused and _fusing(before) != _fusing(after):
@@ -311,6 +381,21 @@ class _Guard:
 
     def around(self, function: Callable[..., object], *, fused: bool = True) -> Callable[..., object]:
         """The guarded function, of the same shape."""
+        inner = self._inside(function, fused=fused)
+        answering = self.policy._answering
+        if answering is None:
+            mark(inner, self.policy, answer=None)
+            return inner
+        from holdfast.guards.answering import plain_async, plain_sync  # noqa: PLC0415 - it is loaded where there is one
+
+        shape = shape_of(function)
+        answer = answering.around(inner, function, shape=shape, repeatable=self.repeatable)
+        plain = (plain_async if shape is Shape.ASYNC else plain_sync)(answer, function)
+        mark(plain, self.policy, answer=answer)
+        return plain
+
+    def _inside(self, function: Callable[..., object], *, fused: bool) -> Callable[..., object]:
+        """The function with its attempts guarded, without what is answered in their place."""
         match shape_of(function):
             case Shape.SYNC:
                 return self._sync(function, fused=fused)
@@ -449,3 +534,37 @@ def _with_on_result(retry: Retry | None, result: ResultJudge | None) -> ResultJu
         return own(value) or on_result(value)
 
     return cast("ResultJudge", both)
+
+
+def _answering(composition: Composition, judge: Judge, listening: Listening) -> Answering | None:
+    """What stands outside the attempts; None, the usual case, loads nothing of it."""
+    if composition.degradation is None and composition.cache is None:
+        return None
+    from holdfast.guards.answering import Answering  # noqa: PLC0415 - caches and keys are for those who use them
+
+    return Answering(
+        composition.name,
+        degradation=composition.degradation,
+        cache=composition.cache,
+        judge=judge,
+        listening=listening,
+    )
+
+
+def _update_answering(answering: Answering | None, after: Composition) -> None:
+    """Change what stands outside the attempts.
+
+    Raises:
+        BadSettings: it is not there to be changed.
+    """
+    if answering is not None:
+        answering.update(degradation=after.degradation, cache=after.cache)
+        return
+    begun = [name for name in ("degradation", "cache") if getattr(after, name) is not None]
+    if begun:
+        message = "can be changed, but not begun: give it when the policy is made"
+        raise BadSettings([Problem(source="policy", path=name, message=message) for name in begun])
+
+
+async def _full_async(value: Awaitable[Result]) -> Answer[Result]:
+    return Answer(value=await value)

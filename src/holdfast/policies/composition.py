@@ -8,11 +8,16 @@ one; no place in a bulkhead is held while a repeat waits.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 from holdfast.errors import BadSettings, Problem
 from holdfast.policies.breaker import Breaker
 from holdfast.policies.retry import Growth, Retry
 from holdfast.policies.timeout import Timeout
+
+if TYPE_CHECKING:
+    from holdfast.policies.cache import Cache
+    from holdfast.policies.degradation import Degradation
 
 __all__ = ["Composition", "explain"]
 
@@ -31,6 +36,8 @@ class Composition:
     retry: Retry | None = None
     timeout: Timeout | None = None
     breaker: Breaker | None = None
+    degradation: Degradation | None = None
+    cache: Cache | None = None
     repeatable: bool = False
     returns_last: bool = False
 
@@ -39,9 +46,9 @@ class Composition:
         name: object = self.name
         if not isinstance(name, str) or not 0 < len(name) <= NAME_MAX_CHARS:
             found.append(_problem("name", f"must be a text of 1 to {NAME_MAX_CHARS} characters, not {name!r}"))
-        for field, kind in KINDS.items():
+        for field, known in KINDS.items():
             value: object = getattr(self, field)
-            if value is not None and not isinstance(value, kind):
+            if value is not None and not isinstance(value, kind := known or _kind_of(field)):
                 found.append(_problem(field, f"must be a {kind.__name__} or None, not {value!r}"))
         for field in ("repeatable", "returns_last"):
             flag: object = getattr(self, field)
@@ -51,13 +58,28 @@ class Composition:
             raise BadSettings(found)
 
 
-KINDS: dict[str, type] = {"timeout": Timeout, "retry": Retry, "breaker": Breaker}
+# None: a kind of its own room, which is loaded only where somebody uses it.
+KINDS: dict[str, type | None] = {
+    "degradation": None,
+    "cache": None,
+    "timeout": Timeout,
+    "retry": Retry,
+    "breaker": Breaker,
+}
+
+
+def _kind_of(field: str) -> type:
+    from holdfast.policies.cache import Cache  # noqa: PLC0415 - see KINDS
+    from holdfast.policies.degradation import Degradation  # noqa: PLC0415 - as above
+
+    return {"degradation": Degradation, "cache": Cache}[field]
 
 
 def explain(composition: Composition) -> str:
     """The policy in words, one line for each strategy in the order in which a call meets them, and what is left out."""
     lines = [f"Policy {composition.name!r}, outermost first:"]
     timeout, retry, breaker = composition.timeout, composition.retry, composition.breaker
+    lines += _answer_lines(composition)
     if timeout is not None and timeout.deadline_s is not None:
         lines.append(
             f"  deadline  the whole call has {timeout.deadline_s:g} s; no wait is begun that would not end before"
@@ -79,6 +101,25 @@ def explain(composition: Composition) -> str:
 
 def _problem(path: str, message: str) -> Problem:
     return Problem(source="policy", path=path, message=message)
+
+
+def _answer_lines(composition: Composition) -> list[str]:
+    """What stands outside all attempts: lesser answers, and answers from the cache."""
+    lines = []
+    degradation, cache = composition.degradation, composition.cache
+    if degradation is not None:
+        from holdfast.policies.lesser_answers import word_of  # noqa: PLC0415 - see KINDS
+
+        order = ", then ".join(word_of(rule.strategy) for rule in degradation.ordered)
+        lines.append(
+            f"  degrades  a failed call is answered {order}; never by another call that could do the work twice"
+        )
+    if cache is not None:
+        stale = f", then stale for {cache.stale_while_revalidate_s:g} s while one call refreshes it"
+        lines.append(
+            f"  cache     an answer is good for {cache.ttl_s:g} s{stale if cache.stale_while_revalidate_s else ''}"
+        )
+    return lines
 
 
 def _retry_lines(retry: Retry, *, repeatable: bool) -> list[str]:

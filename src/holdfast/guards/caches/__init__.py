@@ -1,0 +1,1 @@
+"""Caches of this room: the one in memory. Those that leave the process are adapters."""

@@ -1,0 +1,197 @@
+"""A shelf: where one policy keeps good values of its calls, by key. It joins a cache, the keys and the refreshing, and never breaks a call.
+
+Trouble with the cache is no trouble of the call: what cannot be read is not there, what cannot be written is not kept, and a cache that fails is
+left alone for a few seconds, so that a cache that is down does not slow down every call. It is logged once, until the cache works again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from holdfast.errors import BadInput
+from holdfast.guards.caches.memory import MemoryCache
+from holdfast.guards.keys import Anything, Declared, KeyMakers, Unkeyable, operation_of
+from holdfast.guards.refreshing import Refresher
+from holdfast.guards.world import WORLD
+from holdfast.policies.cache import Freshness, freshness
+from holdfast.ports.cache import CacheStore
+
+__all__ = ["Call", "Found", "Missing", "Shelf"]
+
+REST_S = 5.0
+"""How long a cache that failed is left alone."""
+
+_log = logging.getLogger("holdfast.cache")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A guarded call as lesser answers need it.
+
+    `repeatable` is the policy's word on whether it may be made twice. `again` makes it once more through the policy, without degradation: it
+    returns the answer, or an awaitable of it if `is_async`. `at_endpoint` makes it at another base address; None if the call has none.
+    """
+
+    function: Anything
+    args: tuple[object, ...] = ()
+    kwargs: dict[str, object]
+    is_async: bool = False
+    repeatable: bool = False
+    again: Callable[[], object]
+    at_endpoint: Callable[[str], object] | None = None
+
+    @property
+    def operation(self) -> str:
+        """The function's qualified name."""
+        return operation_of(self.function)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A kept value that may be answered: its age in seconds, and whether it is stale."""
+
+    key: str
+    value: object
+    age_s: float
+    is_stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """There is no value that may be answered, and why."""
+
+    why: str
+
+
+class Shelf:
+    """The good values of one policy's calls, under one declaration of what is kept and for how long. Safe over threads and loops."""
+
+    def __init__(
+        self,
+        policy: str,
+        *,
+        ttl_s: float,
+        stale_while_revalidate_s: float,
+        key: Declared = None,
+        cache: CacheStore | None = None,
+    ) -> None:
+        self._policy = policy
+        self._ttl_s = ttl_s
+        self._stale_s = stale_while_revalidate_s
+        self.cache: CacheStore = MemoryCache() if cache is None else cache
+        self._makers = KeyMakers(policy, key)
+        self._refresher = Refresher(policy)
+        self._rests_until: float | None = None
+        self._complained = False
+
+    @property
+    def is_local(self) -> bool:
+        """Whether its verbs take microseconds; if not, an event loop calls them in a thread."""
+        return self.cache.is_local
+
+    @property
+    def refresher(self) -> Refresher:
+        """What makes calls again in the background."""
+        return self._refresher
+
+    def check(self, function: Anything) -> None:
+        """Look at a function when it is decorated.
+
+        Raises:
+            BadSettings: its calls have no stable key.
+        """
+        self._makers.check(function)
+
+    def find(self, call: Call) -> Found | Missing:
+        """The kept value of the same call, if it is not too old. Never raises."""
+        key = self._key(call)
+        if key is None:
+            return Missing("its arguments do not form a stable key")
+        if self._is_resting():
+            return Missing("the cache failed a moment ago and is left alone")
+        try:
+            entry = self.cache.get(key)
+        except Exception as error:  # noqa: BLE001 - of any library; a cache that is down is an empty one
+            self._rest(error)
+            return Missing("the cache cannot be read")
+        self._worked()
+        if entry is None:
+            return Missing("no good value of this call is kept")
+        word = freshness(entry.age_s, ttl_s=self._ttl_s, stale_while_revalidate_s=self._stale_s)
+        if word is Freshness.GONE:
+            return Missing(f"the kept value is {entry.age_s:.3g} s old, more than it may be")
+        return Found(key=key, value=entry.value, age_s=entry.age_s, is_stale=word is Freshness.STALE)
+
+    def keep(self, call: Call, value: object) -> bool:
+        """Keep a good value; whether it is kept now. Never raises."""
+        keep_s = self._ttl_s + self._stale_s
+        if keep_s <= 0 or self._is_resting():
+            return False
+        key = self._key(call)
+        if key is None:
+            return False
+        try:
+            kept = self.cache.put(key, value, keep_s=keep_s)
+        except BadInput as error:  # the value is to blame, not the cache
+            self._complain(f"an answer is not kept: {error}")
+            return False
+        except Exception as error:  # noqa: BLE001 - of any library; the call itself was well
+            self._rest(error)
+            return False
+        self._worked()
+        return kept
+
+    def refresh(self, call: Call, key: str) -> bool:
+        """Make the call again in the background and keep its answer; False when that is under way already, or too much is."""
+        if call.is_async:
+            return self._refresher.begin_async(key, lambda: self._refresh_async(call))
+        return self._refresher.begin(key, lambda: self.keep(call, call.again()))
+
+    async def find_async(self, call: Call) -> Found | Missing:
+        """`find`, without holding up the loop."""
+        if self.is_local:
+            return self.find(call)
+        import asyncio  # noqa: PLC0415 - only who has a loop pays for it
+
+        return await asyncio.to_thread(self.find, call)
+
+    async def keep_async(self, call: Call, value: object) -> bool:
+        """`keep`, without holding up the loop."""
+        if self.is_local:
+            return self.keep(call, value)
+        import asyncio  # noqa: PLC0415 - only who has a loop pays for it
+
+        return await asyncio.to_thread(self.keep, call, value)
+
+    async def _refresh_async(self, call: Call) -> None:
+        value: object = await call.again()  # type: ignore[misc]  # awaitable, because the call is async
+        await self.keep_async(call, value)
+
+    def _key(self, call: Call) -> str | None:
+        try:
+            return self._makers.key(call.function, call.args, kwargs=call.kwargs)
+        except Unkeyable as error:
+            self._complain(f"a call is not kept: {error}")
+        except Exception as error:  # noqa: BLE001 - the user's own function of the key
+            self._complain(f"a call is not kept: making its key failed with {type(error).__name__}")
+        return None
+
+    def _is_resting(self) -> bool:
+        until = self._rests_until
+        return until is not None and WORLD.monotonic() < until
+
+    def _rest(self, error: Exception) -> None:
+        self._rests_until = WORLD.monotonic() + REST_S
+        self._complain(f"the cache failed with {type(error).__name__}; calls go on without it")
+
+    def _worked(self) -> None:
+        if self._rests_until is not None:
+            self._rests_until = None
+            self._complained = False
+
+    def _complain(self, text: str) -> None:
+        if not self._complained:
+            self._complained = True
+            _log.warning("%s: %s", self._policy, text)
