@@ -80,8 +80,8 @@ async def hedged(
         call: makes the call once; each time in a task of its own.
         settings: when, and how often.
         state: what is known of this dependency.
-        withdraw: asked, with the time on the monotonic clock, before each hedge: whether the retry budget has room for one more call. If not, the call
-            goes on without.
+        withdraw: asked, with the time on the monotonic clock, before each hedge: whether the retry budget has room for one more call. If not,
+            the call goes on without.
         on_event: hears of `hedge.sent` (`number`, `delay_s`), `hedge.won` (`number`, `took_s`) and `hedge.refused` (`number`); numbers count from 1.
     """
     import asyncio  # noqa: PLC0415 - a program without an event loop need not pay for it
@@ -100,8 +100,8 @@ async def hedged(
         while race.running and not race.is_won:
             if timer is None and hedges_left:
                 timer = asyncio.ensure_future(WORLD.asleep(wait_s))
-            waited_for: list[asyncio.Future[object]] = [*race.running, *((timer,) if timer else ())]  # type: ignore[list-item]  # only read
-            await asyncio.wait(waited_for, return_when=asyncio.FIRST_COMPLETED)
+            timers = () if timer is None else (timer,)
+            await asyncio.wait((*race.running, *timers), return_when=asyncio.FIRST_COMPLETED)
             race.look()
             if timer is not None and timer.done() and race.running and not race.is_won:
                 timer = None
@@ -177,8 +177,7 @@ class _Race(Generic[T]):
         timer = asyncio.ensure_future(WORLD.asleep(LOSER_WAIT_S))
         try:
             while (running := self.running) and not timer.done():
-                waited_for: list[asyncio.Future[object]] = [*running, timer]  # type: ignore[list-item]  # only read
-                await asyncio.wait(waited_for, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait((*running, timer), return_when=asyncio.FIRST_COMPLETED)
         finally:
             timer.cancel()
 

@@ -9,8 +9,9 @@ time it takes at rest, and the ratio of both says by how much too many there are
 This is the idea of the gradient limits of Netflix's concurrency-limits (`Gradient2Limit`: a long and a short average, a tolerance, an allowance for a
 queue, smoothing, no growth while less than half of the limit is used). Two things differ, because with them the limit of a server that is kept busy
 creeps up for ever, as the long average learns the queue that the limit itself has made. First, time at rest is measured: every `probe_s` seconds half
-of the limit is let through for one round, too little to queue (Envoy's gradient controller and BBR measure theirs likewise). Second, the limit is
-looked at once per round: a round has as many calls as may be under way, all begun after the last change, so that none tells of an older limit.
+of the limit is let through for a round (and half of that, if that was much faster), too little to queue; Envoy's gradient controller and BBR measure
+theirs likewise. Second, the limit is looked at once per round: a round has as many calls as may be under way, all begun after the last change, so
+that none tells of an older limit.
 """
 
 from __future__ import annotations
@@ -31,8 +32,13 @@ GRADIENT_MIN = 0.5
 BACKOFF = 0.9
 """What is left of the limit after a round that failed (`AIMDLimit` of concurrency-limits has the same)."""
 
+CHANGED_RATIO = 1.1
+"""Fewer calls at once, and each takes longer than this share of its time before: it is not the queue that has changed."""
+
 BUSY_RATIO = 0.5
 PROBE_RATIO = 0.5
+QUEUE_RATIO = 0.75
+"""Half of the calls, and each is faster than this share of its time before: the rest of its time may have been spent in a queue, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +48,8 @@ class AdaptiveLimit:
     Defaults: 20, from 4 to 200 (each 1 to 1 000 000). `smoothing` is the weight of the newest round (0.2; 0.01 to 1), `tolerance` how many times
     slower than at rest a call may be before the limit shrinks (1.2; 1 to 10), `queue_calls` by how many calls the limit grows when there is room
     (4; 1 to 1000). A round in which more than `failure_ratio_max` of the calls failed (0.1; 0 to 1) shrinks the limit to nine tenths. A round has
-    at least `samples_min` calls (10; 1 to 10 000). Every `probe_s` seconds (60; 1 s to a day) half of the limit is let through for one round.
+    at least `samples_min` calls (10; 1 to 10 000). Every `probe_s` seconds (60; 1 s to a day) half of the limit is let through for a
+    round, to see how long calls take at rest.
 
     Raises:
         BadSettings: one or more values are out of range, or `low`, `initial` and `high` are not in this order; all problems are listed.
@@ -111,8 +118,10 @@ class LiveLimit:
     """The limit as it is now, and what it was found out from. Not for several threads at once.
 
     ```
-              probe_s has passed                   a round of half the limit is over
-    MEASURING ------------------> PROBING (limit / 2) ------------------> MEASURING (limit as before, time at rest known)
+              probe_s has passed                   a round is over, and no longer much faster than the one before
+    MEASURING ------------------> PROBING (limit / 2) ----------------------> MEASURING (limit as before, time at rest known)
+                                    |   ^
+                                    +---+  a round is over, and much faster: half of the limit again, down to `low`
     ```
     The first round is followed by a probe, since nobody knows whether the initial limit is already too much.
     """
@@ -123,6 +132,7 @@ class LiveLimit:
         "_drops",
         "_peak",
         "_probe_at",
+        "_probe_s",
         "_round_at",
         "_settings",
         "_total_s",
@@ -135,6 +145,7 @@ class LiveLimit:
         self.limit = float(settings.initial)
         self.rest_s: float | None = None
         self._probe_at = 0.0
+        self._probe_s = 0.0
         self._before_probe: float | None = None
         self._round_at = -math.inf
         self._count = self._drops = self._peak = 0
@@ -174,11 +185,15 @@ class LiveLimit:
         samples = self._count - self._drops
         has_failed = self._drops > self._settings.failure_ratio_max * self._count or samples == 0
         latest_s = self._total_s / samples if samples else 0.0
-        if self._before_probe is not None:
+        if self._before_probe is not None and not has_failed and self._is_still_queueing(latest_s):
+            self._probe_deeper(latest_s)
+        elif self._before_probe is not None:
             self.limit, self._before_probe = self._before_probe, None
             self._probe_at = now + self._settings.probe_s
             if has_failed:
                 self.limit = self._bounded(self.limit * BACKOFF)
+            elif latest_s > CHANGED_RATIO * self._probe_s:
+                self._probe_at = now  # the dependency changed in the middle of it, so this tells of neither state
             else:
                 self.rest_s = latest_s
         elif has_failed:
@@ -187,8 +202,16 @@ class LiveLimit:
             self._compare(latest_s)
             if now >= self._probe_at:
                 self._before_probe = self.limit
-                self.limit = self._bounded(self.limit * PROBE_RATIO)
+                self._probe_deeper(latest_s)
         self._begin_round(now)
+
+    def _is_still_queueing(self, latest_s: float) -> bool:
+        """Whether a round of half the calls was so much faster than the one before it that these may still have queued."""
+        return latest_s < QUEUE_RATIO * self._probe_s and self.limit > self._settings.low
+
+    def _probe_deeper(self, latest_s: float) -> None:
+        self._probe_s = latest_s
+        self.limit = self._bounded(self.limit * PROBE_RATIO)
 
     def _compare(self, latest_s: float) -> None:
         """Move the limit by how long the calls of a round took, and learn how long they take at rest where that shows."""

@@ -6,7 +6,7 @@ moment at which it is worth coming back; nobody has to ask twice. Both kinds ser
 - `TokenBucket` lets `burst` calls begin at once and then `calls` per `per_s`. It is the virtual scheduling form of the generic cell rate algorithm
   (ITU-T I.371): one number remembers everything.
 - `SlidingWindow` lets at most `calls` begin in any window of `per_s`, wherever it begins (a counter per fixed window lets twice as many through
-around its edge). It remembers the last `calls` beginnings: a call may begin when the one so many before it is a whole window old.
+  around its edge). It remembers the last `calls` beginnings: a call may begin when the one so many before it is a whole window old.
 """
 
 from __future__ import annotations
