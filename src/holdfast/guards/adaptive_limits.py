@@ -5,24 +5,28 @@ from __future__ import annotations
 import threading
 
 from holdfast.errors import LimitReached, Rejection
-from holdfast.guards.stage import Permit, Signal
+from holdfast.guards.listening import Listening
+from holdfast.guards.spells import Spell
+from holdfast.guards.stage import Lasting, Permit, Signal
 from holdfast.policies.adaptive import AdaptiveLimit, LiveLimit, Reading, read
 
 __all__ = ["AdaptiveStage"]
 
 
-class AdaptiveStage:
-    """The adaptive limit of one dependency (`policy` is the name that its errors carry). Safe to use from several threads and event loops at once."""
+class AdaptiveStage(Lasting):
+    """The adaptive limit of one dependency. Safe to use from several threads and event loops at once."""
 
     name = "adaptive limit"
 
-    def __init__(self, settings: AdaptiveLimit, *, policy: str) -> None:
+    def __init__(self, settings: AdaptiveLimit, listening: Listening, *, key: str | None = None) -> None:
         # Re-entrant: the collector may close a coroutine that leaves here while this thread holds the lock.
         self._lock = threading.RLock()
-        self._policy = policy
+        self._policy = listening.policy
+        self._spell = Spell(self.name, listening, key=key)
+        self._settings = settings
         self._live = LiveLimit(settings)
         self._active = 0
-        self._rejection = _rejection(self._live.calls_max, policy)
+        self._rejection = _rejection(self._live.calls_max, listening.policy)
         self._rejection_of = self._live.calls_max
 
     @property
@@ -43,19 +47,25 @@ class AdaptiveStage:
         """
         with self._lock:
             calls_max = self._live.calls_max
-            if self._active < calls_max:
+            has_room = self._active < calls_max
+            if has_room:
                 self._active += 1
-                return _Slot(self, began_at=now)
-            if self._rejection_of != calls_max:
+            elif self._rejection_of != calls_max:
                 self._rejection_of = calls_max
                 self._rejection = _rejection(calls_max, self._policy)
             rejection = self._rejection
-        raise LimitReached(rejection)
+        if not has_room:
+            self._spell.rejected(now, rejection.because)
+            raise LimitReached(rejection)
+        if self._spell.is_on:
+            self._spell.passed(now)
+        return _Slot(self, began_at=now)
 
-    def adopt(self, settings: AdaptiveLimit) -> None:
+    def adopt(self, newer: AdaptiveStage) -> None:
         """Go on with other settings; what is known of the dependency stays."""
         with self._lock:
-            self._live.adopt(settings)
+            self._settings = newer._settings
+            self._live.adopt(newer._settings)
 
     def settle(self, reading: Reading, *, began_at: float, took_s: float) -> None:
         """Take a call that has ended off the count, and learn from it."""

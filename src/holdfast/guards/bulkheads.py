@@ -20,27 +20,29 @@ from collections.abc import Callable
 from enum import Enum, unique
 
 from holdfast.errors import BulkheadFull, Rejection
-from holdfast.guards.stage import Permit, Signal
+from holdfast.guards.listening import Listening
+from holdfast.guards.spells import Spell
+from holdfast.guards.stage import Lasting, Permit, Place, Signal
 from holdfast.guards.world import WORLD
 from holdfast.policies.bulkhead import Admission, Bulkhead, admit
 
 __all__ = ["BulkheadStage"]
 
 
-class BulkheadStage:
-    """One bulkhead of one dependency (`policy` is the name that its errors carry). Safe to use from several threads and event loops at once."""
+class BulkheadStage(Lasting):
+    """One bulkhead of one dependency. Safe to use from several threads and event loops at once."""
 
     name = "bulkhead"
 
-    def __init__(self, settings: Bulkhead, *, policy: str) -> None:
+    def __init__(self, settings: Bulkhead, listening: Listening, *, key: str | None = None) -> None:
         # Re-entrant: the collector may close a coroutine that waits here at any moment, also while this thread holds the lock.
         self._lock = threading.RLock()
-        self._policy = policy
+        self._spell = Spell(self.name, listening, key=key)
         self._active = 0
         self._queue: OrderedDict[_Place, None] = OrderedDict()
         self._settings = settings
-        self._full = _full(settings, policy)
-        self._late = _late(settings, policy)
+        self._full = _full(settings, listening.policy)
+        self._late = _late(settings, listening.policy)
 
     @property
     def active(self) -> int:
@@ -64,23 +66,26 @@ class BulkheadStage:
             if told is Admission.FULL and self._queue:
                 self._clear_away(now)
                 told = admit(settings, active=self._active, waiting=len(self._queue))
+            entered: Permit | _Place | None = None
             if told is Admission.GO:
                 self._active += 1
-                return _Slot(self)
-            if told is Admission.QUEUE:
-                place = _Place(self, until=now + settings.wait_max_s)
+                entered = _Slot(self)
+            elif told is Admission.QUEUE:
+                entered = place = _Place(self, until=now + settings.wait_max_s)
                 self._queue[place] = None
-                return place
             rejection = self._full
-        raise BulkheadFull(rejection)
+        if entered is None:
+            self._spell.rejected(now, rejection.because)
+            raise BulkheadFull(rejection)
+        if self._spell.is_on:
+            self._spell.passed(now)
+        return entered
 
-    def adopt(self, settings: Bulkhead) -> None:
+    def adopt(self, newer: BulkheadStage) -> None:
         """Go on with other settings. Who is under way stays; when there is more room, those who wait move up at once."""
         with self._lock:
-            self._settings = settings
-            self._full = _full(settings, self._policy)
-            self._late = _late(settings, self._policy)
-            more = max(0, min(settings.calls_max - self._active, len(self._queue)))
+            self._settings, self._full, self._late = newer._settings, newer._full, newer._late
+            more = max(0, min(self._settings.calls_max - self._active, len(self._queue)))
             self._active += more
         for _ in range(more):
             self.hand_on()
@@ -120,7 +125,8 @@ class BulkheadStage:
             return state is _State.GRANTED
 
     def too_late(self) -> BulkheadFull:
-        """The error of a call that has waited for as long as it may."""
+        """The error of a call that has waited in vain."""
+        self._spell.rejected(WORLD.monotonic(), self._late.because)
         return BulkheadFull(self._late)
 
     def _clear_away(self, now: float) -> None:
@@ -153,7 +159,7 @@ class _Slot:
             stage.hand_on()
 
 
-class _Place:
+class _Place(Place):
     """A place in the queue. `until` is when the bulkhead's own patience ends, on the monotonic clock."""
 
     __slots__ = ("_stage", "state", "until", "wake")
@@ -164,39 +170,38 @@ class _Place:
         self.state = _State.WAITING
         self.wake: Callable[[], object] | None = None
 
-    def wait(self, timeout_s: float) -> Permit | None:
-        """Block this thread until it is our turn; None when the caller's own `timeout_s` was over first.
+    @property
+    def patience_s(self) -> float:
+        """How long the bulkhead lets this call wait from now on, in seconds."""
+        return max(0.0, self.until - WORLD.monotonic())
 
-        Raises:
-            BulkheadFull: the bulkhead's `wait_max_s` was over first.
-        """
+    def too_late(self) -> BulkheadFull:
+        """The error of a call that has waited in vain."""
+        return self._stage.too_late()
+
+    def wait(self, timeout_s: float) -> Permit | None:
+        """Block this thread until it is our turn, at most `timeout_s` seconds; None when the time was over."""
         turn = threading.Event()
-        patience_s = self.until - WORLD.monotonic()
         try:
             if self._stage.listen(self, turn.set):
-                WORLD.wait(turn, max(0.0, min(timeout_s, patience_s)))
+                WORLD.wait(turn, timeout_s)
         except (
             BaseException
         ):  # an interrupt from the keyboard, for one: whoever does not wait must not be handed a place
             self.give_up()
             raise
-        return self._settle(is_ours=timeout_s >= patience_s)
+        return self._settle()
 
     async def wait_async(self, timeout_s: float) -> Permit | None:
-        """The same on an event loop. A task that is cancelled here gives its place up and keeps no permit.
-
-        Raises:
-            BulkheadFull: the bulkhead's `wait_max_s` was over first.
-        """
+        """The same on an event loop. A task that is cancelled here gives its place up and keeps no permit."""
         import asyncio  # noqa: PLC0415 - a program without an event loop need not pay for it
 
         loop = asyncio.get_running_loop()
         turn: asyncio.Future[None] = loop.create_future()
-        patience_s = self.until - WORLD.monotonic()
         timer: asyncio.Future[None] | None = None
         try:
             if self._stage.listen(self, lambda: loop.call_soon_threadsafe(_come, turn)):
-                timer = asyncio.ensure_future(WORLD.asleep(max(0.0, min(timeout_s, patience_s))))
+                timer = asyncio.ensure_future(WORLD.asleep(timeout_s))
                 await asyncio.wait((turn, timer), return_when=asyncio.FIRST_COMPLETED)
         except BaseException:  # cancelled, or closed by the collector; passed on as it is
             self.give_up()
@@ -204,19 +209,15 @@ class _Place:
         finally:
             if timer is not None and not loop.is_closed():
                 timer.cancel()
-        return self._settle(is_ours=timeout_s >= patience_s)
+        return self._settle()
 
     def give_up(self) -> None:
         """Leave the queue; a permit that has just been handed over goes to the next."""
         if self._stage.leave_queue(self):
             self._stage.hand_on()
 
-    def _settle(self, *, is_ours: bool) -> Permit | None:
-        if self._stage.leave_queue(self):
-            return _Slot(self._stage)
-        if is_ours:
-            raise self._stage.too_late()
-        return None
+    def _settle(self) -> Permit | None:
+        return _Slot(self._stage) if self._stage.leave_queue(self) else None
 
 
 def _come(turn: object) -> None:

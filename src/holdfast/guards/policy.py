@@ -11,22 +11,28 @@ from dataclasses import replace
 from functools import update_wrapper
 from typing import ParamSpec, Protocol, TypeVar, cast
 
-from holdfast.errors import BadSettings, Problem
+from holdfast.errors import BadInput, BadSettings, Problem
 from holdfast.faults.rules import ApiRules
+from holdfast.guards.admission import ADMISSION
 from holdfast.guards.circuit import LONGER_WAY, CircuitHealth, Mode
 from holdfast.guards.course import Course, First, Guarded, Progress, course
 from holdfast.guards.forms import AttemptBlock, Attempts, one_attempt
 from holdfast.guards.fused import fuse_async, fuse_sync
 from holdfast.guards.generators import AsyncRows, Rows, stream_async, stream_sync
 from holdfast.guards.judging import Judge, ResultJudge
-from holdfast.guards.lanes import Lane, Lanes, StageMakers
+from holdfast.guards.lanes import Lane, Lanes
 from holdfast.guards.listening import Event, Listener, Listening
 from holdfast.guards.loops import run_async, run_sync
 from holdfast.guards.shapes import Shape, shape_of
+from holdfast.policies.adaptive import AdaptiveLimit
 from holdfast.policies.breaker import Breaker
+from holdfast.policies.bulkhead import Bulkhead
 from holdfast.policies.checks import number_problem
-from holdfast.policies.composition import Composition, explain
+from holdfast.policies.composition import KINDS, Composition, explain
+from holdfast.policies.hedge import Hedge, misuse
+from holdfast.policies.rate_limit import RateLimit
 from holdfast.policies.retry import Retry
+from holdfast.policies.throttle import Throttle
 from holdfast.policies.timeout import Timeout, allowed_s
 
 __all__ = ["Disturbance", "Event", "Policy", "policy"]
@@ -36,8 +42,6 @@ Result = TypeVar("Result")
 Guardable = TypeVar("Guardable", bound=Callable[..., object])
 
 KEYS_BOUND = 1_000_000
-
-STAGES = StageMakers()
 
 
 class Disturbance(Protocol):
@@ -56,6 +60,11 @@ def policy(
     retry: Retry | None = None,
     timeout: Timeout | None = None,
     breaker: Breaker | None = None,
+    hedge: Hedge | None = None,
+    throttle: Throttle | None = None,
+    rate_limit: RateLimit | None = None,
+    adaptive: AdaptiveLimit | None = None,
+    bulkhead: Bulkhead | None = None,
     repeatable: bool = False,
     returns_last: bool = False,
     classify: Mapping[type[Exception], object] | None = None,
@@ -71,6 +80,11 @@ def policy(
         retry: whether and when a failed attempt is repeated.
         timeout: how long an attempt and the whole call may take.
         breaker: when calls are turned away because the dependency is known to fail.
+        hedge: when a late async call is made once more; only for calls that are `repeatable`.
+        throttle: which share of the calls is turned away because the dependency refuses many.
+        rate_limit: how many calls begin in a span of time.
+        adaptive: how many calls are under way at once, found out by how long they take.
+        bulkhead: how many calls are under way at once.
         repeatable: your word that doing a call twice does no harm. Without it, a call whose outcome is unknown is not repeated.
         returns_last: when attempts are used up because of their *results*, return the last result instead of raising `Exhausted`.
         classify: what your exceptions mean: class → `Judgement`, `ErrorCategory`, or `"failure"`, `"success"`, `"neutral"` (a business error:
@@ -84,7 +98,17 @@ def policy(
         BadSettings: something is out of range or of the wrong kind; all of it is listed.
     """
     composition = Composition(
-        name=name, retry=retry, timeout=timeout, breaker=breaker, repeatable=repeatable, returns_last=returns_last
+        name=name,
+        retry=retry,
+        timeout=timeout,
+        breaker=breaker,
+        hedge=hedge,
+        throttle=throttle,
+        rate_limit=rate_limit,
+        adaptive=adaptive,
+        bulkhead=bulkhead,
+        repeatable=repeatable,
+        returns_last=returns_last,
     )
     if (message := number_problem(keys_max, 1, KEYS_BOUND, whole=True)) is not None:
         raise BadSettings([Problem(source="policy", path="keys_max", message=message)])
@@ -112,7 +136,7 @@ class Policy:
         )
         self._listening = Listening(composition.name)
         self._key = key
-        self._lanes = Lanes(composition, self._listening, makers=STAGES, most=keys_max)
+        self._lanes = Lanes(composition, self._listening, makers=ADMISSION, most=keys_max)
         self._fused = False
         self._reshaped = False
         self._disturbance: Disturbance | None = None
@@ -166,12 +190,14 @@ class Policy:
 
     def attempt(self) -> AttemptBlock:
         """One attempt at a block of code, without repeats: `with policy.attempt() as attempt:` or `async with`."""
+        _refuse_hedge(self._composition, "a block of code", repeatable=True, asynchronous=False)
         composition = replace(self._composition, retry=None)
         guarded = self._guarded(self._lanes.only, repeatable=False, composition=composition)
         return one_attempt(self.name, course(guarded))
 
     def attempts(self, *, repeatable: bool | None = None) -> Attempts:
         """The attempts of one call as a loop: `for attempt in policy.attempts():` with `with attempt:` inside, or `async for`."""
+        _refuse_hedge(self._composition, "a block of code", repeatable=True, asynchronous=False)
         own = self._composition.repeatable if repeatable is None else repeatable
         return Attempts(self.name, course(self._guarded(self._lanes.only, repeatable=own)))
 
@@ -213,12 +239,13 @@ class Policy:
     def update(self, **changes: object) -> None:
         """Change strategies while the policy is in use, all at once: `policy.update(retry=Retry(attempts_max=1), breaker=None)`.
 
-        Calls under way end as they began. A changed breaker begins anew with a closed circuit.
+        Calls under way end as they began. A changed breaker begins anew with a closed circuit; limits go on with what they know, and still count
+        the calls that are under way. A hedge that is added serves functions that can be hedged, and leaves others as they are.
 
         Raises:
             BadSettings: a strategy is unknown or wrong; nothing was changed.
         """
-        names = {"retry", "timeout", "breaker", "repeatable", "returns_last"}
+        names = {*KINDS, "repeatable", "returns_last"}
         if unknown := sorted(set(changes) - names):
             message = f"is no part that can be changed; there are: {', '.join(sorted(names))}"
             raise BadSettings([Problem(source="policy", path=name, message=message) for name in unknown])
@@ -226,7 +253,7 @@ class Policy:
         after = replace(before, **changes)  # type: ignore[arg-type]  # checked by the composition itself
         self._composition = after
         self._lanes.update(after)
-        if self._fused and _fusing(before) != _fusing(after):
+        if self._fused and (_fusing(before) != _fusing(after) or not _is_plain(self)):
             self._reshaped = True
             self._lanes.only.cell.rest_at(LONGER_WAY)
         self._listening.tell("policy.updated", changed=", ".join(sorted(changes)))
@@ -256,15 +283,18 @@ class Policy:
         restartable: bool = False,
         progress: Progress | None = None,
         composition: Composition | None = None,
+        may_hedge: bool = False,
     ) -> Guarded:
+        composition = composition or self._composition
         return Guarded(
-            composition=composition or self._composition,
+            composition=composition,
             lane=lane,
             judge=self._judge,
             listening=self._listening,
             repeatable=repeatable,
             restartable=restartable,
             progress=progress,
+            hedge=composition.hedge if may_hedge else None,
         )
 
     def _lane(self, key: str | None) -> Lane:
@@ -290,7 +320,11 @@ class _Guard:
 
     def around(self, function: Callable[..., object], *, fused: bool = True) -> Callable[..., object]:
         """The guarded function, of the same shape."""
-        match shape_of(function):
+        shape = shape_of(function)
+        name = getattr(function, "__qualname__", repr(function))
+        is_async = shape is Shape.ASYNC
+        _refuse_hedge(self.policy.composition, name, repeatable=self.repeatable, asynchronous=is_async)
+        match shape:
             case Shape.SYNC:
                 return self._sync(function, fused=fused)
             case Shape.ASYNC:
@@ -326,7 +360,8 @@ class _Guard:
         disturbance = self.policy._disturbance
         if disturbance is not None:
             function = disturbance.around_async(function)
-        return await run_async(self.policy.name, self._course(args, kwargs, first=first), function, args, kwargs)
+        steps = self._course(args, kwargs, first=first, may_hedge=self.repeatable)
+        return await run_async(self.policy.name, steps, function, args, kwargs)
 
     def _sync(self, function: Callable[..., object], *, fused: bool) -> Callable[..., object]:
         policy = self.policy
@@ -389,6 +424,7 @@ class _Guard:
         *,
         first: First | None = None,
         progress: Progress | None = None,
+        may_hedge: bool = False,
     ) -> Course:
         policy = self.policy
         make_key = policy._key
@@ -398,13 +434,32 @@ class _Guard:
             repeatable=self.repeatable,
             restartable=self.restartable,
             progress=progress,
+            may_hedge=may_hedge,
         )
         return course(guarded, first=first)
 
 
 def _can_fuse(policy: Policy) -> bool:
     """Whether nothing stands around a call but what a fused closure knows."""
-    return policy._key is None and len(policy._lanes.only.stages) == 1 and not policy._judge.judges_results
+    return policy._key is None and _is_plain(policy) and not policy._judge.judges_results
+
+
+def _is_plain(policy: Policy) -> bool:
+    """Whether an attempt meets nothing but the circuit, and is made once."""
+    return len(policy._lanes.only.stages) == 1 and policy._composition.hedge is None
+
+
+def _refuse_hedge(composition: Composition, what: str, *, repeatable: bool, asynchronous: bool) -> None:
+    """Refuse what cannot be hedged, where a hedge is asked for.
+
+    Raises:
+        BadInput: with the reason and the way out.
+    """
+    if composition.hedge is None:
+        return
+    message = misuse(repeatable=repeatable, asynchronous=asynchronous)
+    if message is not None:
+        raise BadInput([Problem(source=f"policy {composition.name!r}", path=what, message=f"hedge {message}")])
 
 
 def _fusing(composition: Composition) -> tuple[bool, float | None]:

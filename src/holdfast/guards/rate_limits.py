@@ -5,25 +5,27 @@ from __future__ import annotations
 import threading
 
 from holdfast.errors import RateLimited, Rejection
-from holdfast.guards.stage import Permit, Signal, Wait
+from holdfast.guards.listening import Listening
+from holdfast.guards.spells import Spell
+from holdfast.guards.stage import Lasting, Permit, Signal, Wait
 from holdfast.guards.world import WORLD
 from holdfast.policies.rate_limit import SECOND_NS, Booking, RateKind, RateLimit, Schedule, schedule_of
 
 __all__ = ["RateLimitStage"]
 
 
-class RateLimitStage:
-    """One rate limit of one dependency (`policy` is the name that its errors carry). Safe to use from several threads and event loops at once."""
+class RateLimitStage(Lasting):
+    """One rate limit of one dependency. Safe to use from several threads and event loops at once."""
 
     name = "rate limit"
 
-    def __init__(self, settings: RateLimit, *, policy: str) -> None:
+    def __init__(self, settings: RateLimit, listening: Listening, *, key: str | None = None) -> None:
         # Re-entrant: the collector may close a coroutine that gives its booking back while this thread holds the lock.
         self._lock = threading.RLock()
-        self._policy = policy
+        self._spell = Spell(self.name, listening, key=key)
         self._settings = settings
         self._schedule = schedule_of(settings)
-        self._rejection = _rejection(settings, policy)
+        self._rejection = _rejection(settings, listening.policy)
 
     def enter(self, now: float) -> Permit | Wait:
         """Ask to make one attempt: it may begin at once, or after a wait that is booked for it.
@@ -38,21 +40,25 @@ class RateLimitStage:
             told = schedule.book(now_ns)
             rejection = self._rejection
         if not isinstance(told, Booking):
+            self._spell.rejected(now, rejection.because)
             # One more, since whoever comes back is rounded down, too.
             raise RateLimited(rejection, (told - now_ns + 1) / SECOND_NS)
+        if self._spell.is_on:
+            self._spell.passed(now)
         turn = _Turn(self, schedule, booking=told)
-        wait_ns = told.start_ns - now_ns
-        return Wait(seconds=wait_ns / SECOND_NS, permit=turn) if wait_ns > 0 else turn
+        wait_s = (told.start_ns - now_ns) / SECOND_NS
+        if wait_s <= 0:
+            return turn
+        return Wait(seconds=wait_s, permit=turn, too_late=lambda: RateLimited(rejection, wait_s))
 
-    def adopt(self, settings: RateLimit) -> None:
+    def adopt(self, newer: RateLimitStage) -> None:
         """Go on with other settings. Moments that were booked stay as they are; a limit that counts differently begins unused."""
         with self._lock:
-            if settings.counts_like(self._settings):
-                self._schedule.wait_max_ns = settings.wait_max_ns
+            if newer._settings.counts_like(self._settings):
+                self._schedule.wait_max_ns = newer._settings.wait_max_ns
             else:
-                self._schedule = schedule_of(settings)
-            self._settings = settings
-            self._rejection = _rejection(settings, self._policy)
+                self._schedule = newer._schedule
+            self._settings, self._rejection = newer._settings, newer._rejection
 
     def cancel(self, schedule: Schedule, booking: Booking) -> None:
         """Take back the moment of a call that does not begin."""

@@ -5,15 +5,17 @@ from __future__ import annotations
 import threading
 
 from holdfast.errors import Rejection, Throttled
-from holdfast.guards.stage import Permit, Signal
+from holdfast.guards.listening import Listening
+from holdfast.guards.spells import Spell
+from holdfast.guards.stage import Lasting, Permit, Signal
 from holdfast.guards.world import WORLD
 from holdfast.policies.throttle import Tally, Throttle, reject_ratio, was_taken
 
 __all__ = ["ThrottleStage"]
 
 
-class ThrottleStage:
-    """The throttle of one dependency (`policy` is the name that its errors carry). Safe to use from several threads and event loops at once.
+class ThrottleStage(Lasting):
+    """The throttle of one dependency. Safe to use from several threads and event loops at once.
 
     A call counts when it has ended: while it is under way nobody knows whether it is taken, and many that begin at once on a quiet morning are no
     sign of trouble. One that is turned away counts at once.
@@ -21,10 +23,11 @@ class ThrottleStage:
 
     name = "throttle"
 
-    def __init__(self, settings: Throttle, *, policy: str) -> None:
+    def __init__(self, settings: Throttle, listening: Listening, *, key: str | None = None) -> None:
         # Re-entrant: the collector may close a coroutine that leaves here while this thread holds the lock.
         self._lock = threading.RLock()
-        self._policy = policy
+        self._policy = listening.policy
+        self._spell = Spell(self.name, listening, key=key)
         self._settings = settings
         self._tally = Tally(settings.window_s)
 
@@ -44,18 +47,24 @@ class ThrottleStage:
             tally, settings = self._tally, self._settings
             tally.move_on(now)
             ratio = reject_ratio(settings, requests=tally.requests, accepts=tally.accepts)
-            if ratio == 0 or WORLD.draw() >= ratio:
-                return _Pass(self)
             requests, accepts = tally.requests, tally.accepts
-            tally.count(now, taken=False)
-        raise Throttled(_rejection(settings, self._policy, requests=requests, accepts=accepts, ratio=ratio))
+            passes = ratio == 0 or WORLD.draw() >= ratio
+            if not passes:
+                tally.count(now, taken=False)
+        if not passes:
+            rejection = _rejection(settings, self._policy, requests=requests, accepts=accepts, ratio=ratio)
+            self._spell.rejected(now, rejection.because)
+            raise Throttled(rejection)
+        if self._spell.is_on:
+            self._spell.passed(now)
+        return _Pass(self)
 
-    def adopt(self, settings: Throttle) -> None:
+    def adopt(self, newer: ThrottleStage) -> None:
         """Go on with other settings; what was counted stays, unless the window is another one."""
         with self._lock:
-            if settings.window_s != self._settings.window_s:
-                self._tally = Tally(settings.window_s)
-            self._settings = settings
+            if newer._settings.window_s != self._settings.window_s:
+                self._tally = newer._tally
+            self._settings = newer._settings
 
     def settle(self, signal: Signal) -> None:
         """Count a call that has ended."""
