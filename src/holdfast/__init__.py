@@ -27,9 +27,14 @@ if TYPE_CHECKING:
     from holdfast.guards.listening import Event as Event
     from holdfast.guards.policy import Policy as Policy, policy as policy
     from holdfast.hold import Hold
+    from holdfast.policies.adaptive import AdaptiveLimit as AdaptiveLimit
     from holdfast.policies.breaker import Breaker as Breaker
     from holdfast.policies.budget import Budget as Budget
+    from holdfast.policies.bulkhead import Bulkhead as Bulkhead
+    from holdfast.policies.hedge import Hedge as Hedge
+    from holdfast.policies.rate_limit import RateLimit as RateLimit
     from holdfast.policies.retry import Growth as Growth, Jitter as Jitter, Retry as Retry, RetryRule as RetryRule
+    from holdfast.policies.throttle import Throttle as Throttle
     from holdfast.policies.timeout import Timeout as Timeout
     from holdfast.ports.http import OutgoingRequest as OutgoingRequest
     from holdfast.settings import Settings as Settings
@@ -37,22 +42,27 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AdaptiveLimit",
     "Breaker",
     "Budget",
+    "Bulkhead",
     "CircuitHealth",
     "ErrorCategory",
     "Event",
     "Growth",
     "Health",
+    "Hedge",
     "HoldfastError",
     "Jitter",
     "Judgement",
     "Outcome",
     "OutgoingRequest",
     "Policy",
+    "RateLimit",
     "Retry",
     "RetryRule",
     "Settings",
+    "Throttle",
     "Timeout",
     "Verdict",
     "__version__",
@@ -65,22 +75,27 @@ __all__ = [
 
 # Public name → its room, and the extra whose packages that room needs (empty: none).
 _ROOMS: dict[str, tuple[str, str]] = {
+    "AdaptiveLimit": ("holdfast.policies.adaptive", ""),
     "Breaker": ("holdfast.policies.breaker", ""),
     "Budget": ("holdfast.policies.budget", ""),
+    "Bulkhead": ("holdfast.policies.bulkhead", ""),
     "CircuitHealth": ("holdfast.guards.circuit", ""),
     "ErrorCategory": ("holdfast.faults.taxonomy", ""),
     "Event": ("holdfast.guards.listening", ""),
     "Growth": ("holdfast.policies.retry", ""),
     "Health": ("holdfast.faults.verdict", ""),
+    "Hedge": ("holdfast.policies.hedge", ""),
     "HoldfastError": ("holdfast.errors", ""),
     "Jitter": ("holdfast.policies.retry", ""),
     "Judgement": ("holdfast.guards.judging", ""),
     "Outcome": ("holdfast.faults.verdict", ""),
     "OutgoingRequest": ("holdfast.ports.http", ""),
     "Policy": ("holdfast.guards.policy", ""),
+    "RateLimit": ("holdfast.policies.rate_limit", ""),
     "Retry": ("holdfast.policies.retry", ""),
     "RetryRule": ("holdfast.policies.retry", ""),
     "Settings": ("holdfast.settings", ""),
+    "Throttle": ("holdfast.policies.throttle", ""),
     "Timeout": ("holdfast.policies.timeout", ""),
     "Verdict": ("holdfast.faults.verdict", ""),
     "carried": ("holdfast.guards.ambient", ""),

@@ -56,7 +56,7 @@ class AdaptiveStage(Lasting):
             rejection = self._rejection
         if not has_room:
             self._spell.rejected(now, rejection.because)
-            raise LimitReached(rejection)
+            raise LimitReached(rejection, None)
         if self._spell.is_on:
             self._spell.passed(now)
         return _Slot(self, began_at=now)

@@ -76,7 +76,7 @@ class BulkheadStage(Lasting):
             rejection = self._full
         if entered is None:
             self._spell.rejected(now, rejection.because)
-            raise BulkheadFull(rejection)
+            raise BulkheadFull(rejection, None)
         if self._spell.is_on:
             self._spell.passed(now)
         return entered
@@ -127,7 +127,7 @@ class BulkheadStage(Lasting):
     def too_late(self) -> BulkheadFull:
         """The error of a call that has waited in vain."""
         self._spell.rejected(WORLD.monotonic(), self._late.because)
-        return BulkheadFull(self._late)
+        return BulkheadFull(self._late, None)
 
     def _clear_away(self, now: float) -> None:
         """Take out who has waited for too long and not left by itself: its event loop stands still, or is gone."""

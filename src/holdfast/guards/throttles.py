@@ -54,7 +54,7 @@ class ThrottleStage(Lasting):
         if not passes:
             rejection = _rejection(settings, self._policy, requests=requests, accepts=accepts, ratio=ratio)
             self._spell.rejected(now, rejection.because)
-            raise Throttled(rejection)
+            raise Throttled(rejection, None)
         if self._spell.is_on:
             self._spell.passed(now)
         return _Pass(self)

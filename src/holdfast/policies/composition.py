@@ -148,13 +148,14 @@ def _breaker_words(breaker: Breaker) -> str:
 def _hedge_words(hedge: Hedge) -> str:
     late = f"{hedge.quantile:.3g} of the latest calls took" if hedge.delay_s is None else f"{hedge.delay_s:g} s"
     return (
-        f"an async call that takes longer than {late} is made once more, up to {hedge.extra_max} times, out of the retry budget;"
-        " the first answer counts"
+        f"an async call that takes longer than {late} is made once more, up to {hedge.extra_max} times; the first answer counts;"
+        " each is paid out of the retry budget"
     )
 
 
 def _throttle_words(throttle: Throttle) -> str:
-    return f"turns calls away when less than 1 in {throttle.k:g} of the last {throttle.window_s:g} s was taken, at most {throttle.reject_max:.0%} of them"
+    much = f"less than 1 in {throttle.k:g} of the last {throttle.window_s:g} s was taken"
+    return f"turns calls away when {much}, at most {throttle.reject_max:.0%} of them"
 
 
 def _limit_lines(composition: Composition) -> list[str]:
