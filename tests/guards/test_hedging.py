@@ -286,7 +286,7 @@ def test_loops_of_several_threads_share_what_is_known() -> None:
         async def many() -> None:
             for _ in range(50):
                 answer = await run(Server([(0.0, "ok")] * 2), Hedge(samples_min=2), state=state)
-                answers += [answer]
+                answers.append(answer)
 
         def thread() -> None:
             start.wait(60)
