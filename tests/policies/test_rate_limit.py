@@ -120,6 +120,17 @@ def test_the_soonest_moment_is_given_away_first() -> None:
     assert [1, 2, 3, 6] == [begin(schedule, 0.5) for _ in range(4)]
 
 
+def test_a_bucket_takes_back_what_nobody_took() -> None:
+    """When the last two who waited have given up and the first moment has passed, the next one begins at once."""
+    schedule = TokenBucket(RateLimit(calls=1, per_s=1, wait_max_s=100))
+    bookings = [schedule.book(0) for _ in range(3)]
+    for booking in bookings[1:]:
+        assert isinstance(booking, Booking)
+        schedule.cancel(booking, at(0.5))
+
+    assert [1.5, 2.5] == [begin(schedule, 1.5) for _ in range(2)]
+
+
 def test_a_shorter_wait_is_kept_for_moments_given_back_as_well() -> None:
     """When the longest wait was lowered meanwhile, nobody is given a moment beyond it."""
     schedule = TokenBucket(RateLimit(calls=1, per_s=10, wait_max_s=100))

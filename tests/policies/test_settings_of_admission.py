@@ -30,6 +30,7 @@ RANGES: list[tuple[Make, str, float, float, bool]] = [
     (Throttle, "window_s", 1, 86_400, False),
     (Throttle, "reject_max", 0, 0.999, False),
     (Throttle, "calls_min", 1, 1_000_000, True),
+    (AdaptiveLimit, "high", 4, 1_000_000, True),
     (AdaptiveLimit, "smoothing", 0.01, 1, False),
     (AdaptiveLimit, "tolerance", 1, 10, False),
     (AdaptiveLimit, "queue_calls", 1, 1_000, True),
@@ -140,6 +141,12 @@ def test_a_queue_in_which_nobody_may_wait_is_refused() -> None:
 def test_a_throttle_always_lets_something_through() -> None:
     """A share of everything is refused: nobody would see that the dependency is well again."""
     assert "below 1" in refused(Throttle, reject_max=1)["reject_max"]
+
+
+def test_each_bound_of_an_adaptive_limit_is_looked_at() -> None:
+    """All three wrong at once are three problems; left out, the first limit is the usual one or the bound next to it."""
+    assert [7, 20, 30] == [AdaptiveLimit(low=low, high=high).begins_with for low, high in ((1, 7), (1, 50), (30, 50))]
+    assert {"initial", "low", "high"} == refused(AdaptiveLimit, initial=0, low=True, high=2_000_000).keys()
 
 
 @given(st.integers(1, 50), st.integers(1, 50), st.integers(1, 50))

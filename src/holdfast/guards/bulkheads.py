@@ -131,7 +131,12 @@ class BulkheadStage(Lasting):
 
     def _clear_away(self, now: float) -> None:
         """Take out who has waited for too long and not left by itself: its event loop stands still, or is gone."""
-        for place in [place for place in self._queue if place.until <= now]:
+        while self._queue:
+            place = next(iter(self._queue))
+            if (
+                place.until > now
+            ):  # and so are those behind it: they came later, and a rejection must not cost a look at the whole queue
+                return
             del self._queue[place]
             place.state = _State.GONE
 

@@ -28,6 +28,7 @@ __all__ = ["AdaptiveLimit", "LiveLimit", "Reading", "read"]
 
 CALLS_BOUND = 1_000_000
 PROBE_BOUND_S = 86_400.0
+INITIAL = 20
 GRADIENT_MIN = 0.5
 BACKOFF = 0.9
 """What is left of the limit after a round that failed (`AIMDLimit` of concurrency-limits has the same)."""
@@ -45,7 +46,7 @@ QUEUE_RATIO = 0.75
 class AdaptiveLimit:
     """As many calls at once as the dependency bears without becoming slower, from `low` to `high`, beginning with `initial`.
 
-    Defaults: 20, from 4 to 200 (each 1 to 1 000 000). `smoothing` is the weight of the newest round (0.2; 0.01 to 1), `tolerance` how many times
+    Defaults: 20, or the bound next to it, from 4 to 200 (each 1 to 1 000 000). `smoothing` is the weight of the newest round (0.2; 0.01 to 1), `tolerance` how many times
     slower than at rest a call may be before the limit shrinks (1.2; 1 to 10), `queue_calls` by how many calls the limit grows when there is room
     (4; 1 to 1000). A round in which more than `failure_ratio_max` of the calls failed (0.1; 0 to 1) shrinks the limit to nine tenths. A round has
     at least `samples_min` calls (10; 1 to 10 000). Every `probe_s` seconds (60; 1 s to a day) half of the limit is let through for a
@@ -55,7 +56,7 @@ class AdaptiveLimit:
         BadSettings: one or more values are out of range, or `low`, `initial` and `high` are not in this order; all problems are listed.
     """
 
-    initial: int = 20
+    initial: int | None = None
     low: int = 4
     high: int = 200
     smoothing: float = 0.2
@@ -66,11 +67,15 @@ class AdaptiveLimit:
     probe_s: float = 60.0
 
     def __post_init__(self) -> None:
-        problems = {name: number_problem(getattr(self, name), 1, CALLS_BOUND, whole=True) for name in _ORDERED}
+        problems = {
+            "initial": number_problem(self.initial, 1, CALLS_BOUND, whole=True, optional=True),
+            "low": number_problem(self.low, 1, CALLS_BOUND, whole=True),
+            "high": number_problem(self.high, 1, CALLS_BOUND, whole=True),
+        }
         if not any(problems.values()):
             if self.high < self.low:
                 problems["high"] = f"must be a whole number from {self.low} (low) to {CALLS_BOUND:_}, not {self.high}"
-            elif not self.low <= self.initial <= self.high:
+            elif self.initial is not None and not self.low <= self.initial <= self.high:
                 problems["initial"] = (
                     f"must be a whole number from {self.low} (low) to {self.high} (high), not {self.initial}"
                 )
@@ -87,8 +92,10 @@ class AdaptiveLimit:
             ),
         )
 
-
-_ORDERED = ("initial", "low", "high")
+    @property
+    def begins_with(self) -> int:
+        """The limit while nothing is known."""
+        return min(self.high, max(self.low, INITIAL)) if self.initial is None else self.initial
 
 
 @unique
@@ -142,7 +149,7 @@ class LiveLimit:
 
     def __init__(self, settings: AdaptiveLimit) -> None:
         self._settings = settings
-        self.limit = float(settings.initial)
+        self.limit = float(settings.begins_with)
         self.rest_s: float | None = None
         self._probe_at = 0.0
         self._probe_s = 0.0
