@@ -71,25 +71,26 @@ class Server:
         return sorted(self.seen)[len(self.seen) // 2]
 
 
-@pytest.mark.parametrize("workers", [10, 30, 60, 120])
+@pytest.mark.parametrize("workers", [10, 30, 80])
 def test_the_limit_settles_near_what_the_server_bears(workers: int) -> None:
     """From the default beginning, below or above: all workers are used, and few calls queue."""
     server = Server(limit=LiveLimit(AdaptiveLimit()), workers=workers, service_s=0.05)
-    server.run(60)
+    server.run(40)
+    server.done = 0
 
-    server.run(60)
+    server.run(20)
 
     assert workers <= server.typical() <= 1.35 * workers + 6
-    assert server.done >= 0.9 * 110 * workers / (0.05 * 1.034)
+    assert server.done >= 0.9 * 20 * workers / (0.05 * 1.034)
 
 
 def test_it_stays_there_for_hours() -> None:
     """A server that is kept busy all the time does not make the limit creep up."""
     server = Server(limit=LiveLimit(AdaptiveLimit()), workers=20, service_s=0.5)
-    server.run(3600)
+    server.run(1800)
     early = server.typical()
 
-    server.run(3 * 3600)
+    server.run(2 * 3600)
 
     assert abs(server.typical() - early) <= 2
     assert max(server.seen) <= 1.5 * 20 + 6

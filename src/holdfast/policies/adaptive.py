@@ -46,11 +46,11 @@ QUEUE_RATIO = 0.75
 class AdaptiveLimit:
     """As many calls at once as the dependency bears without becoming slower, from `low` to `high`, beginning with `initial`.
 
-    Defaults: 20, or the bound next to it, from 4 to 200 (each 1 to 1 000 000). `smoothing` is the weight of the newest round (0.2; 0.01 to 1), `tolerance` how many times
-    slower than at rest a call may be before the limit shrinks (1.2; 1 to 10), `queue_calls` by how many calls the limit grows when there is room
-    (4; 1 to 1000). A round in which more than `failure_ratio_max` of the calls failed (0.1; 0 to 1) shrinks the limit to nine tenths. A round has
-    at least `samples_min` calls (10; 1 to 10 000). Every `probe_s` seconds (60; 1 s to a day) half of the limit is let through for a
-    round, to see how long calls take at rest.
+    Defaults: 20, or the bound next to it, from 4 to 200 (each 1 to 1 000 000). `smoothing` is the weight of the newest round (0.2; 0.01 to 1),
+    `tolerance` how many times slower than at rest a call may be before the limit shrinks (1.2; 1 to 10), `queue_calls` by how many calls the
+    limit grows when there is room (4; 1 to 1000). A round in which more than `failure_ratio_max` of the calls failed (0.1; 0 to 1) shrinks the
+    limit to nine tenths. A round has at least `samples_min` calls (10; 1 to 10 000). Every `probe_s` seconds (60; 1 s to a day) half of the limit
+    is let through for a round, to see how long calls take at rest.
 
     Raises:
         BadSettings: one or more values are out of range, or `low`, `initial` and `high` are not in this order; all problems are listed.

@@ -168,7 +168,7 @@ def _limit_lines(composition: Composition) -> list[str]:
         )
     if adaptive is not None:
         lines.append(
-            f"  adaptive  {adaptive.low} to {adaptive.high} calls at once, by how much slower than at rest they are; begins with {adaptive.begins_with}"
+            f"  adaptive  {adaptive.low} to {adaptive.high} calls at once, by how much slower than at rest; begins with {adaptive.begins_with}"
         )
     if bulkhead is not None:
         queue = (
