@@ -12,6 +12,8 @@ import pytest
 import holdfast
 from holdfast import AdaptiveLimit, Breaker, Budget, Bulkhead, Hedge, RateLimit, Retry, Throttle, Timeout
 from holdfast.errors import BadInput, BadSettings, BulkheadFull, Exhausted, LimitReached, RateLimited, Throttled
+from holdfast.guards.bulkheads import BulkheadStage
+from holdfast.guards.course import Queue, course
 from holdfast.guards.world import WORLD
 from holdfast.testing.recording import recorded
 from holdfast.testing.world import ControlledWorld, controlled_world
@@ -288,6 +290,21 @@ def test_the_adaptive_limit_counts_what_is_under_way(world: ControlledWorld) -> 
         policy.call(print)
 
     policy.call(print)
+
+
+def test_who_is_interrupted_before_the_wait_begins_leaves_the_queue(world: ControlledWorld) -> None:
+    """A place that was asked for and never waited at does not stay in the queue."""
+    policy = holdfast.policy("api", bulkhead=Bulkhead(calls_max=1, queue_max=1))
+    with policy.attempt():
+        steps = course(policy._guarded(policy._lanes.only, repeatable=False))
+        assert isinstance(steps.send(None), Queue)
+
+        with pytest.raises(KeyboardInterrupt):
+            steps.throw(KeyboardInterrupt())
+
+    stage = policy._lanes.only.stages[-1]
+    assert isinstance(stage, BulkheadStage)
+    assert (0, 0) == (stage.active, stage.waiting)
 
 
 def test_each_key_has_limits_of_its_own(world: ControlledWorld) -> None:

@@ -193,6 +193,31 @@ async def test_the_delay_is_learnt_from_the_latest_calls(world: ControlledWorld)
     assert before + 0.95 + 0.5 == pytest.approx(world.elapsed_s)
 
 
+async def test_an_overtaken_call_counts_with_the_time_it_had_taken(world: ControlledWorld) -> None:
+    """What is remembered of a call whose hedge won: how long the hedge took, and that the first took longer than until then."""
+    state = HedgeState()
+
+    await run(Server([(9, "ok"), (0.3, "ok")]), settings(), state=state)
+
+    shortest, longest = (state.delay_s(Hedge(quantile=ratio, samples_min=2)) for ratio in (0.5, 0.999))
+    assert (0.3, 1.3) == (pytest.approx(shortest), pytest.approx(longest))
+
+
+async def test_an_answer_at_the_very_end_of_the_delay_needs_no_hedge(world: ControlledWorld) -> None:
+    """When answer and end of the delay are there at once, nothing more is sent, and the budget is not asked."""
+    answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def late(seconds: float) -> None:
+        answer.set_result("just in time")
+
+    def never(now: float) -> bool:
+        raise AssertionError("nobody was to ask")
+
+    WORLD.asleep = late  # put back by the fixture
+
+    assert "just in time" == await hedged(lambda: answer, settings(), state=HedgeState(), withdraw=never)
+
+
 async def test_the_learnt_delay_does_not_shrink_by_cutting_off_the_slow(world: ControlledWorld) -> None:
     """Slow calls that were overtaken count with the time they had taken, so the share of hedged calls stays near a twentieth."""
     state = HedgeState()

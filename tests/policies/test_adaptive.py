@@ -265,6 +265,26 @@ def test_one_round_of_failures_shrinks_the_limit_once() -> None:
     assert 18 == limit.limit
 
 
+def test_a_faster_server_is_noticed_by_a_busy_client() -> None:
+    """When calls under full load are faster than what was taken for rest, that was wrong, and is corrected bit by bit."""
+    limit = LiveLimit(AdaptiveLimit())
+    feed(limit, Reading.SAMPLE, count=20, at=0, took_s=2.0)
+    feed(limit, Reading.SAMPLE, count=10, at=3, took_s=2.0, in_flight=10)
+
+    feed(limit, Reading.SAMPLE, count=20, at=6, took_s=1.0)
+
+    assert 1.8 == limit.rest_s
+
+
+def test_a_round_without_an_answer_has_failed() -> None:
+    """Whatever ratio of failures is allowed: when nothing was answered, the limit shrinks."""
+    limit = LiveLimit(AdaptiveLimit(failure_ratio_max=1))
+
+    feed(limit, Reading.DROP, count=20, at=0)
+
+    assert (18, None) == (limit.limit, limit.rest_s)
+
+
 def test_a_failure_here_and_there_does_not_shrink_the_limit() -> None:
     """Up to a tenth of the calls may fail: that is what calls do."""
     limit = LiveLimit(AdaptiveLimit())

@@ -131,6 +131,41 @@ def test_a_bucket_takes_back_what_nobody_took() -> None:
     assert [1.5, 2.5] == [begin(schedule, 1.5) for _ in range(2)]
 
 
+def test_a_bucket_takes_back_all_that_nobody_took() -> None:
+    """Several moments that were given up and have passed are undone, the newest first, since only the newest can be."""
+    schedule = TokenBucket(RateLimit(calls=1, per_s=1, burst=2, wait_max_s=100))
+    bookings = [schedule.book(0) for _ in range(5)]
+    for booking in bookings[2:]:
+        assert isinstance(booking, Booking)
+        schedule.cancel(booking, at(0.5))
+
+    assert [2.1, 2.1, 3.1] == [begin(schedule, 2.1) for _ in range(3)]
+
+
+@pytest.mark.parametrize(("settings", "last"), [(WINDOW, 20), (BUCKET, 10)], ids=["window", "bucket"])
+def test_a_moment_given_back_is_there_until_it_has_passed(settings: RateLimit, last: float) -> None:
+    """Whoever comes at that very moment still gets it."""
+    schedule = schedule_of(settings)
+    given = [schedule.book(0) for _ in range(5)][3 if settings is BUCKET else 2]
+    assert isinstance(given, Booking)
+    schedule.cancel(given, at(1))
+
+    assert given.start_ns / SECOND_NS == begin(schedule, given.start_ns / SECOND_NS)
+    assert last <= begin(schedule, given.start_ns / SECOND_NS)
+
+
+def test_who_comes_later_does_not_begin_before_those_who_wait() -> None:
+    """A beginning that is forgotten makes room, but nobody overtakes a call that was told its moment."""
+    schedule = SlidingWindow(WINDOW)
+    _, second = schedule.book(0), schedule.book(0)
+    assert isinstance(second, Booking)
+    assert 10 == begin(schedule, 0)
+
+    schedule.cancel(second, at(1))
+
+    assert 10 == begin(schedule, 1)
+
+
 def test_a_shorter_wait_is_kept_for_moments_given_back_as_well() -> None:
     """When the longest wait was lowered meanwhile, nobody is given a moment beyond it."""
     schedule = TokenBucket(RateLimit(calls=1, per_s=10, wait_max_s=100))

@@ -93,10 +93,10 @@ def test_an_answer_counts_as_taken_and_a_refusal_does_not(
 def test_a_quiet_window_leaves_nothing_behind() -> None:
     """After two quiet windows everything counted is gone, although nobody looked in between."""
     tally = Tally(120)
-    for _ in range(50):
-        tally.count(1000.0, taken=False)
+    for step in range(60):
+        tally.count(1000.0 + 2 * step, taken=False)
 
-    tally.move_on(1000.0 + 240)
+    tally.move_on(1120.0 + 240)
 
     assert (0, 0) == (tally.requests, tally.accepts)
 
