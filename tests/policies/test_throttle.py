@@ -81,6 +81,8 @@ def test_the_share_lies_between_nothing_and_its_limit_and_falls_with_what_is_tak
         pytest.param(Health.NEUTRAL, verdict(ErrorCategory.RATE_LIMIT_BURST), False, id="too many requests"),
         pytest.param(Health.NEUTRAL, verdict(ErrorCategory.RATE_LIMIT_DAILY), False, id="a used up quota"),
         pytest.param(Health.NEUTRAL, verdict(ErrorCategory.USER_CANCELLED), None, id="a person stopped it"),
+        pytest.param(Health.NEUTRAL, verdict(ErrorCategory.NETWORK_CONNECTION_REFUSED), None, id="nobody was asked"),
+        pytest.param(Health.NEUTRAL, verdict(ErrorCategory.NETWORK_TIMEOUT), None, id="it never began"),
     ],
 )
 def test_an_answer_counts_as_taken_and_a_refusal_does_not(

@@ -25,6 +25,7 @@ WINDOW_BOUND_S = 86_400.0
 K_BOUND = 100.0
 CALLS_BOUND = 1_000_000
 
+_UNANSWERED = frozenset({ErrorCategory.NETWORK_CONNECTION_REFUSED, ErrorCategory.NETWORK_TIMEOUT})
 _REFUSED = frozenset({ErrorCategory.RATE_LIMIT_BURST, ErrorCategory.RATE_LIMIT_DAILY})
 
 
@@ -78,6 +79,8 @@ def was_taken(health: Health, verdict: Verdict | None) -> bool | None:
         return health is not Health.FAILURE
     if verdict.category is ErrorCategory.USER_CANCELLED:
         return None
+    if health is Health.NEUTRAL and verdict.category in _UNANSWERED:
+        return None  # nobody was asked: a policy further in turned the call away, or its time was over before it began
     return verdict.category not in _REFUSED and health is not Health.FAILURE
 
 
