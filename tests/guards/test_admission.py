@@ -118,6 +118,36 @@ def test_a_repeat_that_is_turned_away_keeps_the_original_error(world: Controlled
 
 
 @pytest.mark.anyio
+async def test_a_place_is_free_while_a_task_waits_for_its_repeat(world: ControlledWorld) -> None:
+    """Trap 27, for tasks: others use the place meanwhile; when it is taken at the repeat, the first error is the cause."""
+    policy = holdfast.policy("api", bulkhead=Bulkhead(calls_max=1), retry=RETRY)
+    served: list[float] = []
+
+    @policy
+    async def fails() -> None:
+        raise ConnectionRefusedError("down")
+
+    @policy
+    async def works(seconds: float) -> None:
+        served.append(world.elapsed_s)
+        await WORLD.asleep(seconds)
+
+    async def others() -> None:
+        await WORLD.asleep(1)
+        await works(1)
+        await works(5)
+
+    other = asyncio.create_task(others())
+    with pytest.raises(Exhausted) as caught:
+        await fails()
+    await other
+
+    assert [1, 2] == served
+    assert ("bulkhead-full", 3) == (caught.value.reason, caught.value.attempts[0].wait_s)
+    assert isinstance(caught.value.__cause__, ConnectionRefusedError)
+
+
+@pytest.mark.anyio
 async def test_tasks_wait_for_their_turn(world: ControlledWorld) -> None:
     """Five tasks, two places and a queue: never more than two at once, all are served in order."""
     policy = holdfast.policy("api", bulkhead=Bulkhead(calls_max=2, queue_max=3, wait_max_s=60))

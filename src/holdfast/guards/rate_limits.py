@@ -49,7 +49,7 @@ class RateLimitStage(Lasting):
         wait_s = (told.start_ns - now_ns) / SECOND_NS
         if wait_s <= 0:
             return turn
-        return Wait(seconds=wait_s, permit=turn, too_late=lambda: RateLimited(rejection, wait_s))
+        return Wait(seconds=wait_s, permit=turn, too_late=lambda: self._too_late(rejection, wait_s))
 
     def adopt(self, newer: RateLimitStage) -> None:
         """Go on with other settings. Moments that were booked stay as they are; a limit that counts differently begins unused."""
@@ -64,6 +64,11 @@ class RateLimitStage(Lasting):
         """Take back the moment of a call that does not begin."""
         with self._lock:
             schedule.cancel(booking, int(WORLD.monotonic() * SECOND_NS))
+
+    def _too_late(self, rejection: Rejection, wait_s: float) -> RateLimited:
+        """The error of a call that has less time than its booked moment is ahead."""
+        self._spell.rejected(WORLD.monotonic(), rejection.because)
+        return RateLimited(rejection, wait_s)
 
 
 class _Turn:

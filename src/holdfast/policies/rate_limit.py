@@ -24,7 +24,7 @@ __all__ = ["Booking", "RateKind", "RateLimit", "Schedule", "SlidingWindow", "Tok
 SECOND_NS = 1_000_000_000
 CALLS_BOUND = 1_000_000_000
 WINDOW_CALLS_BOUND = 100_000
-"""A sliding window remembers that many beginnings at most: about 4 MB."""
+"""A sliding window remembers that many beginnings at most: about 12 MB when it is used up."""
 
 PER_BOUND_S = 31 * 86_400.0
 WAIT_BOUND_S = 86_400.0
