@@ -146,9 +146,9 @@ def _breaker_words(breaker: Breaker) -> str:
 
 
 def _hedge_words(hedge: Hedge) -> str:
-    late = f"{hedge.quantile:.3g} of the latest calls took" if hedge.delay_s is None else f"{hedge.delay_s:g} s"
+    late = f"{100 * hedge.quantile:.3g} % of the latest calls" if hedge.delay_s is None else f"{hedge.delay_s:g} s"
     return (
-        f"an async call that takes longer than {late} is made once more, up to {hedge.extra_max} times; the first answer counts;"
+        f"an async call that takes longer than {late} is sent again, {hedge.extra_max} more at most; the first answer counts;"
         " each is paid out of the retry budget"
     )
 
@@ -163,9 +163,8 @@ def _limit_lines(composition: Composition) -> list[str]:
     rate, adaptive, bulkhead = composition.rate_limit, composition.adaptive, composition.bulkhead
     if rate is not None:
         burst = f", {rate.burst_calls} at once" if rate.kind == RateKind.TOKEN_BUCKET else " in any window"
-        lines.append(
-            f"  rate      {rate.calls} calls begin per {rate.per_s:g} s{burst}; who would wait over {rate.wait_max_s:g} s is turned away"
-        )
+        wait = f"others wait up to {rate.wait_max_s:g} s" if rate.wait_max_s else "nobody waits"
+        lines.append(f"  rate      {rate.calls} calls begin per {rate.per_s:g} s{burst}; {wait}")
     if adaptive is not None:
         lines.append(
             f"  adaptive  {adaptive.low} to {adaptive.high} calls at once, by how much slower than at rest; begins with {adaptive.begins_with}"
