@@ -37,11 +37,14 @@ if TYPE_CHECKING:
     from holdfast.guards.listening import Event as Event
     from holdfast.guards.policy import Policy as Policy, policy as policy
     from holdfast.hold import Hold
+    from holdfast.policies.adaptive import AdaptiveLimit as AdaptiveLimit
     from holdfast.policies.breaker import Breaker as Breaker
     from holdfast.policies.budget import Budget as Budget
+    from holdfast.policies.bulkhead import Bulkhead as Bulkhead
     from holdfast.policies.cache import Cache as Cache
     from holdfast.policies.degradation import Degradation as Degradation, Rule as Rule, When as When
     from holdfast.policies.features import Feature as Feature
+    from holdfast.policies.hedge import Hedge as Hedge
     from holdfast.policies.lesser_answers import (
         Alternative as Alternative,
         Cached as Cached,
@@ -50,7 +53,9 @@ if TYPE_CHECKING:
         Reduced as Reduced,
     )
     from holdfast.policies.levels import Levels as Levels
+    from holdfast.policies.rate_limit import RateLimit as RateLimit
     from holdfast.policies.retry import Growth as Growth, Jitter as Jitter, Retry as Retry, RetryRule as RetryRule
+    from holdfast.policies.throttle import Throttle as Throttle
     from holdfast.policies.timeout import Timeout as Timeout
     from holdfast.ports.http import OutgoingRequest as OutgoingRequest
     from holdfast.settings import Settings as Settings
@@ -58,10 +63,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AdaptiveLimit",
     "Alternative",
     "Answer",
     "Breaker",
     "Budget",
+    "Bulkhead",
     "Cache",
     "Cached",
     "CircuitHealth",
@@ -74,6 +81,7 @@ __all__ = [
     "Features",
     "Growth",
     "Health",
+    "Hedge",
     "HoldfastError",
     "Jitter",
     "Judgement",
@@ -84,6 +92,7 @@ __all__ = [
     "OutgoingRequest",
     "Policy",
     "QueueForLater",
+    "RateLimit",
     "RedisCache",
     "Reduced",
     "Retry",
@@ -91,6 +100,7 @@ __all__ = [
     "Rule",
     "Settings",
     "SqliteCache",
+    "Throttle",
     "Timeout",
     "Verdict",
     "When",
@@ -106,10 +116,12 @@ __all__ = [
 
 # Public name → its room, and the extra whose packages that room needs (empty: none).
 _ROOMS: dict[str, tuple[str, str]] = {
+    "AdaptiveLimit": ("holdfast.policies.adaptive", ""),
     "Alternative": ("holdfast.policies.lesser_answers", ""),
     "Answer": ("holdfast.guards.answers", ""),
     "Breaker": ("holdfast.policies.breaker", ""),
     "Budget": ("holdfast.policies.budget", ""),
+    "Bulkhead": ("holdfast.policies.bulkhead", ""),
     "Cache": ("holdfast.policies.cache", ""),
     "Cached": ("holdfast.policies.lesser_answers", ""),
     "CircuitHealth": ("holdfast.guards.circuit", ""),
@@ -122,6 +134,7 @@ _ROOMS: dict[str, tuple[str, str]] = {
     "Features": ("holdfast.guards.features", ""),
     "Growth": ("holdfast.policies.retry", ""),
     "Health": ("holdfast.faults.verdict", ""),
+    "Hedge": ("holdfast.policies.hedge", ""),
     "HoldfastError": ("holdfast.errors", ""),
     "Jitter": ("holdfast.policies.retry", ""),
     "Judgement": ("holdfast.guards.judging", ""),
@@ -132,6 +145,7 @@ _ROOMS: dict[str, tuple[str, str]] = {
     "OutgoingRequest": ("holdfast.ports.http", ""),
     "Policy": ("holdfast.guards.policy", ""),
     "QueueForLater": ("holdfast.policies.lesser_answers", ""),
+    "RateLimit": ("holdfast.policies.rate_limit", ""),
     "RedisCache": ("holdfast.adapters.cache_redis", ""),
     "Reduced": ("holdfast.policies.lesser_answers", ""),
     "Retry": ("holdfast.policies.retry", ""),
@@ -139,6 +153,7 @@ _ROOMS: dict[str, tuple[str, str]] = {
     "Rule": ("holdfast.policies.degradation", ""),
     "Settings": ("holdfast.settings", ""),
     "SqliteCache": ("holdfast.adapters.cache_sqlite", ""),
+    "Throttle": ("holdfast.policies.throttle", ""),
     "Timeout": ("holdfast.policies.timeout", ""),
     "Verdict": ("holdfast.faults.verdict", ""),
     "When": ("holdfast.policies.degradation", ""),

@@ -10,18 +10,21 @@ cancelled task, Ctrl-C) it throws in; the course gives back what it holds, count
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
 
 from holdfast.errors import Attempted, Exhausted, Rejected
 from holdfast.faults.verdict import Health, Verdict
 from holdfast.guards.ambient import DEADLINE, SPENT
+from holdfast.guards.hedging import HedgeState, OnEvent
 from holdfast.guards.judging import Judge
 from holdfast.guards.lanes import Lane
 from holdfast.guards.listening import Listening
 from holdfast.guards.stage import Permit, Place, Signal, Wait
 from holdfast.guards.world import WORLD
+from holdfast.policies.budget import Budget
 from holdfast.policies.composition import Composition
+from holdfast.policies.hedge import Hedge
 from holdfast.policies.retry import RetryDecision, decide, within
 from holdfast.policies.timeout import allowed_s
 from holdfast.policies.windows import Window
@@ -33,6 +36,8 @@ __all__ = [
     "Failed",
     "First",
     "Guarded",
+    "Hedging",
+    "Overtaken",
     "Pause",
     "Progress",
     "Queue",
@@ -46,12 +51,28 @@ _UNTOLD = frozenset({"not-retryable", "category-not-listed"})
 """Reasons to stop that are no news after a single attempt: its own exception says it all."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hedging:
+    """How an attempt is hedged: each further request of it is a course of its own, from `leg`, and ends by `until` (monotonic seconds)."""
+
+    settings: Hedge
+    state: HedgeState
+    withdraw: Callable[[float], bool]
+    tell: OnEvent
+    leg: Callable[[], Course]
+    until: float | None
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Make one attempt, in at most `limit_s` seconds if that is not None; `spent` were made for this call before it."""
+    """Make one attempt, in at most `limit_s` seconds if that is not None; `spent` were made for this call before it.
+
+    With `hedge`, make it again while its answer is late, and take what comes first.
+    """
 
     limit_s: float | None
     spent: int
+    hedge: Hedging | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +95,13 @@ class Done:
     """The attempt returned this."""
 
     result: object
+
+
+@dataclass(frozen=True, slots=True)
+class Overtaken(Done):
+    """Another request of the same attempt returned this; the attempt's own was given up, or had raised `failed`."""
+
+    failed: Exception | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +138,8 @@ class Progress:
 class Guarded:
     """What a course is about: the policy's parts as they were when the call began, and what is known of the callable.
 
-    `progress` is a generator's, which is not started again once it has delivered something, unless that is `restartable`.
+    `progress` is a generator's, which is not started again once it has delivered something, unless that is `restartable`. `hedge` is set where the
+    composition asks for hedging and the callable allows it.
     """
 
     composition: Composition
@@ -120,6 +149,7 @@ class Guarded:
     repeatable: bool
     restartable: bool = False
     progress: Progress | None = None
+    hedge: Hedge | None = None
 
 
 class _Call:
@@ -162,6 +192,8 @@ def course(guarded: Guarded, *, first: First | None = None) -> Course:
             started = WORLD.monotonic()
             answer = yield from _attempting(call, permits, started)
             took_s = WORLD.monotonic() - started
+            if isinstance(answer, Overtaken):
+                return _overtaken(guarded.judge, permits, answer, took_s=took_s)
         else:
             permits, started, answer = [], first.started, first.answer
             took_s = WORLD.monotonic() - started
@@ -195,6 +227,9 @@ def _entering(call: _Call) -> Generator[Step, Told, list[Permit]]:
             entered = stage.enter(WORLD.monotonic())
             if isinstance(entered, Wait):
                 permits.append(entered.permit)
+                remaining_s = call.remaining_s(WORLD.monotonic())
+                if remaining_s is not None and entered.seconds >= remaining_s:
+                    raise entered.too_late()  # noqa: TRY301 - what is held by now is given back below
                 if entered.seconds > 0:
                     yield Pause(entered.seconds)
             elif isinstance(entered, Place):
@@ -210,7 +245,11 @@ def _entering(call: _Call) -> Generator[Step, Told, list[Permit]]:
 def _queueing(call: _Call, place: Place) -> Generator[Step, Told, Permit]:
     remaining_s = call.remaining_s(WORLD.monotonic())
     timeout_s = place.patience_s if remaining_s is None else min(place.patience_s, max(0.0, remaining_s))
-    permit = yield Queue(place, timeout_s)
+    try:
+        permit = yield Queue(place, timeout_s)
+    except BaseException:
+        place.give_up()
+        raise
     if permit is None or isinstance(permit, Done | Failed):
         raise place.too_late()
     return permit
@@ -219,13 +258,37 @@ def _queueing(call: _Call, place: Place) -> Generator[Step, Told, Permit]:
 def _attempting(call: _Call, permits: list[Permit], started: float) -> Generator[Step, Told, Done | Failed]:
     limit_s = allowed_s(call.guarded.composition.timeout, remaining_s=call.remaining_s(started))
     try:
-        answer = yield Attempt(limit_s, call.leaves)
+        answer = yield Attempt(limit_s, call.leaves, _hedging(call))
     except BaseException:
         # Cancelled, or the program ends: nothing is known of the dependency, and nobody's count changes.
         _leave(permits, None, took_s=WORLD.monotonic() - started, cancelled=True)
         raise
     assert isinstance(answer, Done | Failed), "an attempt is answered with how it ended"
     return answer
+
+
+def _hedging(call: _Call) -> Hedging | None:
+    guarded = call.guarded
+    if guarded.hedge is None:
+        return None
+    lane, listening, retry = guarded.lane, guarded.listening, guarded.composition.retry
+    budget = Budget() if retry is None else retry.budget
+    single = replace(guarded, hedge=None, composition=replace(guarded.composition, retry=None))
+    return Hedging(
+        settings=guarded.hedge,
+        state=lane.hedging,
+        withdraw=lambda now: lane.pay(budget, now),
+        tell=lambda name, facts: listening.tell(name, lane.key, **facts),
+        leg=lambda: course(single),
+        until=call.until,
+    )
+
+
+def _overtaken(judge: Judge, permits: list[Permit], answer: Overtaken, *, took_s: float) -> object:
+    """End an attempt whose hedge answered first: if it was given up, it says nothing about the dependency."""
+    verdict = None if answer.failed is None else judge.exception(answer.failed)
+    _leave(permits, verdict, took_s=took_s, cancelled=verdict is None)
+    return answer.result
 
 
 def _waiting(call: _Call, decision: RetryDecision, verdict: Verdict) -> Generator[Step, Told, None]:

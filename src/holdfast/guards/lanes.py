@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from holdfast.guards.circuit import Cell
+from holdfast.guards.hedging import HedgeState
 from holdfast.guards.listening import Listening
-from holdfast.guards.stage import Stage
+from holdfast.guards.stage import Lasting, Stage
 from holdfast.guards.world import WORLD
 from holdfast.policies.breaker import CircuitState
 from holdfast.policies.budget import Budget, Purse, give_back, open_purse, withdraw
@@ -34,7 +35,7 @@ class StageMakers:
 class Lane:
     """One dependency, or one part of it."""
 
-    __slots__ = ("_lock", "_purse", "cell", "key", "stages", "used_at")
+    __slots__ = ("_hedging", "_lock", "_purse", "cell", "key", "stages", "used_at")
 
     def __init__(self, cell: Cell, *, stages: tuple[Stage, ...], key: str | None) -> None:
         self.cell = cell
@@ -43,6 +44,15 @@ class Lane:
         self.used_at = 0.0
         self._lock = threading.Lock()
         self._purse: Purse | None = None
+        self._hedging: HedgeState | None = None
+
+    @property
+    def hedging(self) -> HedgeState:
+        """How long calls took lately; made when it is first asked for, since few policies hedge."""
+        with self._lock:
+            if self._hedging is None:
+                self._hedging = HedgeState()
+            return self._hedging
 
     def pay(self, budget: Budget | None, now: float) -> bool:
         """Pay for one repeat; whether there was enough."""
@@ -102,7 +112,7 @@ class Lanes:
             for lane in (self.only, *self._by_key.values()):
                 if composition.breaker != before.breaker:
                     lane.cell.update(composition.breaker)
-                lane.stages = self._stages(lane.cell, lane.key)
+                lane.stages = tuple(_kept(stage, lane.stages) for stage in self._stages(lane.cell, lane.key))
 
     def _make(self, key: str | None) -> Lane:
         cell = Cell(self._listening, self.composition.breaker, key=key)
@@ -123,3 +133,12 @@ class Lanes:
         )
         for key, _ in by_age[: max(1, self.most // 10)]:
             del self._by_key[key]
+
+
+def _kept(made: Stage, before: tuple[Stage, ...]) -> Stage:
+    """The stage of the same kind that was there before, with the settings of the new one; else the new one."""
+    for stage in before:
+        if stage is not made and isinstance(stage, Lasting) and type(stage) is type(made):
+            stage.adopt(made)
+            return stage
+    return made

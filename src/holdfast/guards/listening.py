@@ -50,6 +50,15 @@ EVENTS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
         "The policy's level of degradation is another one.",
         ("before", "after", "share"),
     ),
+    "rejections.began": ("warning", "A stage turns calls away, for the first time in a minute.", ("stage", "because")),
+    "rejections.ended": (
+        "info",
+        "A stage lets calls in again and has turned none away for a minute.",
+        ("stage", "rejections"),
+    ),
+    "hedge.sent": ("debug", "A late call was made once more.", ("number", "delay_s")),
+    "hedge.won": ("debug", "The answer of a hedge came first.", ("number", "took_s")),
+    "hedge.refused": ("debug", "A late call was not made once more: the retry budget has no room for it.", ("number",)),
     "policy.updated": ("info", "The policy has other settings from now on.", ("changed",)),
 }
 

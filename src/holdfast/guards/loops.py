@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from holdfast.errors import TimedOut
 from holdfast.guards.ambient import DEADLINE, SPENT
-from holdfast.guards.course import Attempt, Course, Done, Failed, Pause, Queue, Told
+from holdfast.guards.course import Attempt, Course, Done, Failed, Overtaken, Pause, Queue, Told
+from holdfast.guards.hedging import hedged
 from holdfast.guards.world import WORLD
 
 __all__ = ["run_async", "run_sync"]
@@ -91,7 +92,8 @@ async def run_async(
         told = None
         try:
             if isinstance(step, Attempt):
-                told = await _attempt_async(policy, step, function, args, kwargs)
+                attempt = _attempt_async if step.hedge is None else _attempt_hedged
+                told = await attempt(policy, step, function, args, kwargs)
             elif isinstance(step, Pause):
                 await WORLD.asleep(step.seconds)
             else:
@@ -125,6 +127,41 @@ async def _attempt_async(
             SPENT.reset(spent)
         if limit is not None:
             DEADLINE.reset(limit)
+
+
+async def _attempt_hedged(
+    policy: str,
+    step: Attempt,
+    function: Callable[..., Awaitable[object]],
+    args: tuple[object, ...],
+    kwargs: Mapping[str, object],
+) -> Done | Failed:
+    """The attempt and its hedges: the first is the attempt itself, each other one passes the stages for itself."""
+    hedging = step.hedge
+    assert hedging is not None, "it is asked for"
+    made = 0
+    failed: Exception | None = None
+
+    async def make() -> Done:
+        nonlocal made, failed
+        made += 1
+        if made > 1:
+            if hedging.until is not None:
+                DEADLINE.set(hedging.until)  # in the context of its own task
+            return Overtaken(await run_async(policy, hedging.leg(), function, args, kwargs))
+        told = await _attempt_async(policy, step, function, args, kwargs)
+        if isinstance(told, Failed):
+            failed = told.exc
+            raise told.exc
+        return told
+
+    try:
+        told = await hedged(
+            make, hedging.settings, state=hedging.state, withdraw=hedging.withdraw, on_event=hedging.tell
+        )
+    except Exception as exc:  # noqa: BLE001 - what the attempt itself raised
+        return Failed(exc)
+    return Overtaken(told.result, failed) if isinstance(told, Overtaken) else told
 
 
 async def _limited(

@@ -12,8 +12,9 @@ from dataclasses import replace
 from functools import update_wrapper
 from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar, cast, overload
 
-from holdfast.errors import BadSettings, Problem
+from holdfast.errors import BadInput, BadSettings, Problem
 from holdfast.faults.rules import ApiRules
+from holdfast.guards.admission import ADMISSION
 from holdfast.guards.answers import Answer, mark, mark_of
 from holdfast.guards.circuit import LONGER_WAY, CircuitHealth, Mode
 from holdfast.guards.course import Course, First, Guarded, Progress, course
@@ -21,14 +22,19 @@ from holdfast.guards.forms import AttemptBlock, Attempts, one_attempt
 from holdfast.guards.fused import fuse_async, fuse_sync
 from holdfast.guards.generators import AsyncRows, Rows, stream_async, stream_sync
 from holdfast.guards.judging import Judge, ResultJudge
-from holdfast.guards.lanes import Lane, Lanes, StageMakers
+from holdfast.guards.lanes import Lane, Lanes
 from holdfast.guards.listening import Event, Listener, Listening
 from holdfast.guards.loops import run_async, run_sync
 from holdfast.guards.shapes import Shape, shape_of
+from holdfast.policies.adaptive import AdaptiveLimit
 from holdfast.policies.breaker import Breaker
+from holdfast.policies.bulkhead import Bulkhead
 from holdfast.policies.checks import number_problem
-from holdfast.policies.composition import Composition, explain
+from holdfast.policies.composition import KINDS, Composition, explain
+from holdfast.policies.hedge import Hedge, misuse
+from holdfast.policies.rate_limit import RateLimit
 from holdfast.policies.retry import Retry
+from holdfast.policies.throttle import Throttle
 from holdfast.policies.timeout import Timeout, allowed_s
 
 if TYPE_CHECKING:
@@ -44,8 +50,6 @@ Result = TypeVar("Result")
 Guardable = TypeVar("Guardable", bound=Callable[..., object])
 
 KEYS_BOUND = 1_000_000
-
-STAGES = StageMakers()
 
 
 class Disturbance(Protocol):
@@ -66,6 +70,11 @@ def policy(
     breaker: Breaker | None = None,
     degradation: Degradation | None = None,
     cache: Cache | None = None,
+    hedge: Hedge | None = None,
+    throttle: Throttle | None = None,
+    rate_limit: RateLimit | None = None,
+    adaptive: AdaptiveLimit | None = None,
+    bulkhead: Bulkhead | None = None,
     repeatable: bool = False,
     returns_last: bool = False,
     classify: Mapping[type[Exception], object] | None = None,
@@ -83,6 +92,11 @@ def policy(
         breaker: when calls are turned away because the dependency is known to fail.
         degradation: what is answered when a call fails.
         cache: for how long answers are given again without a call.
+        hedge: when a late async call is made once more; only for calls that are `repeatable`.
+        throttle: which share of the calls is turned away because the dependency refuses many.
+        rate_limit: how many calls begin in a span of time.
+        adaptive: how many calls are under way at once, found out by how long they take.
+        bulkhead: how many calls are under way at once.
         repeatable: your word that doing a call twice does no harm. Without it, a call whose outcome is unknown is not repeated.
         returns_last: when attempts are used up because of their *results*, return the last result instead of raising `Exhausted`.
         classify: what your exceptions mean: class → `Judgement`, `ErrorCategory`, or `"failure"`, `"success"`, `"neutral"` (a business error:
@@ -102,6 +116,11 @@ def policy(
         breaker=breaker,
         degradation=degradation,
         cache=cache,
+        hedge=hedge,
+        throttle=throttle,
+        rate_limit=rate_limit,
+        adaptive=adaptive,
+        bulkhead=bulkhead,
         repeatable=repeatable,
         returns_last=returns_last,
     )
@@ -141,7 +160,7 @@ class Policy:
         )
         self._listening = Listening(composition.name)
         self._key = key
-        self._lanes = Lanes(composition, self._listening, makers=STAGES, most=keys_max)
+        self._lanes = Lanes(composition, self._listening, makers=ADMISSION, most=keys_max)
         self._fused = False
         self._reshaped = False
         self._disturbance: Disturbance | None = None
@@ -256,12 +275,14 @@ class Policy:
 
     def attempt(self) -> AttemptBlock:
         """One attempt at a block of code, without repeats: `with policy.attempt() as attempt:` or `async with`."""
+        _refuse_hedge(self._composition, "a block of code", repeatable=True, asynchronous=False)
         composition = replace(self._composition, retry=None)
         guarded = self._guarded(self._lanes.only, repeatable=False, composition=composition)
         return one_attempt(self.name, course(guarded))
 
     def attempts(self, *, repeatable: bool | None = None) -> Attempts:
         """The attempts of one call as a loop: `for attempt in policy.attempts():` with `with attempt:` inside, or `async for`."""
+        _refuse_hedge(self._composition, "a block of code", repeatable=True, asynchronous=False)
         own = self._composition.repeatable if repeatable is None else repeatable
         return Attempts(self.name, course(self._guarded(self._lanes.only, repeatable=own)))
 
@@ -303,12 +324,13 @@ class Policy:
     def update(self, **changes: object) -> None:
         """Change strategies while the policy is in use, all at once: `policy.update(retry=Retry(attempts_max=1), breaker=None)`.
 
-        Calls under way end as they began. A changed breaker begins anew with a closed circuit.
+        Calls under way end as they began. A changed breaker begins anew with a closed circuit; limits go on with what they know, and still count
+        the calls that are under way. A hedge that is added serves functions that can be hedged, and leaves others as they are.
 
         Raises:
             BadSettings: a strategy is unknown or wrong; nothing was changed.
         """
-        names = {"retry", "timeout", "breaker", "degradation", "cache", "repeatable", "returns_last"}
+        names = {*KINDS, "repeatable", "returns_last"}
         if unknown := sorted(set(changes) - names):
             message = f"is no part that can be changed; there are: {', '.join(sorted(names))}"
             raise BadSettings([Problem(source="policy", path=name, message=message) for name in unknown])
@@ -317,7 +339,7 @@ class Policy:
         _update_answering(self._answering, after)
         self._composition = after
         self._lanes.update(after)
-        if self._fused and _fusing(before) != _fusing(after):
+        if self._fused and (_fusing(before) != _fusing(after) or not _is_plain(self)):
             self._reshaped = True
             self._lanes.only.cell.rest_at(LONGER_WAY)
         self._listening.tell("policy.updated", changed=", ".join(sorted(changes)))
@@ -347,15 +369,18 @@ class Policy:
         restartable: bool = False,
         progress: Progress | None = None,
         composition: Composition | None = None,
+        may_hedge: bool = False,
     ) -> Guarded:
+        composition = composition or self._composition
         return Guarded(
-            composition=composition or self._composition,
+            composition=composition,
             lane=lane,
             judge=self._judge,
             listening=self._listening,
             repeatable=repeatable,
             restartable=restartable,
             progress=progress,
+            hedge=composition.hedge if may_hedge else None,
         )
 
     def _lane(self, key: str | None) -> Lane:
@@ -396,7 +421,11 @@ class _Guard:
 
     def _inside(self, function: Callable[..., object], *, fused: bool) -> Callable[..., object]:
         """The function with its attempts guarded, without what is answered in their place."""
-        match shape_of(function):
+        shape = shape_of(function)
+        name = getattr(function, "__qualname__", repr(function))
+        is_async = shape is Shape.ASYNC
+        _refuse_hedge(self.policy.composition, name, repeatable=self.repeatable, asynchronous=is_async)
+        match shape:
             case Shape.SYNC:
                 return self._sync(function, fused=fused)
             case Shape.ASYNC:
@@ -432,7 +461,8 @@ class _Guard:
         disturbance = self.policy._disturbance
         if disturbance is not None:
             function = disturbance.around_async(function)
-        return await run_async(self.policy.name, self._course(args, kwargs, first=first), function, args, kwargs)
+        steps = self._course(args, kwargs, first=first, may_hedge=self.repeatable)
+        return await run_async(self.policy.name, steps, function, args, kwargs)
 
     def _sync(self, function: Callable[..., object], *, fused: bool) -> Callable[..., object]:
         policy = self.policy
@@ -495,6 +525,7 @@ class _Guard:
         *,
         first: First | None = None,
         progress: Progress | None = None,
+        may_hedge: bool = False,
     ) -> Course:
         policy = self.policy
         make_key = policy._key
@@ -504,13 +535,32 @@ class _Guard:
             repeatable=self.repeatable,
             restartable=self.restartable,
             progress=progress,
+            may_hedge=may_hedge,
         )
         return course(guarded, first=first)
 
 
 def _can_fuse(policy: Policy) -> bool:
     """Whether nothing stands around a call but what a fused closure knows."""
-    return policy._key is None and len(policy._lanes.only.stages) == 1 and not policy._judge.judges_results
+    return policy._key is None and _is_plain(policy) and not policy._judge.judges_results
+
+
+def _is_plain(policy: Policy) -> bool:
+    """Whether an attempt meets nothing but the circuit, and is made once."""
+    return len(policy._lanes.only.stages) == 1 and policy._composition.hedge is None
+
+
+def _refuse_hedge(composition: Composition, what: str, *, repeatable: bool, asynchronous: bool) -> None:
+    """Refuse what cannot be hedged, where a hedge is asked for.
+
+    Raises:
+        BadInput: with the reason and the way out.
+    """
+    if composition.hedge is None:
+        return
+    message = misuse(repeatable=repeatable, asynchronous=asynchronous)
+    if message is not None:
+        raise BadInput([Problem(source=f"policy {composition.name!r}", path=what, message=f"hedge {message}")])
 
 
 def _fusing(composition: Composition) -> tuple[bool, float | None]:

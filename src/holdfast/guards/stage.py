@@ -7,13 +7,14 @@ for how long, or is given a place in a queue. The loops that wait are `holdfast.
 from __future__ import annotations
 
 import abc
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 from holdfast.errors import Rejected
 from holdfast.faults.verdict import Health, Verdict
 
-__all__ = ["Permit", "Place", "Signal", "Stage", "Wait"]
+__all__ = ["Lasting", "Permit", "Place", "Signal", "Stage", "Wait"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +40,14 @@ class Permit(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """The attempt may go on after `seconds` (at least 0), with `permit`, which is its own from now on."""
+    """The attempt may go on after `seconds` (at least 0), with `permit`, which is its own from now on.
+
+    Whoever has not so much time gives the permit back and raises what `too_late` makes.
+    """
 
     seconds: float
     permit: Permit
+    too_late: Callable[[], Rejected]
 
 
 class Place(abc.ABC):
@@ -66,6 +71,20 @@ class Place(abc.ABC):
     @abc.abstractmethod
     async def wait_async(self, timeout_s: float) -> Permit | None:
         """The same on an event loop. A task that is cancelled here gives its place up and keeps no permit."""
+
+    @abc.abstractmethod
+    def give_up(self) -> None:
+        """Leave the queue without waiting; a permit that was just granted goes to the next. Nothing once the wait is over."""
+
+
+class Lasting(abc.ABC):
+    """A stage whose memory outlives a change of its settings: calls under way are still under way."""
+
+    __slots__ = ()
+
+    @abc.abstractmethod
+    def adopt(self, newer: Self) -> None:
+        """Go on with the settings of `newer`, which is thrown away."""
 
 
 class Stage(Protocol):

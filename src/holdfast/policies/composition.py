@@ -11,8 +11,13 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from holdfast.errors import BadSettings, Problem
+from holdfast.policies.adaptive import AdaptiveLimit
 from holdfast.policies.breaker import Breaker
+from holdfast.policies.bulkhead import Bulkhead
+from holdfast.policies.hedge import Hedge
+from holdfast.policies.rate_limit import RateKind, RateLimit
 from holdfast.policies.retry import Growth, Retry
+from holdfast.policies.throttle import Throttle
 from holdfast.policies.timeout import Timeout
 
 if TYPE_CHECKING:
@@ -38,6 +43,11 @@ class Composition:
     breaker: Breaker | None = None
     degradation: Degradation | None = None
     cache: Cache | None = None
+    hedge: Hedge | None = None
+    throttle: Throttle | None = None
+    rate_limit: RateLimit | None = None
+    adaptive: AdaptiveLimit | None = None
+    bulkhead: Bulkhead | None = None
     repeatable: bool = False
     returns_last: bool = False
 
@@ -64,7 +74,12 @@ KINDS: dict[str, type | None] = {
     "cache": None,
     "timeout": Timeout,
     "retry": Retry,
+    "hedge": Hedge,
+    "throttle": Throttle,
     "breaker": Breaker,
+    "rate_limit": RateLimit,
+    "adaptive": AdaptiveLimit,
+    "bulkhead": Bulkhead,
 }
 
 
@@ -86,8 +101,13 @@ def explain(composition: Composition) -> str:
         )
     if retry is not None:
         lines += _retry_lines(retry, repeatable=composition.repeatable)
+    if composition.hedge is not None:
+        lines.append(f"  hedge     {_hedge_words(composition.hedge)}")
+    if composition.throttle is not None:
+        lines.append(f"  throttle  {_throttle_words(composition.throttle)}")
     if breaker is not None:
         lines.append(f"  breaker   {_breaker_words(breaker)}")
+    lines += _limit_lines(composition)
     if timeout is not None and timeout.attempt_s is not None:
         lines.append(
             f"  timeout   one attempt has {timeout.attempt_s:g} s: async calls are interrupted, sync ones are told (holdfast.remaining_s)"
@@ -160,3 +180,35 @@ def _breaker_words(breaker: Breaker) -> str:
         f"opens when {' or '.join(whens)}; open {breaker.open_s:g} s, growing to {breaker.open_max_s:g} s;"
         f" {breaker.probes_max} probe at a time, {breaker.successes_to_close} successes close"
     )
+
+
+def _hedge_words(hedge: Hedge) -> str:
+    late = f"{100 * hedge.quantile:.3g} % of the latest calls" if hedge.delay_s is None else f"{hedge.delay_s:g} s"
+    return (
+        f"an async call that takes longer than {late} is sent again, {hedge.extra_max} more at most; the first answer counts;"
+        " each is paid out of the retry budget"
+    )
+
+
+def _throttle_words(throttle: Throttle) -> str:
+    much = f"less than 1 in {throttle.k:g} of the last {throttle.window_s:g} s was taken"
+    return f"turns calls away when {much}, at most {throttle.reject_max:.0%} of them"
+
+
+def _limit_lines(composition: Composition) -> list[str]:
+    lines = []
+    rate, adaptive, bulkhead = composition.rate_limit, composition.adaptive, composition.bulkhead
+    if rate is not None:
+        burst = f", {rate.burst_calls} at once" if rate.kind == RateKind.TOKEN_BUCKET else " in any window"
+        wait = f"others wait up to {rate.wait_max_s:g} s" if rate.wait_max_s else "nobody waits"
+        lines.append(f"  rate      {rate.calls} calls begin per {rate.per_s:g} s{burst}; {wait}")
+    if adaptive is not None:
+        lines.append(
+            f"  adaptive  {adaptive.low} to {adaptive.high} calls at once, by how much slower than at rest; begins with {adaptive.begins_with}"
+        )
+    if bulkhead is not None:
+        queue = (
+            f"{bulkhead.queue_max} more wait up to {bulkhead.wait_max_s:g} s" if bulkhead.queue_max else "nobody waits"
+        )
+        lines.append(f"  bulkhead  {bulkhead.calls_max} calls at once; {queue}")
+    return lines

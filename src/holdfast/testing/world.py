@@ -19,6 +19,7 @@ __all__ = ["ControlledWorld", "controlled_world"]
 
 START = datetime(2026, 1, 15, 9, 0, tzinfo=UTC)
 _QUIET_ROUNDS = 10
+_MOMENT_S = 0.05
 
 
 class ControlledWorld:
@@ -69,6 +70,13 @@ class ControlledWorld:
             if self._waits:
                 self._elapsed_s += seconds
 
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        """What policies wait by in threads for somebody else: if nobody comes within a moment, the time is over."""
+        if event.wait(_MOMENT_S):
+            return True
+        self.sleep(seconds)
+        return event.is_set()
+
     async def asleep(self, seconds: float) -> None:
         """What policies wait by on an event loop: time passes when nothing else has anything to do, for the first that is due."""
         self.slept.append(seconds)
@@ -110,7 +118,7 @@ def controlled_world(
         attempts_max: caps the attempts of every policy, so that a test of a failure need not go through all of them.
     """
     world = ControlledWorld(seed=seed, waits=waits)
-    names = ("monotonic", "now", "sleep", "asleep", "draw", "attempts_max")
+    names = ("monotonic", "now", "sleep", "asleep", "wait", "draw", "attempts_max")
     before = {name: getattr(WORLD, name) for name in names}
     taken: dict[str, object] = {name: getattr(world, name) for name in names[:-1]}
     try:
