@@ -342,8 +342,18 @@ def test_the_cache_can_be_exchanged_in_use() -> None:
 def test_the_policy_explains_its_cache() -> None:
     """For how long, and what happens then."""
     words = policy("shop", cache=Cache(ttl_s=60, stale_while_revalidate_s=5)).explain()
+    short = policy("shop", cache=Cache(ttl_s=60)).explain()
 
     assert "good for 60 s, then stale for 5 s" in words
+    assert "good for 60 s\n" in short
+
+
+def test_what_is_no_degradation_and_no_cache_is_refused_with_the_rest() -> None:
+    """Wrong kinds are told all at once."""
+    with pytest.raises(BadSettings) as caught:
+        policy("shop", degradation=Cached(), cache=60, retry=3)
+
+    assert {"degradation", "cache", "retry"} == {problem.path for problem in caught.value.problems}
 
 
 class CacheAgainstItsRules(RuleBasedStateMachine):

@@ -141,7 +141,7 @@ def test_an_undeclared_feature_is_on_and_told_once(clock: ControlledWorld, caplo
     features = Features()
 
     with caplog.at_level(logging.WARNING, "holdfast.features"):
-        answers = [features.is_on("recomendations") for _ in range(5)]
+        answers = [features.is_on("recommendation") for _ in range(5)]
         for number in range(500):
             features.is_on(f"feature {number}")
 

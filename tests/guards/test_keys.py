@@ -208,6 +208,16 @@ def test_names_that_run_together_do_not_meet() -> None:
     assert key_of(fetch, "ann", policy="a" * 150) != key_of(fetch, "ann", policy="a" * 151)
 
 
+def test_an_argument_cannot_be_written_so_that_it_reads_like_two() -> None:
+    """Whoever chooses an argument cannot choose another call's key with it."""
+
+    def two(x: str, y: str) -> None:
+        """Takes two texts."""
+
+    assert key_of(two, "a)1:y=str(b", "c") != key_of(two, "a", "b)1:y=str(c")
+    assert key_of(two, "a)1:y=str#1(1:b", "c") != key_of(two, "a", "b)1:y=str#1(1:c")
+
+
 def test_a_declared_key_leaves_the_rest_out() -> None:
     """What is not named does not matter, such as whether the caller wants it fresh."""
     assert key_of(fetch, "ann", fresh=True, declared=("user",)) == key_of(fetch, "ann", "y", declared=("user",))

@@ -28,7 +28,10 @@ from holdfast.guards.shelf import Call, Found, Missing, Shelf
 from holdfast.policies.cache import Cache
 from holdfast.policies.degradation import Degradation
 
-__all__ = ["Answering", "plain_async", "plain_sync"]
+__all__ = ["AT_ENDPOINT", "Answering", "plain_async", "plain_sync"]
+
+AT_ENDPOINT = "__holdfast_at_endpoint__"
+"""Where the function of an HTTP client has a second one, which takes a base address before its arguments and makes the same call there."""
 
 
 class Answering:
@@ -95,8 +98,14 @@ class Answering:
         self, inner: Callable[..., object], function: Callable[..., object], *, repeatable: bool
     ) -> Callable[..., object]:
         def called(args: tuple[object, ...], kwargs: dict[str, object]) -> Call:
-            again = partial(inner, *args, **kwargs)
-            return Call(function=function, args=args, kwargs=kwargs, repeatable=repeatable, again=again)
+            return Call(
+                function=function,
+                args=args,
+                kwargs=kwargs,
+                repeatable=repeatable,
+                again=partial(inner, *args, **kwargs),
+                at_endpoint=_elsewhere(function, args, kwargs),
+            )
 
         def answer(*args: object, **kwargs: object) -> Answer[object]:
             # The call is put together only for those who ask: it would be a good part of what a success costs.
@@ -128,8 +137,15 @@ class Answering:
         self, inner: Callable[..., Awaitable[object]], function: Callable[..., object], *, repeatable: bool
     ) -> Callable[..., object]:
         def called(args: tuple[object, ...], kwargs: dict[str, object]) -> Call:
-            again = partial(inner, *args, **kwargs)
-            return Call(function=function, args=args, kwargs=kwargs, repeatable=repeatable, again=again, is_async=True)
+            return Call(
+                function=function,
+                args=args,
+                kwargs=kwargs,
+                repeatable=repeatable,
+                again=partial(inner, *args, **kwargs),
+                at_endpoint=_elsewhere(function, args, kwargs),
+                is_async=True,
+            )
 
         async def answer(*args: object, **kwargs: object) -> Answer[object]:
             shelf, call = self._shelf, None
@@ -182,6 +198,14 @@ def _shelf(policy: str, cache: Cache | None) -> Shelf | None:
         key=cache.key,
         cache=cache.cache,
     )
+
+
+def _elsewhere(
+    function: Callable[..., object], args: tuple[object, ...], kwargs: dict[str, object]
+) -> Callable[[str], object] | None:
+    """How the call is made at another base address, if the function can do that."""
+    at_endpoint: Callable[..., object] | None = getattr(function, AT_ENDPOINT, None)
+    return None if at_endpoint is None else lambda base_url: at_endpoint(base_url, *args, **kwargs)
 
 
 def plain_sync(answer: Callable[..., object], function: Callable[..., object]) -> Callable[..., object]:

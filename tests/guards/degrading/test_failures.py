@@ -350,8 +350,8 @@ def test_a_full_answer_can_be_had_without_degradation(ask: Ask) -> None:
 
 
 def test_the_full_answer_of_a_method_is_of_its_own_object() -> None:
-    """A method that is guarded in its class can be asked for its full answer through an object."""
-    shop = shop_with(NOTHING)
+    """A method that is guarded in its class can be asked for its full answer through an object, and is not guarded twice."""
+    shop = shop_with(NOTHING, retry=Retry(attempts_max=2, initial_delay_s=0))
 
     class Client:
         def __init__(self, name: str) -> None:
@@ -360,9 +360,12 @@ def test_the_full_answer_of_a_method_is_of_its_own_object() -> None:
         @shop
         def fetch(self, sku: str) -> str:
             """A method."""
-            return f"{self.name} {sku}"
+            return f"{self.name} {sku} {price.answer()}"
 
-    assert "ann book" == shop.answer(Client("ann").fetch, "book").value
+    assert "ann book 100" == shop.answer(Client("ann").fetch, "book").value
+    price.calls, price.down = 0, ConnectionRefusedError("no")
+    assert shop.answer(Client("ann").fetch, "book").is_degraded
+    assert 2 == price.calls
 
 
 def test_a_guarded_function_is_not_guarded_twice_by_asking_for_its_answer() -> None:

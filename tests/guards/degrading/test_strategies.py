@@ -15,6 +15,7 @@ from holdfast.errors import (
     NoStrategy,
     QueueFull,
 )
+from holdfast.guards.answering import AT_ENDPOINT
 from holdfast.guards.answers import Answer, Degraded
 from holdfast.guards.features import features
 from holdfast.guards.policy import policy
@@ -110,6 +111,19 @@ def test_another_endpoint_needs_an_http_client(ask: Ask) -> None:
 
     with pytest.raises(AlternativeFailed, match="call="):
         ask(shop_with(Alternative(endpoint="backup.example.com")), "book")
+
+
+def test_a_client_that_can_be_sent_elsewhere_is_sent_there(ask: Ask) -> None:
+    """The function of an HTTP client makes the same call at the other address."""
+
+    def get(_path: str) -> str:
+        raise ConnectionRefusedError("no")
+
+    setattr(get, AT_ENDPOINT, lambda base_url, path: f"{base_url}{path}")
+
+    answer = ask(shop_with(Alternative(endpoint="backup.example.com")), "/users", function=get)
+
+    assert ("https://backup.example.com/users", "alternative") == (answer.value, answer.degraded.strategy)
 
 
 def test_a_call_of_unknown_outcome_is_not_made_another_way(ask: Ask) -> None:
