@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 import holdfast
-from benchmarks.policies.peer import ASK, GROWTH, OURS, Boom, BreakerAsk, Call, NotOffered, Peer, RetryAsk
+from benchmarks.policies.peer import ASK, GROWTH, OURS, Boom, BreakerAsk, Call, Peer, RetryAsk
 from holdfast import Breaker, Budget, Growth, Jitter, Retry, Timeout, policy
 from holdfast.errors import CircuitOpen, PolicyError
 
@@ -20,7 +19,6 @@ AMPLE = Budget(ratio=10.0, floor_per_s=1_000_000.0)
 """The budget is kept, and never the reason why a repeat is not made: half of the timed calls fail."""
 KEYS_MAX = 1_000_000
 WARM_CALLS = 120
-PARTS = inspect.signature(policy).parameters
 
 
 def full(ask: BreakerAsk = ASK, **changes: Any) -> Breaker:
@@ -111,16 +109,12 @@ def unwatched(call: Call, ask: BreakerAsk) -> Call:
 
 def slotted(call: Call, wait_s: float) -> Call:
     """One slot, two attempts."""
-    if "bulkhead" not in PARTS:
-        raise NotOffered("no bulkhead yet")
     waiting = Retry(attempts_max=2, initial_delay_s=wait_s, growth=Growth.FIXED, jitter=Jitter.NONE, on=(Boom,))
     return policy("bench", retry=waiting, bulkhead=holdfast.Bulkhead(calls_max=1), repeatable=True)(call)
 
 
 def fallback(call: Call) -> Call:
     """A default instead of a failure, without a breaker in the way."""
-    if "degradation" not in PARTS:
-        raise NotOffered("no fallback yet")
     return policy("bench", degradation=holdfast.Degradation.of(holdfast.Default(value=1)))(call)
 
 
