@@ -126,6 +126,7 @@ class Keep:
     after_s: float
     verdict: Verdict
     outcome: Outcome
+    attempts: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +136,7 @@ class Warn:
     remedy: str
     message: str
     severity: Severity
+    verdict: Verdict
 
 
 Step = Pause | CallAgain | Renew | LookUp | Ask | Trip | Keep | Warn
@@ -145,6 +147,7 @@ class Report:
     """How a step went: `now` when it was over (monotonic seconds), `draw` a fresh chance in [0, 1).
 
     `done` says that it worked, `answer` what it brought. `verdict` is what went wrong with a call; `why` says what went wrong with anything else.
+    `attempts` are the calls at the far end that one call stood for, as a policy inside may have repeated it.
     """
 
     now: float
@@ -153,6 +156,7 @@ class Report:
     answer: object = None
     verdict: Verdict | None = None
     why: str = ""
+    attempts: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -353,13 +357,15 @@ def _repeat(state: _State, measure: Repeat) -> _Part:
             return state.note(measure.word, "time", state.verdict.message)
         step = CallAgain(attempt=state.attempts + 1, timeout_s=over_at - state.now)
         report = state.hear((yield step))
-        state.attempts += 1
+        state.attempts += report.attempts
         if report.verdict is None:
             state.answer = report.answer
             return state.note(measure.word, "answered")
         state.learn(report.verdict, of_the_call=True)
         renewed = False
-    raise AssertionError("the attempts are counted by the refusal")  # pragma: no cover - it refuses the one after the last
+    raise AssertionError(
+        "the attempts are counted by the refusal"
+    )  # pragma: no cover - it refuses the one after the last
 
 
 def _refusal(state: _State, measure: Repeat, *, renewed: bool) -> str | None:
@@ -397,7 +403,8 @@ def _over_at(state: _State, timeout_s: float | None) -> float:
 
 def _look_up(state: _State, measure: UseCache) -> _Part:
     # What takes no time is done when the time is over: a moment is what the look may take then.
-    timeout_s = max(LOOK_S, _over_at(state, measure.timeout_s) - state.now) if measure.timeout_s is None else measure.timeout_s
+    left_s = max(LOOK_S, state.time_over_at - state.now)
+    timeout_s = left_s if measure.timeout_s is None else min(measure.timeout_s, left_s)
     report = state.hear((yield LookUp(timeout_s=timeout_s)))
     if not report.done:
         return state.note(measure.word, "failed", report.why)
@@ -438,9 +445,7 @@ def _ask(state: _State, measure: UseAlternative | Degrade, name: str) -> _Part:
 
 
 def _trip(state: _State, measure: TripCircuit) -> _Part:
-    step = Trip(
-        circuit=measure.circuit, threshold=measure.threshold, window_s=measure.window_s, open_s=measure.open_s
-    )
+    step = Trip(circuit=measure.circuit, threshold=measure.threshold, window_s=measure.window_s, open_s=measure.open_s)
     report = state.hear((yield step))
     state.tripped = state.tripped or report.done
     return state.note(measure.word, "done" if report.done else "failed", report.why)
@@ -450,12 +455,15 @@ def _keep(state: _State, measure: KeepForLater) -> _Part:
     if state.queued:
         return state.note(measure.word, "kept-already")
     after_s = max(measure.after_s, state.not_before - state.now)
-    step = Keep(queue=measure.queue, after_s=after_s, verdict=state.verdict, outcome=state.outcome)
+    step = Keep(
+        queue=measure.queue, after_s=after_s, verdict=state.verdict, outcome=state.outcome, attempts=state.attempts
+    )
     report = state.hear((yield step))
     state.queued = report.done
     return state.note(measure.word, "done" if report.done else "failed", report.why)
 
 
 def _warn(state: _State, measure: RaiseAlert) -> _Part:
-    report = state.hear((yield Warn(remedy=state.remedy, message=measure.message, severity=measure.severity)))
+    warning = Warn(remedy=state.remedy, message=measure.message, severity=measure.severity, verdict=state.verdict)
+    report = state.hear((yield warning))
     return state.note(measure.word, "done" if report.done else "failed", report.why)

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from typing import ClassVar
 
-from holdfast.errors import BadInput
+from holdfast.errors import BadInput, Problem
 from holdfast.faults.patterns import Pattern, compile_pattern
 from holdfast.faults.taxonomy import ErrorCategory
 from holdfast.faults.traits import LABEL_PRIORITIES
 from holdfast.faults.verdict import Verdict
-from holdfast.policies.checks import choice_problem, number_problem, refuse
+from holdfast.policies.checks import choice_problem, function_problem, number_problem, refuse
 from holdfast.policies.retry import ATTEMPTS_BOUND, DELAY_BOUND_S, MULTIPLIER_BOUND, Jitter, Retry
 
 __all__ = [
@@ -121,8 +121,7 @@ class Condition:
             yield "message_patterns", "must be a tuple of expressions"
         elif len(patterns) > PARTS_MAX:
             yield "message_patterns", f"has {len(patterns)} expressions; at most {PARTS_MAX}"
-        if self.predicate is not None and not callable(self.predicate):
-            yield "predicate", f"must be a function of the call's facts, not {self.predicate!r}"
+        yield "predicate", function_problem(self.predicate, optional=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,9 +181,7 @@ class UseCache:
     delay_s: float = 0.0
 
     def __post_init__(self) -> None:
-        refuse(
-            "fallback", [("timeout_s", _timeout_problem(self.timeout_s)), ("delay_s", _delay_problem(self.delay_s))]
-        )
+        refuse("fallback", [("timeout_s", _timeout_problem(self.timeout_s)), ("delay_s", _delay_problem(self.delay_s))])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -399,7 +396,8 @@ def _priority(remedy: Remedy) -> int:
 
 
 def _compiled(expressions: tuple[str, ...]) -> tuple[Pattern, ...]:
-    compiled, problems = [], []
+    compiled: list[Pattern] = []
+    problems: list[Problem] = []
     for index, expression in enumerate(expressions):
         try:
             compiled.append(compile_pattern(expression, source="condition", path=f"message_patterns[{index}]"))
@@ -426,7 +424,7 @@ def _is_status(item: object) -> bool:
 
 
 def _name_problem(value: object) -> str | None:
-    fine = isinstance(value, str) and 0 < len(value.strip()) and len(value) <= NAME_MAX_CHARS
+    fine = isinstance(value, str) and len(value.strip()) > 0 and len(value) <= NAME_MAX_CHARS
     return None if fine else f"must be a text of 1 to {NAME_MAX_CHARS} characters, not {value!r}"
 
 
@@ -465,9 +463,7 @@ SPEC_001: tuple[Remedy, ...] = (
         title="Rate Limit Backoff",
         description="Handle rate limiting with extended backoff and cache fallback",
         priority=2,
-        conditions=(
-            Condition(labels=frozenset({"rate_limit"}), status_codes=frozenset({429}), without_status=True),
-        ),
+        conditions=(Condition(labels=frozenset({"rate_limit"}), status_codes=frozenset({429}), without_status=True),),
         measures=(Repeat(attempts_max=5, multiplier=3.0, delay_s=5.0), UseCache()),
         attempts_max=5,
         timeout_s=60.0,
@@ -478,9 +474,7 @@ SPEC_001: tuple[Remedy, ...] = (
         description="Trip circuit breaker for server errors and use fallback API",
         priority=3,
         # Without a status nobody knows that a server failed: an unreadable value in a function of one's own has this label too.
-        conditions=(
-            Condition(labels=frozenset({"server_error"}), status_codes=frozenset({500, 502, 503, 504})),
-        ),
+        conditions=(Condition(labels=frozenset({"server_error"}), status_codes=frozenset({500, 502, 503, 504})),),
         measures=(TripCircuit(threshold=5, open_s=60.0), UseAlternative(name="secondary")),
         attempts_max=3,
         timeout_s=30.0,
