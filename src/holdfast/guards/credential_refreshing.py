@@ -28,6 +28,9 @@ __all__ = ["CredentialRefresher", "RefreshFailed"]
 ROUNDS_MAX = 3
 """How often somebody who waits for a refresh that was given up takes part in the next one."""
 
+_WITHIN: contextvars.ContextVar[tuple[_Flight, ...]] = contextvars.ContextVar("holdfast_refreshing", default=())
+"""The refreshes on whose behalf something is called; threads and tasks begun for them carry it along."""
+
 _NOT_BEGUN = "the refresh was given up before its end"
 
 
@@ -162,8 +165,8 @@ class CredentialRefresher:
             elif part is not _Part.WAIT:
                 return self._standing(part)
             elif flight.thread == threading.get_ident() and not flight.is_settled:
-                # Its leader is further up in this very thread, or a task of the loop that this call holds up.
-                raise RefreshFailed(f"the refresh of {self.name!r} would wait for itself")
+                # Its leader is a task of the loop that this call holds up.
+                raise self._itself()
             elif not flight.wait(until - WORLD.monotonic()):
                 raise RefreshFailed(f"the refresh of {self.name!r} took longer than there was time")
             if not flight.abandoned:
@@ -196,11 +199,16 @@ class CredentialRefresher:
             if since < self._generation:
                 return _Part.FRESH, flight or _Flight(leased_until=now)
             if flight is not None and not flight.is_settled and now < flight.leased_until:
+                if flight in _WITHIN.get():
+                    raise self._itself()
                 return _Part.WAIT, flight
             if self._failure is not None and now < self._rests_until:
                 return _Part.FAILED, flight or _Flight(leased_until=now)
             self._flight = flight = _Flight(leased_until=now + self.timeout_s)
             return _Part.LEAD, flight
+
+    def _itself(self) -> RefreshFailed:
+        return RefreshFailed(f"the refresh of {self.name!r} would wait for itself")
 
     def _standing(self, part: _Part) -> object:
         """What is known without asking: there is a newer one, or asking has just failed."""
@@ -231,6 +239,7 @@ class CredentialRefresher:
 
     def _fly(self, flight: _Flight) -> None:
         """Renew in this thread."""
+        token = _WITHIN.set((*_WITHIN.get(), flight))
         try:
             answer = self._function()
             if inspect.isawaitable(answer):
@@ -242,6 +251,8 @@ class CredentialRefresher:
             raise
         else:
             self._settle(flight, answer=answer)
+        finally:
+            _WITHIN.reset(token)
 
     def _lead(self, flight: _Flight) -> None:
         """Renew in a task of its own, which goes on when whoever needs it is cancelled."""
@@ -254,6 +265,7 @@ class CredentialRefresher:
     async def _fly_async(self, flight: _Flight) -> None:
         import asyncio  # noqa: PLC0415 - as above
 
+        _WITHIN.set((*_WITHIN.get(), flight))  # this task's own context, which ends with it
         try:
             async with asyncio.timeout(self.timeout_s):
                 if _is_async(self._function):

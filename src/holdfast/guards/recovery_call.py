@@ -59,10 +59,11 @@ class RecoveryCall:
     """A call that can be made again.
 
     `operation` names it for people (default: the function's name), `dependency` what it depends on (default: the operation), which is also the
-    name of its circuit. `endpoint` and `method` say what is asked. `repeatable` and `read_only` are the caller's word; None takes the method's, and
-    without a method false. `credential` names the refresher of what it authenticates with, `circuit_key` the part of the dependency (a host, a tenant) whose circuit is its own. `attempt` is how many attempts have been made when it
-    failed. `key_inputs` are the values that tell its answer from others' — whoever asks included; None: its answers are kept for nobody, `()`: the
-    answer is the same for everybody. `elsewhere` makes the same call at another address. Without a function it only stands for a call that failed.
+    name of its circuit; `circuit_key` is the part of the dependency (a host, a tenant) whose circuit is its own. `endpoint` and `method` say what is
+    asked. `repeatable` and `read_only` are the caller's word; None takes the method's, and without a method false. `credential` names the refresher
+    of what it authenticates with. `attempt` is how many attempts have been made when it failed. `key_inputs` are the values that tell its answer from
+    others', whoever asks included; None: its answers are kept for nobody, `()`: the answer is the same for everybody. `elsewhere` makes the same call
+    at another address. Without a function it only stands for a call that failed.
     """
 
     function: Callable[..., object] | None = None
