@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 
 import pytest
 
-from holdfast.errors import BadInput, BadSettings, CircuitOpen, Exhausted, QueueFull
-from holdfast.faults.capture import capture_answer, capture_exception
-from holdfast.faults.classify import classify
+from holdfast.errors import BadInput, CircuitOpen, Exhausted
 from holdfast.faults.taxonomy import ErrorCategory
 from holdfast.faults.verdict import Outcome, Verdict
 from holdfast.guards.alarm import Alert
 from holdfast.guards.ambient import deadline, remaining_s
 from holdfast.guards.engine import RecoveryEngine
-from holdfast.guards.judging import plain_verdict
 from holdfast.guards.later_queue import Later, LaterQueue
 from holdfast.guards.listening import Event
 from holdfast.guards.policy import policy
 from holdfast.guards.recovery_call import RecoveryCall
 from holdfast.policies.breaker import Breaker
 from holdfast.policies.remedies import (
-    SPEC_001,
-    Condition,
     Degrade,
-    KeepForLater,
-    Measure,
     RaiseAlert,
-    Remedy,
     Repeat,
     Severity,
     TripCircuit,
@@ -39,9 +29,17 @@ from holdfast.policies.remedies import (
     UseDefault,
 )
 from holdfast.policies.retry import Jitter, Retry
-from tests.guards.virtual import BEGIN, VirtualWorld, virtual_world
-
-ALWAYS = (Condition(predicate=lambda facts: True),)
+from tests.guards.recoveries import (
+    Answers,
+    HttpError,
+    Kept,
+    broken_remedy,
+    cure,
+    failing,
+    judge,
+    reading,
+)
+from tests.guards.virtual import VirtualWorld, virtual_world
 
 
 @pytest.fixture(autouse=True)
@@ -49,70 +47,6 @@ def world() -> Iterator[VirtualWorld]:
     """Time passes only when somebody waits."""
     with virtual_world() as found:
         yield found
-
-
-@dataclass(slots=True)
-class Kept:
-    """An answer in the cache below."""
-
-    value: object
-
-
-@dataclass(slots=True)
-class Answers:
-    """A cache."""
-
-    kept: dict[str, object] = field(default_factory=dict)
-    is_local: bool = True
-
-    def get(self, key: str) -> Kept | None:
-        """The answer of a key."""
-        return Kept(self.kept[key]) if key in self.kept else None
-
-    def put(self, key: str, value: object, *, keep_s: float) -> bool:
-        """Keep an answer."""
-        self.kept[key] = value
-        return keep_s > 0
-
-
-class HttpError(Exception):
-    """An error as clients raise it for an answer."""
-
-    def __init__(self, status: int, message: str = "") -> None:
-        super().__init__(message)
-        self.status = status
-
-
-def judge(error: BaseException) -> Verdict:
-    """Judge errors that carry a status by it, others in general."""
-    if isinstance(error, HttpError):
-        return classify(capture_answer(error.status, [], body=b"", operation="o", observed_at=BEGIN))
-    return classify(capture_exception(error, operation="o", observed_at=BEGIN))
-
-
-def cure(
-    *measures: Measure, name: str = "cure", attempts_max: int = 9, timeout_s: float = 100.0, priority: int = 1
-) -> Remedy:
-    """A remedy that always applies."""
-    return Remedy(name=name, priority=priority, conditions=ALWAYS, measures=measures, attempts_max=attempts_max, timeout_s=timeout_s)  # fmt: skip
-
-
-def failing(*errors: Exception, answer: object = "fine") -> Callable[..., object]:
-    """A function that fails so often, then answers."""
-    left = list(errors)
-
-    def work(*_args: object, **_kwargs: object) -> object:
-        if left:
-            raise left.pop(0)
-        return answer
-
-    return work
-
-
-def reading(function: Callable[..., object] | None, *args: object, **more: object) -> RecoveryCall:
-    """A call that changes nothing."""
-    about = {"operation": "read", "dependency": "crm", "endpoint": "/test", "method": "GET", **more}
-    return RecoveryCall(function, args, **about)  # type: ignore[arg-type]  # fields by name
 
 
 # --- the tests of document 001 ---
@@ -513,15 +447,13 @@ def test_interruptions_pass_through() -> None:
 
 def test_a_broken_predicate_leaves_the_other_strategies() -> None:
     """A strategy whose predicate raises is passed over; the next one helps."""
-    broken = Remedy(name="broken", priority=0, conditions=(Condition(predicate=lambda facts: 1 / 0 > 0),), measures=(UseDefault(value=0),))  # fmt: skip
 
-    assert 1 == RecoveryEngine([broken, cure(UseDefault(value=1))]).run(failing(ValueError())).answer
+    assert 1 == RecoveryEngine([broken_remedy(), cure(UseDefault(value=1))]).run(failing(ValueError())).answer
 
 
 def test_a_broken_predicate_alone_is_a_system_error(caplog: pytest.LogCaptureFixture) -> None:
     """When nothing could be tried because of a defect, the result says so and has the original error; it is logged once a minute."""
-    broken = Remedy(name="broken", priority=0, conditions=(Condition(predicate=lambda facts: 1 / 0 > 0),), measures=(UseDefault(value=0),))  # fmt: skip
-    engine = RecoveryEngine([broken])
+    engine = RecoveryEngine([broken_remedy()])
     error = ValueError("mine")
 
     results = [engine.run(failing(error)) for _ in range(3)]
@@ -589,310 +521,3 @@ def test_a_durable_place_is_told_as_one() -> None:
     assert (True, True, 1) == (result.queued_for_later, result.queue_is_durable, len(kept))
     with pytest.raises(BadInput, match="LaterQueue"):
         engine.redo()
-
-
-# --- using it wrongly ---
-
-
-async def answer_later() -> int:
-    """An async function."""
-    return 1
-
-
-@pytest.mark.parametrize(
-    "use",
-    [
-        pytest.param(lambda engine: engine.run(answer_later), id="run an async function"),
-        pytest.param(lambda engine: engine.run(lambda: answer_later()), id="run what returns a coroutine"),
-        pytest.param(lambda engine: engine.recover(ValueError(), RecoveryCall(answer_later)), id="recover an async function"),
-        pytest.param(lambda engine: engine.run(RecoveryCall(len), "x"), id="arguments twice"),
-        pytest.param(lambda engine: engine.run(RecoveryCall()), id="nothing to call"),
-        pytest.param(lambda engine: engine.run(3), id="no function"),
-    ],
-)  # fmt: skip
-def test_wrong_uses_are_refused(use: Callable[[RecoveryEngine], object]) -> None:
-    """A use that cannot work is refused at once, and says what to do instead."""
-    with pytest.raises(BadInput):
-        use(RecoveryEngine())
-
-
-def test_an_async_alternative_of_a_sync_call_is_told() -> None:
-    """It cannot be awaited there, and nothing was asked: the next measure follows."""
-    engine = RecoveryEngine(
-        [cure(UseAlternative(name="later"), UseDefault(value=2))], alternatives={"later": answer_later}
-    )
-
-    result = engine.run(reading(failing(ConnectionError("x"))))
-
-    assert 2 == result.answer
-    assert "async" in result.tried[0].why
-
-
-def test_a_repeat_that_turns_out_async_is_a_system_error() -> None:
-    """A plain function that returns something to be awaited only at its second call is not taken for an answer."""
-
-    def odd(first: list[int]) -> object:
-        if first:
-            first.pop()
-            raise ConnectionResetError("x")
-        return answer_later()
-
-    result = RecoveryEngine().run(reading(odd, [1]))
-
-    assert (False, "system_error") == (result.success, result.strategy)
-
-
-def test_wrong_settings_of_an_engine_are_refused_all_at_once() -> None:
-    """Everything that is wrong with an engine is listed."""
-    with pytest.raises(BadSettings) as caught:
-        RecoveryEngine(
-            [cure(UseDefault()), cure(UseDefault())],
-            keep_answers_s=-1, alternatives={"a": "b.example", "c": len}, reduced={"r": 3}, circuits={"x": policy("x"), "y": 3},  # type: ignore[dict-item]  # wrong on purpose
-            alert_every_s=-1, redo_max=0, redo_after_s=float("inf"),
-        )  # fmt: skip
-
-    paths = ["remedies", "keep_answers_s", "redo_max", "redo_after_s", "alert_every_s", "alternatives.a", "reduced.r", "circuits.x", "circuits.y"]  # fmt: skip
-    assert paths == [problem.path for problem in caught.value.problems]
-
-
-@pytest.mark.parametrize("remedies", [3, [3], [cure(UseDefault(), name=f"{n}") for n in range(201)]], ids=["none", "strange", "many"])  # fmt: skip
-def test_what_is_no_list_of_remedies_is_refused(remedies: list[Remedy]) -> None:
-    """An engine takes at most 200 remedies, and nothing else."""
-    with pytest.raises(BadSettings, match="remed"):
-        RecoveryEngine(remedies)
-
-
-# --- the guard, and async ---
-
-
-def test_a_guarded_function_answers_or_raises() -> None:
-    """A guarded function behaves like the function, with recovery."""
-    engine = RecoveryEngine([cure(Repeat(attempts_max=2), timeout_s=5)])
-    fails = [ConnectionError("a")]
-
-    def read(name: str, *, loud: bool = False) -> str:
-        """Reads."""
-        if fails:
-            raise fails.pop()
-        return name.upper() if loud else name
-
-    guarded = engine.guard(read, dependency="crm", read_only=True)
-
-    assert ("X", "read", "Reads.") == (guarded("x", loud=True), guarded.__name__, guarded.__doc__)
-    with pytest.raises(ZeroDivisionError):
-        engine.guard(lambda: 1 // 0)()
-
-
-def test_a_guarded_async_function_answers_or_raises() -> None:
-    """The same for async functions."""
-    engine = RecoveryEngine()
-    fails = [ConnectionResetError("a")]
-
-    async def read(name: str) -> str:
-        await asyncio.sleep(0)
-        if fails:
-            raise fails.pop()
-        return name
-
-    assert "x" == asyncio.run(engine.guard(read, read_only=True)("x"))  # type: ignore[arg-type]  # it returns a coroutine
-
-
-def test_an_async_call_that_takes_too_long_is_ended() -> None:
-    """A repeat on an event loop is ended with the strategy's time, and counts as one that may have happened."""
-    ended: list[str] = []
-    fails = [ConnectionRefusedError("x")]
-
-    async def hang() -> None:
-        if fails:
-            raise fails.pop()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            ended.append("cancelled")
-
-    engine = RecoveryEngine([cure(Repeat(initial_delay_s=0), timeout_s=0.01)])
-    result = asyncio.run(engine.run_async(reading(hang, method="POST")))
-
-    assert (["cancelled"], Outcome.UNKNOWN, 2) == (ended, result.outcome, result.attempts)
-
-
-def test_a_calls_own_timeout_is_no_timeout_of_ours() -> None:
-    """A TimeoutError that the call raises by itself is judged as what it is."""
-
-    async def slow() -> None:
-        raise TimeoutError("theirs")
-
-    result = asyncio.run(RecoveryEngine().run_async(reading(slow)))
-
-    assert (3, ErrorCategory.NETWORK_TIMEOUT) == (result.attempts, result.verdict and result.verdict.category)
-
-
-def test_a_cancelled_recovery_ends_at_once() -> None:
-    """Cancelling the task during a recovery is no failure of the call: nothing more is done."""
-    calls: list[int] = []
-    engine = RecoveryEngine([cure(Repeat(attempts_max=9), timeout_s=50)])
-
-    async def ask() -> None:
-        calls.append(1)
-        if len(calls) == 2:
-            raise asyncio.CancelledError
-        raise ConnectionResetError("x")
-
-    with pytest.raises(asyncio.CancelledError):
-        asyncio.run(engine.run_async(reading(ask)))
-    assert 2 == len(calls)
-    assert engine.run(reading(failing(ConnectionResetError("x")))).success
-
-
-def test_async_parts_are_awaited() -> None:
-    """Alternatives, queues and alerts may be async where there is a loop; a cache that is not local is asked in a thread."""
-    told: list[Alert] = []
-    kept: list[Later] = []
-    cache = Answers(is_local=False)
-
-    async def tell(alert: Alert) -> None:
-        await asyncio.sleep(0)
-        told.append(alert)
-
-    class Durable:
-        durable = True
-
-        async def keep(self, later: Later) -> None:
-            await asyncio.sleep(0)
-            kept.append(later)
-
-    engine = RecoveryEngine(
-        [cure(RaiseAlert(), KeepForLater(), UseCache(), UseAlternative(name="other"))],
-        alternatives={"other": answer_later}, queue=Durable(), cache=cache, on_alert=tell,
-    )  # fmt: skip
-
-    async def use() -> tuple[object, object]:
-        first = await engine.run_async(reading(failing(ConnectionError("x")), key_inputs=()))
-        await engine.run_async(reading(answer_later, key_inputs=()))
-        second = await engine.recover_async(ConnectionError("x"), reading(answer_later, key_inputs=()))
-        return first.answer, (second.answer, second.degraded)
-
-    assert (1, (1, True)) == asyncio.run(use())
-    assert (1, 2) == (len(told), len(kept))
-
-
-# --- making kept calls again ---
-
-
-@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
-def test_kept_calls_are_made_again_when_due(world: VirtualWorld, *, is_async: bool) -> None:
-    """A call that was kept is made again after its time; a success takes it out."""
-    work = failing(Exception("x"))
-    engine = RecoveryEngine()
-    engine.run(reading(work))
-
-    def redo() -> tuple[object, ...]:
-        return asyncio.run(engine.redo_async()) if is_async else engine.redo()
-
-    world.sleep(299)
-    assert () == redo()
-    world.sleep(1)
-    (done,) = redo()
-
-    assert (True, "fine", 2, "dead-letter") == (done.success, done.answer, done.attempts, done.strategy)  # type: ignore[attr-defined]  # a result
-    assert () == redo()
-
-
-@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
-def test_kept_calls_are_given_up_in_the_end(
-    world: VirtualWorld, caplog: pytest.LogCaptureFixture, *, is_async: bool
-) -> None:
-    """After five more failures, each 300 s after the last or later if the server says so, it is told that the call is given up."""
-    engine = RecoveryEngine(judge=lambda error: plain_verdict(ErrorCategory.NETWORK_TIMEOUT, place="p", message="m", rule="r", outcome=Outcome.UNKNOWN, retry_after_s=400))  # fmt: skip
-    engine.run(reading(failing(*[Exception("x")] * 9)))
-    results = []
-
-    for _ in range(8):
-        world.sleep(400)
-        results += asyncio.run(engine.redo_async()) if is_async else engine.redo()
-
-    assert [True] * 4 + [False] == [result.queued_for_later for result in results]
-    assert 1 == sum(
-        record.message.startswith("call.given_up") and record.levelno == logging.ERROR for record in caplog.records
-    )
-
-
-def test_what_a_machine_may_not_repeat_stays_for_a_person(world: VirtualWorld) -> None:
-    """A write of unknown outcome is kept and not made again; a person may take it."""
-    queue = LaterQueue()
-    engine = RecoveryEngine(queue=queue)
-    engine.run(reading(failing(Exception("x")), method="POST"))
-
-    world.sleep(1000)
-
-    assert () == engine.redo()
-    (left,) = queue.peek()
-    assert (False, Outcome.UNKNOWN) == (left.is_safe, left.outcome)
-    assert left == queue.take(left.id)
-    assert 0 == len(queue)
-
-
-@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
-def test_an_interrupted_redo_does_not_lose_the_call(world: VirtualWorld, *, is_async: bool) -> None:
-    """A call that was interrupted while it was made again is kept, and nobody knows whether it happened."""
-    queue = LaterQueue()
-    engine = RecoveryEngine(queue=queue)
-    fails: list[BaseException] = [KeyboardInterrupt(), ConnectionRefusedError("x")]
-
-    def work() -> None:
-        raise fails.pop()
-
-    engine = RecoveryEngine([cure(KeepForLater(after_s=0))], queue=queue)
-    engine.run(reading(work, method="POST"))
-
-    with pytest.raises(KeyboardInterrupt):
-        asyncio.run(engine.redo_async()) if is_async else engine.redo()
-
-    assert [Outcome.UNKNOWN] == [one.outcome for one in queue.peek()]
-    assert () == engine.redo()
-
-
-def test_an_async_call_is_redone_on_a_loop() -> None:
-    """A kept async call is refused by the sync redo, without being lost, and made by the async one."""
-    engine = RecoveryEngine([cure(KeepForLater(after_s=0))])
-    fails = [ConnectionRefusedError("x")]
-
-    async def ask() -> int:
-        if fails:
-            raise fails.pop()
-        return 3
-
-    asyncio.run(engine.run_async(reading(ask)))
-    with pytest.raises(BadInput, match="redo_async"):
-        engine.redo()
-
-    assert [3] == [one.answer for one in asyncio.run(engine.redo_async())]
-
-
-def test_the_limit_of_a_redo_is_kept() -> None:
-    """At most so many calls are made again at once."""
-    engine = RecoveryEngine([cure(KeepForLater(after_s=0))])
-    for number in range(5):
-        engine.run(reading(failing(ConnectionError("x"), answer=number)))
-
-    assert [0, 1] == [one.answer for one in engine.redo(limit=2)]
-    assert [2, 3, 4] == [one.answer for one in engine.redo()]
-
-
-def test_the_queue_is_bounded_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
-    """A queue in memory refuses what it has no room for, and says once that it is lost with the process."""
-    queue = LaterQueue(size_max=2)
-    engine = RecoveryEngine(queue=queue, keep_exhausted=False)
-    verdict = judge(ConnectionError("x"))
-    later = Later(call=reading(None), verdict=verdict, outcome=Outcome.UNKNOWN, queue="q", due_at_s=0, attempts=1)
-
-    kept = [queue.keep(later) for _ in range(2)]
-    with pytest.raises(QueueFull, match="2 calls"):
-        queue.keep(later)
-
-    assert [1, 2] == [one.id for one in kept]
-    assert 1 == sum("lost when the process ends" in record.message for record in caplog.records)
-    assert () == engine.redo()
-    assert (2, 0) == (len(queue.drain()), len(queue))
-    assert queue.take(1) is None
-    assert SPEC_001[0].name == "network-retry"

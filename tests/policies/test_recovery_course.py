@@ -223,8 +223,9 @@ def test_a_stated_wait_holds_in_the_next_remedy_too() -> None:
 
 def test_the_wait_stated_last_counts_too() -> None:
     """A wait that comes with a later failure is kept to as well."""
-    again = only(Pause)
-    steps, _ = play([remedy(waiting(3))], lambda step: {"done": False, "verdict": verdict(retry_after_s=12.0)} if isinstance(step, CallAgain) else again(step))  # fmt: skip
+    later = verdict(retry_after_s=12.0)
+
+    steps, _ = play([remedy(waiting(3))], lambda step: {"done": False, "verdict": later})
 
     assert [1.0, CallAgain, 12.0, CallAgain] == shapes(steps)
 
@@ -579,10 +580,9 @@ def test_no_remedy_is_stronger_than_safety(
             elif isinstance(step, Keep):
                 kept += works
                 assert now + step.after_s >= not_before - 1e-9
-            if failed is not None:
-                if isinstance(step, CallAgain):
-                    not_before = max(not_before, now + (failed.retry_after_s or 0.0))
-                    outcome = max(outcome, failed.outcome, key=list(Outcome).index)
+            if failed is not None and isinstance(step, CallAgain):
+                not_before = max(not_before, now + (failed.retry_after_s or 0.0))
+                outcome = max(outcome, failed.outcome, key=list(Outcome).index)
             step = run.send(Report(now=now, draw=0.5, done=works, verdict=failed))
     except StopIteration as stop:
         ending: Ending = stop.value

@@ -141,7 +141,12 @@ def test_the_strategies_of_spec_001_apply_to_their_faults(found: Verdict, expect
 
 def test_all_parts_of_a_condition_have_to_hold() -> None:
     """One part that does not hold is enough for a condition not to be met."""
-    whole = {"labels": labels("network"), "status_codes": frozenset({502}), "message_patterns": ("ECONN",), "predicate": lambda facts: facts.dependency == "crm"}  # fmt: skip
+    whole = {
+        "labels": labels("network"),
+        "status_codes": frozenset({502}),
+        "message_patterns": ("ECONN",),
+        "predicate": lambda facts: facts.dependency == "crm",
+    }
     broken = (
         {"labels": labels("unknown")},
         {"status_codes": frozenset({503})},
@@ -204,7 +209,7 @@ def test_the_lowest_priority_number_goes_first(priorities: list[int], words: lis
 @pytest.mark.parametrize(
     ("make", "paths"),
     [
-        pytest.param(lambda: Condition(), {""}, id="a condition without parts"),
+        pytest.param(Condition, {""}, id="a condition without parts"),
         pytest.param(lambda: Condition(labels=labels("netwrok")), {"labels"}, id="an unknown label"),
         pytest.param(lambda: Condition(labels={"network"}), {"labels"}, id="a set that can be changed"),
         pytest.param(lambda: Condition(status_codes=frozenset({99, 600, True})), {"status_codes"}, id="no statuses"),
@@ -212,11 +217,13 @@ def test_the_lowest_priority_number_goes_first(priorities: list[int], words: lis
         pytest.param(lambda: Condition(message_patterns="abc"), {"message_patterns"}, id="a text instead of patterns"),
         pytest.param(lambda: Condition(message_patterns=("a",) * 21), {"message_patterns"}, id="too many patterns"),
         pytest.param(lambda: Condition(predicate=3), {"predicate"}, id="no predicate"),
-        pytest.param(lambda: Repeat(attempts_max=0, initial_delay_s=-1, multiplier=0.5, max_delay_s=float("nan"), jitter="full",
-                                    refresh_credential=None, timeout_s=0, delay_s=-1),
-                     {"attempts_max", "initial_delay_s", "multiplier", "max_delay_s", "jitter", "refresh_credential", "timeout_s", "delay_s"}, id="repeat"),
+        pytest.param(lambda: Repeat(attempts_max=0, initial_delay_s=-1, multiplier=0.5, max_delay_s=float("nan")),
+                     {"attempts_max", "initial_delay_s", "multiplier", "max_delay_s"}, id="repeat"),
+        pytest.param(lambda: Repeat(jitter="full", refresh_credential=None, timeout_s=0, delay_s=-1),
+                     {"jitter", "refresh_credential", "timeout_s", "delay_s"}, id="repeat, the rest"),
         pytest.param(lambda: UseCache(timeout_s=0, delay_s=True), {"timeout_s", "delay_s"}, id="cache"),
-        pytest.param(lambda: UseAlternative(name=" ", harmless=0, timeout_s=1e9, delay_s=-1), {"name", "harmless", "timeout_s", "delay_s"}, id="alternative"),
+        pytest.param(lambda: UseAlternative(name=" ", harmless=0, timeout_s=1e9, delay_s=-1),
+                     {"name", "harmless", "timeout_s", "delay_s"}, id="alternative"),
         pytest.param(lambda: UseDefault(delay_s=1e9), {"delay_s"}, id="default"),
         pytest.param(lambda: TripCircuit(threshold=0, open_s=0, window_s=0, circuit="", delay_s=-1),
                      {"threshold", "open_s", "window_s", "circuit", "delay_s"}, id="circuit"),
@@ -249,7 +256,7 @@ def test_the_ends_of_the_ranges_are_allowed() -> None:
     """The smallest and largest values of each range are accepted, and no value is taken for unset."""
     assert 1 == Repeat(attempts_max=1, initial_delay_s=0, multiplier=1, max_delay_s=0, timeout_s=0.001).attempts_max
     assert 0.0 == KeepForLater(after_s=0).after_s
-    assert 86_400 == Remedy(name="x" * 100, priority=-1_000_000, conditions=(UNKNOWN,), measures=(UseDefault(),), timeout_s=86_400).timeout_s  # fmt: skip
+    assert 86_400 == dataclasses.replace(remedy("x" * 100, UNKNOWN, priority=-1_000_000), timeout_s=86_400).timeout_s
     assert UseDefault().value is None
 
 
