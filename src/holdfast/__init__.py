@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from holdfast.errors import HoldfastError as HoldfastError
     from holdfast.faults.taxonomy import ErrorCategory as ErrorCategory
     from holdfast.faults.verdict import Health as Health, Outcome as Outcome, Verdict as Verdict
+    from holdfast.guards.alarm import Alert as Alert
     from holdfast.guards.ambient import carried as carried, deadline as deadline, remaining_s as remaining_s
     from holdfast.guards.answers import (
         Answer as Answer,
@@ -33,9 +34,13 @@ if TYPE_CHECKING:
     from holdfast.guards.caches.memory import MemoryCache as MemoryCache
     from holdfast.guards.circuit import CircuitHealth as CircuitHealth
     from holdfast.guards.features import Features as Features, features as features
+    from holdfast.guards.engine import RecoveryEngine as RecoveryEngine
     from holdfast.guards.judging import Judgement as Judgement
+    from holdfast.guards.later_queue import Later as Later, LaterQueue as LaterQueue
     from holdfast.guards.listening import Event as Event
     from holdfast.guards.policy import Policy as Policy, policy as policy
+    from holdfast.guards.recovery_call import RecoveryCall as RecoveryCall
+    from holdfast.guards.recovery_result import RecoveryResult as RecoveryResult
     from holdfast.hold import Hold
     from holdfast.policies.adaptive import AdaptiveLimit as AdaptiveLimit
     from holdfast.policies.breaker import Breaker as Breaker
@@ -54,6 +59,21 @@ if TYPE_CHECKING:
     )
     from holdfast.policies.levels import Levels as Levels
     from holdfast.policies.rate_limit import RateLimit as RateLimit
+    from holdfast.policies.remedies import (
+        SPEC_001 as SPEC_001,
+        CallFacts as CallFacts,
+        Condition as Condition,
+        Degrade as Degrade,
+        KeepForLater as KeepForLater,
+        RaiseAlert as RaiseAlert,
+        Remedy as Remedy,
+        Repeat as Repeat,
+        Severity as Severity,
+        TripCircuit as TripCircuit,
+        UseAlternative as UseAlternative,
+        UseCache as UseCache,
+        UseDefault as UseDefault,
+    )
     from holdfast.policies.retry import Growth as Growth, Jitter as Jitter, Retry as Retry, RetryRule as RetryRule
     from holdfast.policies.throttle import Throttle as Throttle
     from holdfast.policies.timeout import Timeout as Timeout
@@ -75,6 +95,14 @@ __all__ = [
     "Default",
     "Degradation",
     "Degraded",
+    "SPEC_001",
+    "Alert",
+    "Breaker",
+    "Budget",
+    "CallFacts",
+    "CircuitHealth",
+    "Condition",
+    "Degrade",
     "ErrorCategory",
     "Event",
     "Feature",
@@ -95,13 +123,30 @@ __all__ = [
     "RateLimit",
     "RedisCache",
     "Reduced",
+    "KeepForLater",
+    "Later",
+    "LaterQueue",
+    "Outcome",
+    "OutgoingRequest",
+    "Policy",
+    "RaiseAlert",
+    "RecoveryCall",
+    "RecoveryEngine",
+    "RecoveryResult",
+    "Remedy",
+    "Repeat",
     "Retry",
     "RetryRule",
     "Rule",
     "Settings",
     "SqliteCache",
     "Throttle",
+    "Severity",
     "Timeout",
+    "TripCircuit",
+    "UseAlternative",
+    "UseCache",
+    "UseDefault",
     "Verdict",
     "When",
     "__version__",
@@ -128,6 +173,13 @@ _ROOMS: dict[str, tuple[str, str]] = {
     "Default": ("holdfast.policies.lesser_answers", ""),
     "Degradation": ("holdfast.policies.degradation", ""),
     "Degraded": ("holdfast.guards.answers", ""),
+    "Alert": ("holdfast.guards.alarm", ""),
+    "Breaker": ("holdfast.policies.breaker", ""),
+    "Budget": ("holdfast.policies.budget", ""),
+    "CallFacts": ("holdfast.policies.remedies", ""),
+    "CircuitHealth": ("holdfast.guards.circuit", ""),
+    "Condition": ("holdfast.policies.remedies", ""),
+    "Degrade": ("holdfast.policies.remedies", ""),
     "ErrorCategory": ("holdfast.faults.taxonomy", ""),
     "Event": ("holdfast.guards.listening", ""),
     "Feature": ("holdfast.policies.features", ""),
@@ -154,7 +206,28 @@ _ROOMS: dict[str, tuple[str, str]] = {
     "Settings": ("holdfast.settings", ""),
     "SqliteCache": ("holdfast.adapters.cache_sqlite", ""),
     "Throttle": ("holdfast.policies.throttle", ""),
+    "KeepForLater": ("holdfast.policies.remedies", ""),
+    "Later": ("holdfast.guards.later_queue", ""),
+    "LaterQueue": ("holdfast.guards.later_queue", ""),
+    "Outcome": ("holdfast.faults.verdict", ""),
+    "OutgoingRequest": ("holdfast.ports.http", ""),
+    "Policy": ("holdfast.guards.policy", ""),
+    "RaiseAlert": ("holdfast.policies.remedies", ""),
+    "RecoveryCall": ("holdfast.guards.recovery_call", ""),
+    "RecoveryEngine": ("holdfast.guards.engine", ""),
+    "RecoveryResult": ("holdfast.guards.recovery_result", ""),
+    "Remedy": ("holdfast.policies.remedies", ""),
+    "Repeat": ("holdfast.policies.remedies", ""),
+    "Retry": ("holdfast.policies.retry", ""),
+    "RetryRule": ("holdfast.policies.retry", ""),
+    "SPEC_001": ("holdfast.policies.remedies", ""),
+    "Settings": ("holdfast.settings", ""),
+    "Severity": ("holdfast.policies.remedies", ""),
     "Timeout": ("holdfast.policies.timeout", ""),
+    "TripCircuit": ("holdfast.policies.remedies", ""),
+    "UseAlternative": ("holdfast.policies.remedies", ""),
+    "UseCache": ("holdfast.policies.remedies", ""),
+    "UseDefault": ("holdfast.policies.remedies", ""),
     "Verdict": ("holdfast.faults.verdict", ""),
     "When": ("holdfast.policies.degradation", ""),
     "carried": ("holdfast.guards.ambient", ""),

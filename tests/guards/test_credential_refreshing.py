@@ -16,6 +16,7 @@ from holdfast.guards.credential_refreshing import CredentialRefresher, RefreshFa
 from holdfast.guards.engine import RecoveryEngine
 from holdfast.guards.judging import plain_verdict
 from holdfast.guards.recovery_call import RecoveryCall
+from holdfast.guards.world import WORLD
 from tests.guards.virtual import virtual_world
 
 LIMIT_S = 30.0
@@ -228,7 +229,7 @@ def test_a_cancelled_leader_takes_nobody_along() -> None:
 
 def test_a_loop_that_ends_leaves_the_refresh_to_others() -> None:
     """A refresh that dies with its event loop is not waited for: a thread that waited makes its own."""
-    begun, asked = threading.Event(), []
+    begun, asked, waits = threading.Event(), [], threading.Event()
 
     async def refresh() -> str:
         asked.append(1)
@@ -237,21 +238,68 @@ def test_a_loop_that_ends_leaves_the_refresh_to_others() -> None:
             await asyncio.Event().wait()
         return "token"
 
-    refresher = CredentialRefresher("crm", refresh)
+    with virtual_world() as world, ThreadPoolExecutor(1) as pool:
+        refresher = CredentialRefresher("crm", refresh)
 
-    async def lead_and_leave() -> None:
-        asyncio.ensure_future(refresher.renew_async(since=0, timeout_s=LIMIT_S))  # noqa: RUF006 - it is to be lost
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        waiting.submit(lambda: None)
-        follower.append(waiting.submit(lambda: refresher.renew(since=0, timeout_s=LIMIT_S)))
+        async def lead_and_leave() -> None:
+            leading = asyncio.ensure_future(refresher.renew_async(since=0, timeout_s=LIMIT_S))
+            await asyncio.to_thread(begun.wait, LIMIT_S)
+            await asyncio.to_thread(waits.wait, LIMIT_S)
+            assert not leading.done()
 
-    follower: list[object] = []
-    with ThreadPoolExecutor(1) as waiting:
-        asyncio.run(lead_and_leave())
-        assert "token" == follower[0].result(LIMIT_S)  # type: ignore[attr-defined]  # a future
+        here, looks = threading.get_ident(), []
+
+        def monotonic() -> float:
+            if threading.get_ident() == here:
+                looks.append(1)
+                if len(looks) == 3:  # it has joined, and is about to wait
+                    waits.set()
+            return world.at
+
+        loop = pool.submit(asyncio.run, lead_and_leave())
+        assert begun.wait(LIMIT_S)
+        WORLD.monotonic = monotonic
+        assert "token" == refresher.renew(since=0, timeout_s=LIMIT_S)
+        loop.result(LIMIT_S)
 
     assert (2, 1) == (len(asked), refresher.generation)
+
+
+def test_a_refresh_that_keeps_dying_is_given_up() -> None:
+    """Who waits for refreshes that are given up one after the other gives up as well, after a few."""
+
+    async def refresh() -> None:
+        await asyncio.sleep(0)
+        raise asyncio.CancelledError
+
+    async def scenario() -> None:
+        await CredentialRefresher("crm", refresh).renew_async(since=0, timeout_s=LIMIT_S)
+
+    with pytest.raises(RefreshFailed, match="given up"):
+        asyncio.run(scenario())
+
+
+def test_who_is_gone_is_not_waited_for() -> None:
+    """A loop that waited for a thread's refresh and is closed by then does not disturb it."""
+    go, begun = threading.Event(), threading.Event()
+
+    def refresh() -> str:
+        begun.set()
+        assert go.wait(LIMIT_S)
+        return "token"
+
+    refresher = CredentialRefresher("crm", refresh)
+
+    async def wait_a_moment() -> None:
+        with pytest.raises(RefreshFailed, match="longer"):
+            await refresher.renew_async(since=0, timeout_s=0)
+
+    with ThreadPoolExecutor(1) as pool:
+        leader = pool.submit(lambda: refresher.renew(since=0, timeout_s=LIMIT_S))
+        assert begun.wait(LIMIT_S)
+        asyncio.run(wait_a_moment())
+        go.set()
+        assert "token" == leader.result(LIMIT_S)
 
 
 def test_who_waits_too_long_goes_without() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from holdfast.errors import BadInput, BadSettings
+from holdfast.errors import AnswerFailed, BadInput, BadSettings
 from holdfast.faults.taxonomy import ErrorCategory
 from holdfast.faults.verdict import Outcome
 from holdfast.guards.alarm import Alert
@@ -225,3 +225,35 @@ def test_async_parts_are_awaited() -> None:
 
     assert (1, (1, True)) == asyncio.run(use())
     assert (1, 2) == (len(told), len(kept))
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_an_answer_may_be_a_failure(*, is_async: bool) -> None:
+    """What the user calls a failed answer is recovered like an exception, in repeats, alternatives and kept calls too."""
+    engine = RecoveryEngine(
+        [cure(Repeat(attempts_max=2), UseAlternative(name="other"), KeepForLater(after_s=0))],
+        alternatives={"other": lambda: "busy"}, result=lambda answer: answer == "busy", redo_max=2,
+    )  # fmt: skip
+    answers = ["busy", "busy", "busy", "fine"]
+    call = reading(lambda: answers.pop(0))
+
+    result = asyncio.run(engine.run_async(call)) if is_async else engine.run(call)
+    redone = [asyncio.run(engine.redo_async()) if is_async else engine.redo() for _ in range(1)]
+
+    assert (False, 2) == (result.success, result.attempts)
+    assert isinstance(result.error, AnswerFailed)
+    assert "busy" == result.error.answer
+    assert ["attempts-exhausted", "failed", "done"] == [one.ended for one in result.tried]
+    assert [False] == [one.success for (one,) in redone]
+
+
+def test_an_answer_that_cannot_be_judged_is_an_answer() -> None:
+    """A user's function that raises about an answer does not lose the answer."""
+    assert 0 == RecoveryEngine(result=lambda answer: 1 // answer > 0).run(lambda: 0).answer  # type: ignore[operator]  # raises on purpose
+
+
+def test_exceptions_mean_what_the_user_says() -> None:
+    """`classify` works as it does for policies."""
+    engine = RecoveryEngine(classify={LookupError: ErrorCategory.RATE_LIMIT_BURST})
+
+    assert "rate-limit-backoff" == engine.run(reading(failing(KeyError("x")))).strategy

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from holdfast.errors import BadInput, QueueFull
 from holdfast.faults.taxonomy import ErrorCategory
 from holdfast.faults.verdict import Outcome
+from holdfast.guards.alarm import Alert
 from holdfast.guards.engine import RecoveryEngine
 from holdfast.guards.judging import plain_verdict
 from holdfast.guards.later_queue import Later, LaterQueue
@@ -59,7 +60,14 @@ def test_kept_calls_are_given_up_in_the_end(
 ) -> None:
     """After five more failures, each 300 s after the last or later if the server says so, it is told that the call is given up."""
     slow = plain_verdict(ErrorCategory.NETWORK_TIMEOUT, place="p", message="m", rule="r", outcome=Outcome.UNKNOWN, retry_after_s=400)  # fmt: skip
-    engine = RecoveryEngine(judge=lambda error: slow)
+    told: list[Alert] = []
+
+    async def tell(alert: Alert) -> None:
+        told.append(alert)
+
+    engine = RecoveryEngine(
+        [cure(KeepForLater())], judge=lambda error: slow, on_alert=tell if is_async else told.append
+    )
     engine.run(reading(failing(*[Exception("x")] * 9)))
     results = []
 
@@ -68,9 +76,38 @@ def test_kept_calls_are_given_up_in_the_end(
         results += asyncio.run(engine.redo_async()) if is_async else engine.redo()
 
     assert [True] * 4 + [False] == [result.queued_for_later for result in results]
+    assert [("A call that was kept for later is given up", "dead-letter")] == [
+        (one.message, one.remedy) for one in told
+    ]
     assert 1 == sum(
         record.message.startswith("call.given_up") and record.levelno == logging.ERROR for record in caplog.records
     )
+
+
+async def shout_later(alert: Alert) -> None:
+    """An async listener that fails."""
+    raise RuntimeError(alert.message)
+
+
+def shout(alert: Alert) -> None:
+    """A listener that fails."""
+    raise RuntimeError(alert.message)
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize("listener", [shout, shout_later, None], ids=["fails", "async, fails", "nobody"])
+def test_giving_up_goes_on_whoever_listens(
+    listener: Callable[[Alert], object] | None, caplog: pytest.LogCaptureFixture, *, is_async: bool
+) -> None:
+    """A listener that fails, or that cannot be awaited, is told in the log; the calls are given up all the same."""
+    engine = RecoveryEngine([cure(KeepForLater(after_s=0))], on_alert=listener, redo_max=1)
+    engine.run(reading(failing(*[ConnectionError("x")] * 9)))
+
+    results = asyncio.run(engine.redo_async()) if is_async else engine.redo()
+
+    assert [False] == [result.queued_for_later for result in results]
+    assert (listener is not None) == ("recovery.impaired" in caplog.text)
+    assert () == engine.redo()
 
 
 def test_what_a_machine_may_not_repeat_stays_for_a_person(world: VirtualWorld) -> None:

@@ -220,7 +220,7 @@ class AnswerFailed(PolicyError):
         self.verdict = verdict
 
     def __str__(self) -> str:
-        return f"{self.policy!r} was answered with a failure: {self.verdict.message} ({self.verdict.rule}). The answer is in `answer`."
+        return f"{self.policy!r} was answered with a failure: {self.verdict.message} ({self.verdict.rule}). Read what was answered in `answer`."
 
 
 class DegradationFailed(PolicyError):

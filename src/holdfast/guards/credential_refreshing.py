@@ -110,6 +110,10 @@ class _Flight:
                 await ended
         except TimeoutError:
             return self._event.is_set()
+        finally:
+            with self._lock:
+                if call_back in self._callbacks:  # whoever does not wait any more is not remembered
+                    self._callbacks.remove(call_back)
         return True
 
 

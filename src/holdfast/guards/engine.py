@@ -18,21 +18,22 @@ from dataclasses import replace
 from typing import ParamSpec, TypeVar, cast, overload
 
 from holdfast.errors import AnswerFailed, BadInput, Problem
+from holdfast.faults.rules import ApiRules
 from holdfast.faults.verdict import Outcome, Verdict
 from holdfast.guards.alarm import Alarm, Alert
 from holdfast.guards.ambient import DEADLINE
 from holdfast.guards.credential_refreshing import CredentialRefresher
-from holdfast.guards.judging import Judge
+from holdfast.guards.judging import Judge, ResultJudge
 from holdfast.guards.later_queue import Later, LaterQueue, LaterSink
 from holdfast.guards.listening import Listener, Listening
-from holdfast.guards.recovering import AnswerCache, Circuit, Kit, Session, attempts_of, drive, drive_async
+from holdfast.guards.recovering import AnswerCache, Circuit, Kit, Session, alerted, attempts_of, drive, drive_async
 from holdfast.guards.recovery_call import RecoveryCall
 from holdfast.guards.recovery_result import DIRECT, RecoveryResult
 from holdfast.guards.strikes import Strikes
 from holdfast.guards.world import WORLD
 from holdfast.policies.checks import number_problem, refuse
 from holdfast.policies.recovery_course import NONE, SYSTEM_ERROR, Course, Ending, course
-from holdfast.policies.remedies import SPEC_001, KeepForLater, Remedy, applies
+from holdfast.policies.remedies import SPEC_001, KeepForLater, Remedy, Severity, applies
 
 __all__ = ["RecoveryEngine"]
 
@@ -59,7 +60,10 @@ class RecoveryEngine:
         on_alert: called with each `Alert`; the same one at most every `alert_every_s` (0 to a day).
         refreshers: by credential, functions that renew it; more by `refresher`.
         redo_max: how often a call that is kept is made again before it is given up, with an alert (1 to 1000); the wait between is `redo_after_s`.
-        judge: what exceptions mean; default the general reading.
+        classify: what your exceptions mean: class → `Judgement`, `ErrorCategory`, or `"failure"`, `"success"`, `"neutral"`, as of a policy.
+        result: looks at each answer and says whether it is a failure, as of a policy; one that is counts as a failed call (`AnswerFailed`).
+        api: what is known of the API, from the catalog.
+        judge: what exceptions mean, in place of `classify` and `api`.
 
     Raises:
         BadSettings: settings are out of range, or two remedies have one name; everything is listed.
@@ -82,6 +86,9 @@ class RecoveryEngine:
         refreshers: Mapping[str, Callable[[], object]] | None = None,
         redo_max: int = 5,
         redo_after_s: float = 300.0,
+        classify: Mapping[type[Exception], object] | None = None,
+        result: ResultJudge | None = None,
+        api: ApiRules | None = None,
         judge: Callable[[BaseException], Verdict] | None = None,
     ) -> None:
         refuse(
@@ -103,11 +110,13 @@ class RecoveryEngine:
         self._remedies = tuple(sorted(remedies, key=lambda remedy: remedy.priority))
         self._last_resort = KeepForLater(after_s=redo_after_s) if keep_exhausted else None
         self._listening = Listening(name)
-        self._judge = Judge(name).exception if judge is None else judge
+        self._judge = Judge(name, declared=classify, result=result, api=api)
+        self._judge_exception = self._judge.exception if judge is None else judge
         self._refreshers: dict[str, CredentialRefresher] = {}
         self._strikes = Strikes()
         self._kit = Kit(
             judge=self._verdict,
+            failed_answer=self._failed_answer,
             queue=self.queue,
             alarm=Alarm(every_s=alert_every_s),
             strikes=self._strikes,
@@ -193,6 +202,9 @@ class RecoveryEngine:
             if inspect.iscoroutine(answer):
                 answer.close()
             raise _refused(found, "returned something to be awaited; use run_async")
+        failed = self._failed_answer(found, answer)
+        if failed is not None:
+            return self._recover(failed, session)
         self._succeeded(found, answer)
         return RecoveryResult(success=True, strategy=DIRECT, attempts=found.attempt, answer=answer)
 
@@ -219,6 +231,9 @@ class RecoveryEngine:
                 answer = await answer
         except Exception as error:  # noqa: BLE001 - as in run
             return await self._recover_async(error, session)
+        failed = self._failed_answer(found, answer)
+        if failed is not None:
+            return await self._recover_async(failed, session)
         await self._succeeded_async(found, answer)
         return RecoveryResult(success=True, strategy=DIRECT, attempts=found.attempt, answer=answer)
 
@@ -259,8 +274,10 @@ class RecoveryEngine:
             try:
                 with _recovering():
                     answer = later.call.make()
+                    self._refuse_failed(later.call, answer)
             except Exception as error:  # noqa: BLE001 - as in run
                 results.append(self._redone(later, error))
+                self._give_up(later, results[-1])
             except BaseException:
                 self._put_back(later)
                 raise
@@ -278,8 +295,12 @@ class RecoveryEngine:
                     answer = later.call.make()
                     if inspect.isawaitable(answer):
                         answer = await answer
+                    self._refuse_failed(later.call, answer)
             except Exception as error:  # noqa: BLE001 - as in run
                 results.append(self._redone(later, error))
+                told = self._give_up(later, results[-1], is_async=True)
+                if told is not None:
+                    await told
             except BaseException:
                 self._put_back(later)
                 raise
@@ -326,7 +347,7 @@ class RecoveryEngine:
         if session.generation is None:
             session.generation = session.generation_now()
         if _INSIDE.get():
-            return self._nothing(NONE, error, verdict, facts.attempt)
+            return self._nothing(NONE, error, verdict, call=call, attempts=facts.attempt)
         chosen, defects = [], 0
         for remedy in self._remedies:
             try:
@@ -336,7 +357,8 @@ class RecoveryEngine:
                 defects += 1
                 self._tell("recovery.impaired", step=f"conditions of {remedy.name}", error=type(defect).__name__)
         if not chosen:
-            return self._nothing(SYSTEM_ERROR if defects else NONE, error, verdict, facts.attempt)
+            strategy = SYSTEM_ERROR if defects else NONE
+            return self._nothing(strategy, error, verdict, call=call, attempts=facts.attempt)
         deadline = DEADLINE.get()
         return course(
             chosen,
@@ -349,18 +371,20 @@ class RecoveryEngine:
         )
 
     def _nothing(
-        self, strategy: str, error: BaseException, verdict: Verdict | None, attempts: int
+        self, strategy: str, error: BaseException, verdict: Verdict | None, *, call: RecoveryCall, attempts: int
     ) -> RecoveryResult[object]:
         outcome = None if verdict is None else verdict.outcome
         result: RecoveryResult[object] = RecoveryResult(
             success=False, strategy=strategy, attempts=attempts, error=error, verdict=verdict, outcome=outcome
         )
-        self._tell("recovery.failed", strategy=strategy, attempts=attempts, took_s=0.0, queued=False)
+        self._tell(
+            "recovery.failed", strategy=strategy, attempts=attempts, took_s=0.0, queued=False, operation=call.name
+        )
         return result
 
     def _broken(self, error: Exception, session: Session, defect: Exception) -> RecoveryResult[object]:
         self._tell("recovery.impaired", step="engine", error=type(defect).__name__)
-        return self._nothing(SYSTEM_ERROR, error, None, session.call.attempt)
+        return self._nothing(SYSTEM_ERROR, error, None, call=session.call, attempts=session.call.attempt)
 
     def _result(self, ending: Ending, error: Exception, session: Session, *, took_s: float) -> RecoveryResult[object]:
         name = "recovery.succeeded" if ending.success else "recovery.failed"
@@ -389,10 +413,21 @@ class RecoveryEngine:
             tried=ending.tried,
         )
 
+    def _failed_answer(self, call: RecoveryCall, answer: object) -> AnswerFailed | None:
+        """An answer that the user's word makes a failure."""
+        if not self._judge.judges_results:
+            return None
+        try:
+            verdict = self._judge.result(answer)
+        except Exception as defect:  # noqa: BLE001 - a function of the user's; an answer that cannot be judged is one
+            self._tell("recovery.impaired", step="result", error=type(defect).__name__)
+            return None
+        return None if verdict is None else AnswerFailed(call.name, answer=answer, verdict=verdict)
+
     def _verdict(self, error: BaseException) -> Verdict:
         if isinstance(error, AnswerFailed) and isinstance(error.verdict, Verdict):
             return error.verdict
-        return self._judge(error)
+        return self._judge_exception(error)
 
     def _succeeded(self, call: RecoveryCall, answer: object) -> None:
         """Keep a good answer, and begin counting anew. Trouble with the cache is no trouble of the call."""
@@ -439,6 +474,11 @@ class RecoveryEngine:
                 return
             yield later
 
+    def _refuse_failed(self, call: RecoveryCall, answer: object) -> None:
+        failed = self._failed_answer(call, answer)
+        if failed is not None:
+            raise failed
+
     def _put_back(self, later: Later) -> None:
         """Keep a call that was interrupted: whether it had its effect is not known any more."""
         queue = cast("LaterQueue", self.queue)
@@ -466,8 +506,6 @@ class RecoveryEngine:
                 due_at_s=WORLD.monotonic() + wait_s,
             )
             cast("LaterQueue", self.queue).put_back(again)
-        else:
-            self._tell("call.given_up", operation=later.call.name, tries=tries, outcome=outcome.value)
         return RecoveryResult(
             success=False,
             strategy=later.queue,
@@ -477,6 +515,23 @@ class RecoveryEngine:
             outcome=outcome,
             queued_for_later=kept,
         )
+
+    def _give_up(
+        self, later: Later, result: RecoveryResult[object], *, is_async: bool = False
+    ) -> Awaitable[object] | None:
+        """Tell that a call which was kept is kept no more; what comes back is to be awaited."""
+        if result.queued_for_later or result.verdict is None or result.outcome is None:
+            return None
+        self._tell("call.given_up", operation=later.call.name, tries=self.redo_max, outcome=result.outcome.value)
+        alert = Alert(
+            message="A call that was kept for later is given up",
+            severity=Severity.ERROR,
+            remedy=later.queue,
+            dependency=later.call.depends_on,
+            operation=later.call.name,
+            error=result.verdict.message,
+        )
+        return alerted(self._kit, alert, is_async=is_async)
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ that it is about. Cancellation and the like pass through.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import Token
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -38,7 +38,7 @@ from holdfast.policies.recovery_course import (
     Warn,
 )
 
-__all__ = ["AnswerCache", "Circuit", "KeptAnswer", "Kit", "Session", "drive", "drive_async"]
+__all__ = ["AnswerCache", "Circuit", "KeptAnswer", "Kit", "Session", "alerted", "attempts_of", "drive", "drive_async"]
 
 
 class KeptAnswer(Protocol):
@@ -75,6 +75,7 @@ class Kit:
     """What steps are performed with; made once by the engine."""
 
     judge: Callable[[BaseException], Verdict]
+    failed_answer: Callable[[RecoveryCall, object], Exception | None]
     queue: LaterSink
     alarm: Alarm
     strikes: Strikes
@@ -125,6 +126,8 @@ class Session:
         """The report of a step that raised nothing."""
         now, draw = WORLD.monotonic(), WORLD.draw()
         match step:
+            case CallAgain() | Ask() if (failed := self.kit.failed_answer(self.call, answer)) is not None:
+                return self.broke(step, failed)
             case Trip():
                 return Report(now=now, draw=draw, done=bool(answer), why="" if answer else "not yet")
             case _:
@@ -265,6 +268,32 @@ async def drive_async(course: Course, session: Session) -> Ending:
         return ending
     finally:
         course.close()
+
+
+def alerted(kit: Kit, alert: Alert, *, is_async: bool) -> Awaitable[object] | None:
+    """Tell an alert to whoever wants to hear of it, whatever that brings; returns what is to be awaited on an event loop."""
+    if kit.on_alert is None:
+        return None
+    try:
+        told = kit.on_alert(alert)
+    except Exception as error:  # noqa: BLE001 - whoever hears of alerts must not break what they are about
+        kit.tell("recovery.impaired", step="on_alert", error=type(error).__name__)
+        return None
+    if not inspect.isawaitable(told):
+        return None
+    if is_async:
+        return _unbroken(told, kit)
+    if inspect.iscoroutine(told):
+        told.close()
+    kit.tell("recovery.impaired", step="on_alert", error="it is async; use redo_async")
+    return None
+
+
+async def _unbroken(told: Awaitable[object], kit: Kit) -> None:
+    try:
+        await told
+    except Exception as error:  # noqa: BLE001 - as above
+        kit.tell("recovery.impaired", step="on_alert", error=type(error).__name__)
 
 
 def attempts_of(error: BaseException) -> int:
