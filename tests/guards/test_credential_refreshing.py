@@ -411,18 +411,20 @@ def test_a_call_of_the_refresher_is_not_recovered() -> None:
 
 @pytest.mark.parametrize("inside", [False, True], ids=["plain", "holding up a loop"])
 def test_plain_code_may_have_an_async_refresher(*, inside: bool) -> None:
-    """An async function serves a sync call too, also one that holds up an event loop."""
+    """An async function serves a sync call in its own thread; one that holds up an event loop has another thread do it."""
 
-    async def refresh() -> str:
+    async def refresh() -> int:
         await asyncio.sleep(0)
-        return "token"
+        return threading.get_ident()
 
     refresher = CredentialRefresher("crm", refresh)
 
     async def hold_up() -> object:
         return refresher.renew(since=0, timeout_s=LIMIT_S)
 
-    assert "token" == (asyncio.run(hold_up()) if inside else refresher.renew(since=0, timeout_s=LIMIT_S))
+    where = asyncio.run(hold_up()) if inside else refresher.renew(since=0, timeout_s=LIMIT_S)
+
+    assert inside == (threading.get_ident() != where)
 
 
 def test_an_async_refresher_in_a_thread_of_its_own_may_fail() -> None:
