@@ -15,6 +15,8 @@ from holdfast.guards.engine import RecoveryEngine
 from holdfast.guards.later_queue import Later
 from holdfast.guards.policy import policy
 from holdfast.guards.recovery_call import RecoveryCall
+from holdfast.guards.recovery_purses import NAMES_MAX, Purses
+from holdfast.policies.budget import Budget
 from holdfast.policies.remedies import (
     KeepForLater,
     RaiseAlert,
@@ -96,12 +98,13 @@ def test_wrong_settings_of_an_engine_are_refused_all_at_once() -> None:
             alternatives={"a": "b.example", "c": len},
             reduced={"r": 3},  # type: ignore[dict-item]  # wrong on purpose
             circuits={"x": policy("x"), "y": 3},  # type: ignore[dict-item]  # as above
+            budget=3,  # type: ignore[arg-type]  # as above
             alert_every_s=-1,
             redo_max=0,
             redo_after_s=float("inf"),
         )
 
-    own = ["remedies", "keep_answers_s", "redo_max", "redo_after_s", "alert_every_s"]
+    own = ["remedies", "keep_answers_s", "redo_max", "redo_after_s", "budget", "alert_every_s"]
     paths = [*own, "alternatives.a", "reduced.r", "circuits.x", "circuits.y"]
     assert paths == [problem.path for problem in caught.value.problems]
 
@@ -257,3 +260,40 @@ def test_exceptions_mean_what_the_user_says() -> None:
     engine = RecoveryEngine(classify={LookupError: ErrorCategory.RATE_LIMIT_BURST})
 
     assert "rate-limit-backoff" == engine.run(reading(failing(KeyError("x")))).strategy
+
+
+def test_repeats_are_a_share_of_the_calls(world: VirtualWorld) -> None:
+    """When everything fails, repeats stay within the budget of their dependency; another one has its own."""
+    made = {"crm": 0, "erp": 0}
+
+    def ask(name: str) -> None:
+        made[name] += 1
+        raise ConnectionResetError(name)
+
+    engine = RecoveryEngine([cure(Repeat(initial_delay_s=0))], budget=Budget(ratio=0, floor_per_s=1, window_s=10))
+    results = [engine.run(reading(ask, "crm")) for _ in range(20)]
+    engine.run(reading(ask, "erp", dependency="erp"))
+    free = RecoveryEngine([cure(Repeat(initial_delay_s=0))], budget=None)
+    free_results = [free.run(reading(ask, "erp")) for _ in range(20)]
+
+    assert (20 + 10, []) == (made["crm"], world.waits)
+    assert ["attempts-exhausted", "budget"] == [results[0].tried[0].ended, results[-1].tried[0].ended]
+    assert 3 + 60 == made["erp"]
+    assert 3 == free_results[-1].attempts
+
+
+def test_calls_fill_the_purse() -> None:
+    """The more a dependency is called, the more repeats it may be sent; what is remembered is bounded."""
+    purses = Purses(Budget(ratio=0.5, floor_per_s=0, window_s=10))
+
+    paid = [purses.pay("crm", now=0)]
+    for _ in range(4):
+        purses.count("crm")
+    paid += [purses.pay("crm", now=0) for _ in range(3)]
+    for number in range(NAMES_MAX):
+        purses.count(str(number))
+    for _ in range(2):
+        purses.count("crm")
+
+    assert [False, True, True, False] == paid
+    assert not purses.pay("crm", now=0)

@@ -19,6 +19,7 @@ from holdfast.policies.recovery_course import (
     Pause,
     Renew,
     Report,
+    Spend,
     Step,
     Trip,
     Warn,
@@ -90,15 +91,16 @@ def play(
     until: float = math.inf,
     last_resort: KeepForLater | None = None,
 ) -> tuple[list[Step], Ending]:
-    """Carry out a course: pauses take their time, everything else is what `answers` says of it, a second later if it says so."""
+    """Carry out a course, with a full purse: pauses take their time, everything else is what `answers` says of it, a second later if it says so."""
     run = course(remedies, found, facts=facts, now=0.0, draw=0.0, until=until, last_resort=last_resort)
     steps: list[Step] = []
     now = 0.0
     try:
         step = next(run)
         while True:
-            steps.append(step)
-            said = {"done": True} if isinstance(step, Pause) else answers(step)
+            if not isinstance(step, Spend):
+                steps.append(step)
+            said = {"done": True} if isinstance(step, Pause | Spend) else answers(step)
             now += step.seconds if isinstance(step, Pause) else float(str(said.pop("took_s", 0.0)))
             step = run.send(Report(now=now, draw=0.0, **said))  # type: ignore[arg-type]  # fields by name
     except StopIteration as stop:
@@ -511,3 +513,21 @@ def test_a_repeat_that_would_come_too_late_is_not_waited_for() -> None:
 
     assert [LookUp] == shapes(steps)
     assert ["time", "failed"] == ends(ending)
+
+
+def test_a_repeat_is_paid_for_before_it_is_waited_for() -> None:
+    """Each bare repeat comes out of the budget when it is decided; with an empty one there is none, and no wait."""
+    run = course([remedy(waiting(3), RaiseAlert())], FAILED, facts=FACTS, now=0.0, draw=0.0)
+
+    steps = [next(run)]
+    steps += [run.send(Report(now=now, draw=0.0, verdict=said)) for now, said in ((0, None), (1, None), (1, FAILED))]
+    steps.append(run.send(Report(now=1, draw=0.0, done=False)))
+
+    assert [Spend, 1.0, CallAgain, Spend, Warn] == shapes(steps)
+
+
+def test_a_repeat_after_a_refresh_costs_nothing() -> None:
+    """With a new credential it is another request, however many calls met the old one."""
+    run = course([SPEC["auth-token-refresh"]], verdict(C.AUTH_EXPIRED), facts=FACTS, now=0.0, draw=0.0)
+
+    assert [Renew, CallAgain] == shapes([next(run), run.send(Report(now=0, draw=0.0))])

@@ -116,5 +116,5 @@ def test_no_remedy_is_stronger_than_safety(
     assert ending.queued_for_later == bool(kept)
     assert calls == ending.attempts - facts.attempt
     assert ending.attempts <= max(facts.attempt, *(one.attempts_max for one in remedies))
-    assert steps <= sum(2 + 2 * 6 for one in remedies for _ in one.measures) + 1
+    assert steps <= sum(2 + 3 * 6 for one in remedies for _ in one.measures) + 1
     assert ending.success == (ending.strategy in {one.name for one in remedies})

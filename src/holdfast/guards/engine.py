@@ -28,9 +28,11 @@ from holdfast.guards.later_queue import Later, LaterQueue, LaterSink
 from holdfast.guards.listening import Listener, Listening
 from holdfast.guards.recovering import AnswerCache, Circuit, Kit, Session, alerted, attempts_of, drive, drive_async
 from holdfast.guards.recovery_call import RecoveryCall
+from holdfast.guards.recovery_purses import Purses
 from holdfast.guards.recovery_result import DIRECT, RecoveryResult
 from holdfast.guards.strikes import Strikes
 from holdfast.guards.world import WORLD
+from holdfast.policies.budget import Budget
 from holdfast.policies.checks import number_problem, refuse
 from holdfast.policies.recovery_course import NONE, SYSTEM_ERROR, Course, Ending, course
 from holdfast.policies.remedies import SPEC_001, KeepForLater, Remedy, Severity, applies
@@ -46,7 +48,7 @@ _INSIDE: ContextVar[bool] = ContextVar("holdfast_recovering", default=False)
 
 
 class RecoveryEngine:
-    """Recovers failed calls by remedies. Safe to use from several threads and event loops at once; the success path takes no lock.
+    """Recovers failed calls by remedies. Safe to use from several threads and event loops at once.
 
     Args:
         remedies: what to do, in any order; their names differ. Default: the five strategies of document 001.
@@ -60,6 +62,7 @@ class RecoveryEngine:
         on_alert: called with each `Alert`; the same one at most every `alert_every_s` (0 to a day).
         refreshers: by credential, functions that renew it; more by `refresher`.
         redo_max: how often a call that is kept is made again before it is given up, with an alert (1 to 1000); the wait between is `redo_after_s`.
+        budget: how many repeats a dependency may be sent beside its calls; those after a refresh are none. None: as many as the remedies say.
         classify: what your exceptions mean: class → `Judgement`, `ErrorCategory`, or `"failure"`, `"success"`, `"neutral"`, as of a policy.
         result: looks at each answer and says whether it is a failure, as of a policy; one that is counts as a failed call (`AnswerFailed`).
         api: what is known of the API, from the catalog.
@@ -86,6 +89,7 @@ class RecoveryEngine:
         refreshers: Mapping[str, Callable[[], object]] | None = None,
         redo_max: int = 5,
         redo_after_s: float = 300.0,
+        budget: Budget | None = Budget(),  # noqa: B008 - a value that cannot be changed
         classify: Mapping[type[Exception], object] | None = None,
         result: ResultJudge | None = None,
         api: ApiRules | None = None,
@@ -98,6 +102,10 @@ class RecoveryEngine:
                 ("keep_answers_s", number_problem(keep_answers_s, 0, 604_800)),
                 ("redo_max", number_problem(redo_max, 1, 1000, whole=True)),
                 ("redo_after_s", number_problem(redo_after_s, 0, 604_800)),
+                (
+                    "budget",
+                    None if budget is None or isinstance(budget, Budget) else f"must be a Budget, not {budget!r}",
+                ),
                 ("alert_every_s", number_problem(alert_every_s, 0, 86_400)),
                 *_names(alternatives, reduced, circuits),
             ],
@@ -114,12 +122,14 @@ class RecoveryEngine:
         self._judge_exception = self._judge.exception if judge is None else judge
         self._refreshers: dict[str, CredentialRefresher] = {}
         self._strikes = Strikes()
+        self._purses = Purses(budget)
         self._kit = Kit(
             judge=self._verdict,
             failed_answer=self._failed_answer,
             queue=self.queue,
             alarm=Alarm(every_s=alert_every_s),
             strikes=self._strikes,
+            purses=self._purses,
             cache=cache,
             keep_answers_s=keep_answers_s,
             alternatives=dict(alternatives or {}),
@@ -194,6 +204,7 @@ class RecoveryEngine:
             raise _refused(found, "is async; use run_async")
         session = Session(kit=self._kit, call=found, generation=None)
         session.generation = session.generation_now()
+        self._purses.count(found.depends_on)
         try:
             answer = found.make()
         except Exception as error:  # noqa: BLE001 - this is what the engine is for
@@ -225,6 +236,7 @@ class RecoveryEngine:
         found = _call_of(call, args, kwargs)
         session = Session(kit=self._kit, call=found, generation=None)
         session.generation = session.generation_now()
+        self._purses.count(found.depends_on)
         try:
             answer = found.make()
             if inspect.isawaitable(answer):

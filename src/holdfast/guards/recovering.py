@@ -21,6 +21,7 @@ from holdfast.guards.ambient import DEADLINE
 from holdfast.guards.credential_refreshing import CredentialRefresher, RefreshFailed
 from holdfast.guards.later_queue import Later, LaterSink
 from holdfast.guards.recovery_call import RecoveryCall
+from holdfast.guards.recovery_purses import Purses
 from holdfast.guards.strikes import Strikes
 from holdfast.guards.world import WORLD
 from holdfast.policies.recovery_course import (
@@ -33,6 +34,7 @@ from holdfast.policies.recovery_course import (
     Pause,
     Renew,
     Report,
+    Spend,
     Step,
     Trip,
     Warn,
@@ -79,6 +81,7 @@ class Kit:
     queue: LaterSink
     alarm: Alarm
     strikes: Strikes
+    purses: Purses
     cache: AnswerCache | None = None
     keep_answers_s: float = 300.0
     alternatives: Mapping[str, Callable[..., object] | str] = field(default_factory=dict)
@@ -104,6 +107,8 @@ class Session:
     def begin(self, step: Step, *, is_async: bool) -> object:
         """Begin a step: returns its answer, or something to await. Raises what the step raises."""
         match step:
+            case Spend():
+                return self.kit.purses.pay(self.call.depends_on, now=WORLD.monotonic())
             case CallAgain():
                 self.generation = self.generation_now()
                 return self.call.make()
@@ -128,7 +133,7 @@ class Session:
         match step:
             case CallAgain() | Ask() if (failed := self.kit.failed_answer(self.call, answer)) is not None:
                 return self.broke(step, failed)
-            case Trip():
+            case Trip() | Spend():
                 return Report(now=now, draw=draw, done=bool(answer), why="" if answer else "not yet")
             case _:
                 return Report(now=now, draw=draw, answer=answer)

@@ -49,6 +49,7 @@ __all__ = [
     "Pause",
     "Renew",
     "Report",
+    "Spend",
     "Step",
     "Tried",
     "Trip",
@@ -74,6 +75,11 @@ class Pause:
     """Wait so long."""
 
     seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spend:
+    """Pay for one repeat out of the dependency's retry budget, when it is decided."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +145,7 @@ class Warn:
     verdict: Verdict
 
 
-Step = Pause | CallAgain | Renew | LookUp | Ask | Trip | Keep | Warn
+Step = Pause | Spend | CallAgain | Renew | LookUp | Ask | Trip | Keep | Warn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +170,7 @@ class Tried:
     """One measure and how it ended, for people.
 
     `ended` is `answered`, `done`, `failed`, or why it was not carried out: `attempts-exhausted`, `outcome-unknown`, `executed`, `not-retryable`,
-    `credential`, `not-replayable`, `time`, `kept-already`.
+    `credential`, `not-replayable`, `budget`, `time`, `kept-already`.
     """
 
     remedy: str
@@ -352,6 +358,9 @@ def _repeat(state: _State, measure: Repeat) -> _Part:
         refusal = _refusal(state, measure, renewed=renewed)
         if refusal is not None:
             return state.note(measure.word, refusal, state.verdict.message)
+        # A repeat after a refresh is no retry: a thousand calls with one expired token are a thousand calls.
+        if not renewed and not state.hear((yield Spend())).done:
+            return state.note(measure.word, "budget", state.verdict.message)
         backoff_s = 0.0 if renewed else wait_s(waits, repeat, draw=state.draw, backoff=state.verdict.backoff)
         if not (yield from _wait_until(state, max(state.now + backoff_s, state.not_before), over_at=over_at)):
             return state.note(measure.word, "time", state.verdict.message)
