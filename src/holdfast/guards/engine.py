@@ -23,6 +23,7 @@ from holdfast.faults.verdict import Outcome, Verdict
 from holdfast.guards.alarm import Alarm, Alert
 from holdfast.guards.ambient import DEADLINE
 from holdfast.guards.credential_refreshing import CredentialRefresher
+from holdfast.guards.engine_checks import budget_problem, is_async_function, parts_problems, refused, remedies_problem
 from holdfast.guards.judging import Judge, ResultJudge
 from holdfast.guards.later_queue import Later, LaterQueue, LaterSink
 from holdfast.guards.listening import Listener, Listening
@@ -38,8 +39,6 @@ from holdfast.policies.recovery_course import NONE, SYSTEM_ERROR, Course, Ending
 from holdfast.policies.remedies import SPEC_001, KeepForLater, Remedy, Severity, applies
 
 __all__ = ["RecoveryEngine"]
-
-REMEDIES_MAX = 200
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -98,16 +97,13 @@ class RecoveryEngine:
         refuse(
             "recovery engine",
             [
-                ("remedies", _remedies_problem(remedies)),
+                ("remedies", remedies_problem(remedies)),
                 ("keep_answers_s", number_problem(keep_answers_s, 0, 604_800)),
                 ("redo_max", number_problem(redo_max, 1, 1000, whole=True)),
                 ("redo_after_s", number_problem(redo_after_s, 0, 604_800)),
-                (
-                    "budget",
-                    None if budget is None or isinstance(budget, Budget) else f"must be a Budget, not {budget!r}",
-                ),
+                ("budget", budget_problem(budget)),
                 ("alert_every_s", number_problem(alert_every_s, 0, 86_400)),
-                *_names(alternatives, reduced, circuits),
+                *parts_problems(alternatives, reduced, circuits),
             ],
         )
         self.name = name
@@ -169,7 +165,7 @@ class RecoveryEngine:
 
         `about` are fields of `RecoveryCall`, such as `dependency`, `repeatable` or `credential`. Works for functions and for `async def`.
         """
-        if _is_async(function):
+        if is_async_function(function):
 
             @functools.wraps(function)
             async def guarded_async(*args: P.args, **kwargs: P.kwargs) -> object:
@@ -200,8 +196,8 @@ class RecoveryEngine:
             BadInput: it is async, or cannot be called.
         """
         found = _call_of(call, args, kwargs)
-        if _is_async(found.function):
-            raise _refused(found, "is async; use run_async")
+        if is_async_function(found.function):
+            raise refused(found, "is async; use run_async")
         session = Session(kit=self._kit, call=found, generation=None)
         session.generation = session.generation_now()
         self._purses.count(found.depends_on)
@@ -212,7 +208,7 @@ class RecoveryEngine:
         if inspect.isawaitable(answer):
             if inspect.iscoroutine(answer):
                 answer.close()
-            raise _refused(found, "returned something to be awaited; use run_async")
+            raise refused(found, "returned something to be awaited; use run_async")
         failed = self._failed_answer(found, answer)
         if failed is not None:
             return self._recover(failed, session)
@@ -257,8 +253,8 @@ class RecoveryEngine:
         Raises:
             BadInput: the call is async.
         """
-        if _is_async(call.function):
-            raise _refused(call, "is async; use recover_async")
+        if is_async_function(call.function):
+            raise refused(call, "is async; use recover_async")
         return self._recover(error, Session(kit=self._kit, call=call, generation=generation))
 
     async def recover_async(
@@ -280,9 +276,9 @@ class RecoveryEngine:
         """
         results = []
         for later in self._due(limit):
-            if _is_async(later.call.function):
+            if is_async_function(later.call.function):
                 self._put_back(later)
-                raise _refused(later.call, "is async; use redo_async")
+                raise refused(later.call, "is async; use redo_async")
             try:
                 with _recovering():
                     answer = later.call.make()
@@ -559,46 +555,8 @@ def _recovering() -> Iterator[None]:
 def _call_of(call: object, args: tuple[object, ...], kwargs: Mapping[str, object]) -> RecoveryCall:
     if isinstance(call, RecoveryCall):
         if args or kwargs:
-            raise _refused(call, "has its arguments already; give them to the RecoveryCall")
+            raise refused(call, "has its arguments already; give them to the RecoveryCall")
         if call.function is None:
-            raise _refused(call, "has no function; it can be recovered from, not made")
+            raise refused(call, "has no function; it can be recovered from, not made")
         return call
     return RecoveryCall(cast("Callable[..., object]", call), args, kwargs)
-
-
-def _is_async(function: object) -> bool:
-    while isinstance(function, functools.partial):
-        function = function.func
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004 - the function behind an object
-
-
-def _refused(call: RecoveryCall, why: str) -> BadInput:
-    return BadInput([Problem(source="recovery engine", path=call.name, message=why)])
-
-
-def _remedies_problem(remedies: object) -> str | None:
-    if not isinstance(remedies, list | tuple) or not all(isinstance(item, Remedy) for item in remedies):
-        return f"must be a list of Remedy, not {remedies!r}"
-    if len(remedies) > REMEDIES_MAX:
-        return f"has {len(remedies)} remedies; at most {REMEDIES_MAX}"
-    names = [remedy.name for remedy in remedies]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    return f"has two remedies of one name: {', '.join(twice)}" if twice else None
-
-
-def _names(
-    alternatives: Mapping[str, object] | None,
-    reduced: Mapping[str, object] | None,
-    circuits: Mapping[str, object] | None,
-) -> Iterator[tuple[str, str | None]]:
-    for name, found in (alternatives or {}).items():
-        fine = callable(found) or (isinstance(found, str) and "://" in found)
-        yield f"alternatives.{name}", None if fine else "must be a function, or an address such as https://api.example"
-    for name, found in (reduced or {}).items():
-        yield f"reduced.{name}", None if callable(found) else "must be a function"
-    for name, found in (circuits or {}).items():
-        fine = (
-            callable(getattr(found, "trip", None))
-            and getattr(getattr(found, "composition", found), "breaker", found) is not None
-        )
-        yield f"circuits.{name}", None if fine else "must be a policy with a breaker"
