@@ -198,20 +198,19 @@ class RecoveryEngine:
         found = _call_of(call, args, kwargs)
         if is_async_function(found.function):
             raise refused(found, "is async; use run_async")
-        session = Session(kit=self._kit, call=found, generation=None)
-        session.generation = session.generation_now()
+        generation = self._generation(found)
         self._purses.count(found.depends_on)
         try:
             answer = found.make()
         except Exception as error:  # noqa: BLE001 - this is what the engine is for
-            return self._recover(error, session)
+            return self._recover(error, self._session(found, generation))
         if inspect.isawaitable(answer):
             if inspect.iscoroutine(answer):
                 answer.close()
             raise refused(found, "returned something to be awaited; use run_async")
         failed = self._failed_answer(found, answer)
         if failed is not None:
-            return self._recover(failed, session)
+            return self._recover(failed, self._session(found, generation))
         self._succeeded(found, answer)
         return RecoveryResult(success=True, strategy=DIRECT, attempts=found.attempt, answer=answer)
 
@@ -230,18 +229,17 @@ class RecoveryEngine:
             BadInput: it cannot be called.
         """
         found = _call_of(call, args, kwargs)
-        session = Session(kit=self._kit, call=found, generation=None)
-        session.generation = session.generation_now()
+        generation = self._generation(found)
         self._purses.count(found.depends_on)
         try:
             answer = found.make()
             if inspect.isawaitable(answer):
                 answer = await answer
         except Exception as error:  # noqa: BLE001 - as in run
-            return await self._recover_async(error, session)
+            return await self._recover_async(error, self._session(found, generation))
         failed = self._failed_answer(found, answer)
         if failed is not None:
-            return await self._recover_async(failed, session)
+            return await self._recover_async(failed, self._session(found, generation))
         await self._succeeded_async(found, answer)
         return RecoveryResult(success=True, strategy=DIRECT, attempts=found.attempt, answer=answer)
 
@@ -255,13 +253,13 @@ class RecoveryEngine:
         """
         if is_async_function(call.function):
             raise refused(call, "is async; use recover_async")
-        return self._recover(error, Session(kit=self._kit, call=call, generation=generation))
+        return self._recover(error, self._session(call, generation))
 
     async def recover_async(
         self, error: Exception, call: RecoveryCall, *, generation: int | None = None
     ) -> RecoveryResult[object]:
         """The same on an event loop."""
-        return await self._recover_async(error, Session(kit=self._kit, call=call, generation=generation))
+        return await self._recover_async(error, self._session(call, generation))
 
     # --- calls that were kept ---
 
@@ -319,6 +317,14 @@ class RecoveryEngine:
 
     # --- inside ---
 
+    def _generation(self, call: RecoveryCall) -> int | None:
+        """The generation of the credential that the call is about to use."""
+        refresher = None if call.credential is None else self._refreshers.get(call.credential)
+        return None if refresher is None else refresher.generation
+
+    def _session(self, call: RecoveryCall, generation: int | None) -> Session:
+        return Session(kit=self._kit, call=call, generation=generation)
+
     def _recover(self, error: Exception, session: Session) -> RecoveryResult[object]:
         began = WORLD.monotonic()
         try:
@@ -353,7 +359,7 @@ class RecoveryEngine:
         verdict = self._verdict(error)
         facts = call.facts(error, attempt=call.attempt - 1 + attempts_of(error))
         if session.generation is None:
-            session.generation = session.generation_now()
+            session.generation = self._generation(call)
         if _INSIDE.get():
             return self._nothing(NONE, error, verdict, call=call, attempts=facts.attempt)
         chosen, defects = [], 0
