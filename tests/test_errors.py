@@ -53,6 +53,7 @@ SAMPLES: dict[str, Callable[[], HoldfastError]] = {
     "overloaded": lambda: errors.Overloaded(live=7, most=7, retry_after_s=20.0),
     "policy-error": lambda: errors.TimedOut("payments", kind="deadline", limit_s=2.0),
     "timed-out": lambda: errors.TimedOut("payments", kind="attempt", limit_s=2.0, begun=False),
+    "answer-failed": lambda: errors.AnswerFailed("GET /users", answer=None, verdict=ATTEMPT.verdict),
     "handover-unavailable": lambda: errors.HandoverUnavailable("payments", "no database is open"),
     "exhausted": lambda: errors.Exhausted(
         "payments", "budget", attempts=(ATTEMPT,), explanation="the budget is used up. Wait"

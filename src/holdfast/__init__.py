@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from holdfast.errors import HoldfastError as HoldfastError
     from holdfast.faults.taxonomy import ErrorCategory as ErrorCategory
     from holdfast.faults.verdict import Health as Health, Outcome as Outcome, Verdict as Verdict
+    from holdfast.guards.alarm import Alert as Alert
     from holdfast.guards.ambient import carried as carried, deadline as deadline, remaining_s as remaining_s
     from holdfast.guards.answers import (
         Answer as Answer,
@@ -32,10 +33,14 @@ if TYPE_CHECKING:
     )
     from holdfast.guards.caches.memory import MemoryCache as MemoryCache
     from holdfast.guards.circuit import CircuitHealth as CircuitHealth
+    from holdfast.guards.engine import RecoveryEngine as RecoveryEngine
     from holdfast.guards.features import Features as Features, features as features
     from holdfast.guards.judging import Judgement as Judgement
+    from holdfast.guards.later_queue import Later as Later, LaterQueue as LaterQueue
     from holdfast.guards.listening import Event as Event
     from holdfast.guards.policy import Policy as Policy, policy as policy
+    from holdfast.guards.recovery_call import RecoveryCall as RecoveryCall
+    from holdfast.guards.recovery_result import RecoveryResult as RecoveryResult
     from holdfast.hold import Hold
     from holdfast.policies.adaptive import AdaptiveLimit as AdaptiveLimit
     from holdfast.policies.breaker import Breaker as Breaker
@@ -54,6 +59,21 @@ if TYPE_CHECKING:
     )
     from holdfast.policies.levels import Levels as Levels
     from holdfast.policies.rate_limit import RateLimit as RateLimit
+    from holdfast.policies.remedies import (
+        SPEC_001 as SPEC_001,
+        CallFacts as CallFacts,
+        Condition as Condition,
+        Degrade as Degrade,
+        KeepForLater as KeepForLater,
+        RaiseAlert as RaiseAlert,
+        Remedy as Remedy,
+        Repeat as Repeat,
+        Severity as Severity,
+        TripCircuit as TripCircuit,
+        UseAlternative as UseAlternative,
+        UseCache as UseCache,
+        UseDefault as UseDefault,
+    )
     from holdfast.policies.retry import Growth as Growth, Jitter as Jitter, Retry as Retry, RetryRule as RetryRule
     from holdfast.policies.throttle import Throttle as Throttle
     from holdfast.policies.timeout import Timeout as Timeout
@@ -63,7 +83,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "SPEC_001",
     "AdaptiveLimit",
+    "Alert",
     "Alternative",
     "Answer",
     "Breaker",
@@ -71,9 +93,12 @@ __all__ = [
     "Bulkhead",
     "Cache",
     "Cached",
+    "CallFacts",
     "CircuitHealth",
+    "Condition",
     "Default",
     "Degradation",
+    "Degrade",
     "Degraded",
     "ErrorCategory",
     "Event",
@@ -85,23 +110,37 @@ __all__ = [
     "HoldfastError",
     "Jitter",
     "Judgement",
+    "KeepForLater",
     "LastAnswer",
+    "Later",
+    "LaterQueue",
     "Levels",
     "MemoryCache",
     "Outcome",
     "OutgoingRequest",
     "Policy",
     "QueueForLater",
+    "RaiseAlert",
     "RateLimit",
+    "RecoveryCall",
+    "RecoveryEngine",
+    "RecoveryResult",
     "RedisCache",
     "Reduced",
+    "Remedy",
+    "Repeat",
     "Retry",
     "RetryRule",
     "Rule",
     "Settings",
+    "Severity",
     "SqliteCache",
     "Throttle",
     "Timeout",
+    "TripCircuit",
+    "UseAlternative",
+    "UseCache",
+    "UseDefault",
     "Verdict",
     "When",
     "__version__",
@@ -117,6 +156,7 @@ __all__ = [
 # Public name → its room, and the extra whose packages that room needs (empty: none).
 _ROOMS: dict[str, tuple[str, str]] = {
     "AdaptiveLimit": ("holdfast.policies.adaptive", ""),
+    "Alert": ("holdfast.guards.alarm", ""),
     "Alternative": ("holdfast.policies.lesser_answers", ""),
     "Answer": ("holdfast.guards.answers", ""),
     "Breaker": ("holdfast.policies.breaker", ""),
@@ -124,9 +164,12 @@ _ROOMS: dict[str, tuple[str, str]] = {
     "Bulkhead": ("holdfast.policies.bulkhead", ""),
     "Cache": ("holdfast.policies.cache", ""),
     "Cached": ("holdfast.policies.lesser_answers", ""),
+    "CallFacts": ("holdfast.policies.remedies", ""),
     "CircuitHealth": ("holdfast.guards.circuit", ""),
+    "Condition": ("holdfast.policies.remedies", ""),
     "Default": ("holdfast.policies.lesser_answers", ""),
     "Degradation": ("holdfast.policies.degradation", ""),
+    "Degrade": ("holdfast.policies.remedies", ""),
     "Degraded": ("holdfast.guards.answers", ""),
     "ErrorCategory": ("holdfast.faults.taxonomy", ""),
     "Event": ("holdfast.guards.listening", ""),
@@ -138,23 +181,38 @@ _ROOMS: dict[str, tuple[str, str]] = {
     "HoldfastError": ("holdfast.errors", ""),
     "Jitter": ("holdfast.policies.retry", ""),
     "Judgement": ("holdfast.guards.judging", ""),
+    "KeepForLater": ("holdfast.policies.remedies", ""),
     "LastAnswer": ("holdfast.guards.answers", ""),
+    "Later": ("holdfast.guards.later_queue", ""),
+    "LaterQueue": ("holdfast.guards.later_queue", ""),
     "Levels": ("holdfast.policies.levels", ""),
     "MemoryCache": ("holdfast.guards.caches.memory", ""),
     "Outcome": ("holdfast.faults.verdict", ""),
     "OutgoingRequest": ("holdfast.ports.http", ""),
     "Policy": ("holdfast.guards.policy", ""),
     "QueueForLater": ("holdfast.policies.lesser_answers", ""),
+    "RaiseAlert": ("holdfast.policies.remedies", ""),
     "RateLimit": ("holdfast.policies.rate_limit", ""),
+    "RecoveryCall": ("holdfast.guards.recovery_call", ""),
+    "RecoveryEngine": ("holdfast.guards.engine", ""),
+    "RecoveryResult": ("holdfast.guards.recovery_result", ""),
     "RedisCache": ("holdfast.adapters.cache_redis", ""),
     "Reduced": ("holdfast.policies.lesser_answers", ""),
+    "Remedy": ("holdfast.policies.remedies", ""),
+    "Repeat": ("holdfast.policies.remedies", ""),
     "Retry": ("holdfast.policies.retry", ""),
     "RetryRule": ("holdfast.policies.retry", ""),
     "Rule": ("holdfast.policies.degradation", ""),
+    "SPEC_001": ("holdfast.policies.remedies", ""),
     "Settings": ("holdfast.settings", ""),
+    "Severity": ("holdfast.policies.remedies", ""),
     "SqliteCache": ("holdfast.adapters.cache_sqlite", ""),
     "Throttle": ("holdfast.policies.throttle", ""),
     "Timeout": ("holdfast.policies.timeout", ""),
+    "TripCircuit": ("holdfast.policies.remedies", ""),
+    "UseAlternative": ("holdfast.policies.remedies", ""),
+    "UseCache": ("holdfast.policies.remedies", ""),
+    "UseDefault": ("holdfast.policies.remedies", ""),
     "Verdict": ("holdfast.faults.verdict", ""),
     "When": ("holdfast.policies.degradation", ""),
     "carried": ("holdfast.guards.ambient", ""),

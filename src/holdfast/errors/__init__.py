@@ -20,6 +20,7 @@ HoldfastError
 ├── PolicyError                 a policy around a call did not let it succeed
 │   ├── Exhausted               attempts were made, and none of them worked
 │   ├── TimedOut                the time allowed for the call is over
+│   ├── AnswerFailed            an answer came, and it is a failure
 │   ├── DegradationFailed       no lesser answer could be given either
 │   │   ├── NoStrategy          none is meant for this kind of failure
 │   │   ├── CacheMissed         there is no last known good value that is young enough
@@ -75,6 +76,7 @@ from holdfast.errors.durable import (
 )
 from holdfast.errors.guarding import (
     AlternativeFailed,
+    AnswerFailed,
     Attempted,
     BulkheadFull,
     CacheMissed,
@@ -108,6 +110,7 @@ from holdfast.errors.roots import (
 __all__ = [
     "ActionNotRegistered",
     "AlternativeFailed",
+    "AnswerFailed",
     "Attempted",
     "BadInput",
     "BadSettings",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AlternativeFailed",
+    "AnswerFailed",
     "Attempted",
     "BulkheadFull",
     "CacheMissed",
@@ -205,6 +206,21 @@ class TimedOut(PolicyError, TimeoutError):
         whole = "the whole call" if self.kind == "deadline" else "one attempt"
         effect = "Its effect may have happened." if self.begun else "Nothing was sent."
         return f"{self.policy!r} took longer than the {self.limit_s:g} s allowed for {whole}. {effect} Allow more time, or find out why it is slow."
+
+
+class AnswerFailed(PolicyError):
+    """An answer came and is a failure: `answer` is what the client gave, `verdict` what it was judged as."""
+
+    slug = "answer-failed"
+
+    def __init__(self, policy: str, *, answer: object, verdict: Judged) -> None:
+        super().__init__(policy)
+        self.policy = policy
+        self.answer = answer
+        self.verdict = verdict
+
+    def __str__(self) -> str:
+        return f"{self.policy!r} was answered with a failure: {self.verdict.message} ({self.verdict.rule}). Read what was answered in `answer`."
 
 
 class DegradationFailed(PolicyError):

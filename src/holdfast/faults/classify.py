@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from holdfast.faults.delays import number_of, reset_after_s, retry_after_s
 from holdfast.faults.evidence import Evidence, is_error_type, is_json_type, read_evidence
-from holdfast.faults.exceptions import read_exception
+from holdfast.faults.exceptions import UNKNOWN, read_exception
 from holdfast.faults.fault import BodyKind, Fault, Phase
 from holdfast.faults.fingerprint import fingerprint
 from holdfast.faults.reading import Reading
@@ -246,12 +246,14 @@ def _verdict(
 ) -> Verdict:
     traits = traits_of(best.category)
     retryable = traits.retryable if best.retryable is None else best.retryable
+    # What nobody recognised is a server's fault as far as anybody knows, but its label says that nobody does (spec 001's `unknown`).
+    labels = ("unknown",) if best.rule == UNKNOWN.rule else traits.labels
     code = None if evidence.code is None else redact_text(evidence.code, secrets=secrets)
     message = _message(fault, evidence, code=code, limit=best.limit, secrets=secrets)
     return Verdict(
         category=best.category,
         family=family_of(best.category, retryable=retryable),
-        labels=tuple(sorted(traits.labels, key=LABEL_PRIORITIES.__getitem__)),
+        labels=tuple(sorted(labels, key=LABEL_PRIORITIES.__getitem__)),
         retryable=retryable,
         health=best.health or traits.health,
         outcome=_outcome(fault, best, generic),

@@ -59,6 +59,31 @@ EVENTS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
     "hedge.sent": ("debug", "A late call was made once more.", ("number", "delay_s")),
     "hedge.won": ("debug", "The answer of a hedge came first.", ("number", "took_s")),
     "hedge.refused": ("debug", "A late call was not made once more: the retry budget has no room for it.", ("number",)),
+    "recovery.succeeded": (
+        "debug",
+        "A failed call got an answer by a remedy.",
+        ("strategy", "attempts", "took_s", "queued", "operation"),
+    ),
+    "recovery.failed": (
+        "debug",
+        "A failed call was not recovered.",
+        ("strategy", "attempts", "took_s", "queued", "operation"),
+    ),
+    "recovery.impaired": (
+        "warning",
+        "A part of the recovery itself is broken: a cache, a queue, a predicate. Told once a minute.",
+        ("step", "error"),
+    ),
+    "alert.raised": (
+        "warning",
+        "A remedy wants somebody to know; the same is not told again and again.",
+        ("message", "severity", "remedy", "operation", "error", "repeated"),
+    ),
+    "call.given_up": (
+        "error",
+        "A call that was kept for later failed too often and is kept no more.",
+        ("operation", "tries", "outcome"),
+    ),
     "policy.updated": ("info", "The policy has other settings from now on.", ("changed",)),
 }
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from holdfast.errors import BadSettings, Problem
 
-__all__ = ["choice_problem", "number_problem", "refuse"]
+__all__ = ["choice_problem", "function_problem", "number_problem", "refuse"]
 
 
 def number_problem(
@@ -33,6 +33,13 @@ def number_problem(
 def choice_problem(value: object, kind: type) -> str | None:
     """What is wrong with a value that has to be a member of an enumeration; None when it is fine."""
     return None if isinstance(value, kind) else f"must be a {kind.__name__}, not {value!r}"
+
+
+def function_problem(value: object, *, optional: bool = False) -> str | None:
+    """What is wrong with a value that has to be something to call; None when it is fine."""
+    if optional and value is None:
+        return None
+    return None if callable(value) else f"must be a function, not {value!r}"
 
 
 def refuse(source: str, found: Iterable[tuple[str, str | None]]) -> None:
