@@ -130,7 +130,8 @@ class Exhausted(PolicyError):
     """Attempts were made and none of them worked; the last one's exception is the `__cause__`, or its result is `result`.
 
     `reason` says why it stopped: `attempts-exhausted` (those that an inner policy made count), `deadline`, `budget`, `outcome-unknown`, `executed`,
-    `not-restartable`, `retry-after-too-long`, `not-retryable`, `category-not-listed`, `circuit-open` or another refusal's slug.
+    `not-restartable`, `body-not-replayable`, `retry-after-too-long`, `not-retryable`, `category-not-listed`, or a refusal's slug such as
+    `circuit-open`.
     `attempts` are all of them, in order. `outcome` is the worst that is known of them: `executed` if one of them took effect, `unknown` if one of
     them may have, else `not_executed`. `retry_after_s` is the wait that the other side stated last, if any: coming back later may work.
     `calls_made` also counts what policies further out and further in have made for this call: the calls at the far end.

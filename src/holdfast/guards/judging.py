@@ -106,6 +106,17 @@ class Judge:
         """Whether results are looked at at all."""
         return self._result is not None
 
+    @property
+    def api(self) -> ApiRules | None:
+        """What is known of the API."""
+        return self._api
+
+    def looking(self, result: ResultJudge, *, api: ApiRules | None = None) -> Judge:
+        """A judge with the same declarations that looks at results in another way, and knows `api` if that is given."""
+        other = Judge(self.place, result=result, api=api or self._api)
+        other._declared = self._declared
+        return other
+
     def exception(self, exc: BaseException) -> Verdict:
         """The verdict on an exception of the guarded call."""
         key = _identity(exc)
