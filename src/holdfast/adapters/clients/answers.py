@@ -34,10 +34,8 @@ class Body:
     cut: bool = False
 
 
-def wants_body(status: int, content_type: str | None, *, method: str, api: ApiRules | None) -> bool:
+def wants_body(status: int, content_type: str | None, *, api: ApiRules | None) -> bool:
     """Whether the body has to be looked at: that of a failure, and that of a success only for an API known to hide failures in JSON bodies."""
-    if method == "HEAD":
-        return False
     if status >= 400:
         return True
     if api is None or not api.quirks.success_with_error_body or not 200 <= status < 300:

@@ -216,7 +216,7 @@ class Exchange:
 
     def wants_body(self, status: int, content_type: str | None) -> bool:
         """Whether the body of this answer has to be looked at."""
-        return wants_body(status, content_type, method=self.outgoing.method, api=self._api)
+        return wants_body(status, content_type, api=self._api)
 
     def judged(self, response: object, status: int, headers: Iterable[tuple[str, str]], *, body: Body) -> Answered:
         """The answer with its verdict. It is held from now on, until the next attempt takes it."""
