@@ -17,7 +17,7 @@ from holdfast.errors import Attempted, Exhausted, Rejected
 from holdfast.faults.verdict import Health, Verdict
 from holdfast.guards.ambient import DEADLINE, SPENT
 from holdfast.guards.hedging import HedgeState, OnEvent
-from holdfast.guards.judging import Judge
+from holdfast.guards.judging import RESULT_RULE, Judge
 from holdfast.guards.lanes import Lane
 from holdfast.guards.listening import Listening
 from holdfast.guards.stage import Permit, Place, Signal, Wait
@@ -323,7 +323,8 @@ def _decided(call: _Call, verdict: Verdict, answer: Done | Failed) -> RetryDecis
     retry = guarded.composition.retry
     if retry is None:
         return RetryDecision(retry=False, wait_s=0.0, rule="not-retryable", reason="this policy repeats nothing")
-    named = isinstance(answer, Done) or isinstance(answer.exc, retry.on)
+    # A result of which only is said that it failed is repeated as it is; a verdict on it says itself whether that helps.
+    named = verdict.rule == RESULT_RULE if isinstance(answer, Done) else isinstance(answer.exc, retry.on)
     decision = decide(
         retry,
         verdict,

@@ -19,7 +19,10 @@ from holdfast.faults.traits import LABEL_PRIORITIES, family_of, traits_of
 from holdfast.faults.verdict import Health, Outcome, Verdict
 from holdfast.guards.world import WORLD
 
-__all__ = ["Judge", "Judgement", "ResultJudge", "plain_verdict"]
+__all__ = ["RESULT_RULE", "Judge", "Judgement", "ResultJudge", "plain_verdict"]
+
+RESULT_RULE = "result"
+"""The rule of a verdict on a result of which is only known that it is a failure."""
 
 REMEMBERED_MAX = 128
 _MESSAGE_MAX_CHARS = 200
@@ -145,7 +148,7 @@ class Judge:
             ErrorCategory.API_UNEXPECTED_STATUS,
             place=self.place,
             message="the result is a failure",
-            rule="result",
+            rule=RESULT_RULE,
             outcome=Outcome.UNKNOWN,
         )
 
