@@ -196,7 +196,8 @@ class TimedOut(PolicyError, TimeoutError):
     slug = "timed-out"
 
     def __init__(self, policy: str, *, kind: str, limit_s: float, begun: bool = True) -> None:
-        super().__init__(policy, kind, limit_s)
+        # One argument: of two, an OSError makes an errno and its words, and programs branch on these.
+        super().__init__(policy)
         self.policy = policy
         self.kind = kind
         self.limit_s = limit_s

@@ -56,7 +56,9 @@ def play(
 def _by_httpx(library, policy, url, asks, between, options) -> list[Ending]:
     module = pytest.importorskip(library)
     endings: list[Ending] = []
-    with module.Client(transport=holdfast.transport(policy, module.HTTPTransport(verify=False), **options), trust_env=False) as client:
+    with module.Client(
+        transport=holdfast.transport(policy, module.HTTPTransport(verify=False), **options), trust_env=False
+    ) as client:
         for ask in asks:
             content = _once(ask.content) if ask.streamed else ask.content
             try:
@@ -73,7 +75,9 @@ def _by_httpx(library, policy, url, asks, between, options) -> list[Ending]:
 async def _by_httpx_async(library, policy, url, asks, between, options) -> list[Ending]:
     module = pytest.importorskip(library)
     endings: list[Ending] = []
-    async with module.AsyncClient(transport=holdfast.async_transport(policy, module.AsyncHTTPTransport(verify=False), **options), trust_env=False) as client:
+    async with module.AsyncClient(
+        transport=holdfast.async_transport(policy, module.AsyncHTTPTransport(verify=False), **options), trust_env=False
+    ) as client:
         for ask in asks:
             content = _aonce(ask.content) if ask.streamed else ask.content
             try:
