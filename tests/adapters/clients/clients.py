@@ -45,15 +45,15 @@ def play(
     library, _, loop = name.partition("-")
     pytest.importorskip(library)
     if library == "requests":
-        return _by_requests(policy, url, asks, between, options)
+        return _by_requests(policy, url, asks, between=between, options=options)
     if library == "aiohttp":
-        return asyncio.run(_by_aiohttp(policy, url, asks, between, options))
+        return asyncio.run(_by_aiohttp(policy, url, asks, between=between, options=options))
     if loop:
-        return asyncio.run(_by_httpx_async(library, policy, url, asks, between, options))
-    return _by_httpx(library, policy, url, asks, between, options)
+        return asyncio.run(_by_httpx_async(library, policy, url, asks, between=between, options=options))
+    return _by_httpx(library, policy, url, asks, between=between, options=options)
 
 
-def _by_httpx(library, policy, url, asks, between, options) -> list[Ending]:
+def _by_httpx(library, policy, url, asks, *, between, options) -> list[Ending]:
     module = pytest.importorskip(library)
     endings: list[Ending] = []
     with module.Client(
@@ -66,13 +66,13 @@ def _by_httpx(library, policy, url, asks, between, options) -> list[Ending]:
                     ask.method, url + ask.path, headers=dict(ask.headers), content=content, timeout=ask.timeout
                 )
                 endings.append(Reply(got.status_code, got.content, _lower(got.headers)))
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - it is what the test looks at
                 endings.append(error)
             between()
     return endings
 
 
-async def _by_httpx_async(library, policy, url, asks, between, options) -> list[Ending]:
+async def _by_httpx_async(library, policy, url, asks, *, between, options) -> list[Ending]:
     module = pytest.importorskip(library)
     endings: list[Ending] = []
     async with module.AsyncClient(
@@ -85,13 +85,13 @@ async def _by_httpx_async(library, policy, url, asks, between, options) -> list[
                     ask.method, url + ask.path, headers=dict(ask.headers), content=content, timeout=ask.timeout
                 )
                 endings.append(Reply(got.status_code, got.content, _lower(got.headers)))
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - it is what the test looks at
                 endings.append(error)
             between()
     return endings
 
 
-def _by_requests(policy, url, asks, between, options) -> list[Ending]:
+def _by_requests(policy, url, asks, *, between, options) -> list[Ending]:
     requests = pytest.importorskip("requests")
     endings: list[Ending] = []
     with requests.Session() as session:
@@ -104,13 +104,13 @@ def _by_requests(policy, url, asks, between, options) -> list[Ending]:
                     ask.method, url + ask.path, headers=dict(ask.headers), data=content, timeout=ask.timeout
                 )
                 endings.append(Reply(got.status_code, got.content, _lower(got.headers)))
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - it is what the test looks at
                 endings.append(error)
             between()
     return endings
 
 
-async def _by_aiohttp(policy, url, asks, between, options) -> list[Ending]:
+async def _by_aiohttp(policy, url, asks, *, between, options) -> list[Ending]:
     aiohttp = pytest.importorskip("aiohttp")
     endings: list[Ending] = []
     async with aiohttp.ClientSession(middlewares=(holdfast.aiohttp_middleware(policy, **options),)) as session:
@@ -123,7 +123,7 @@ async def _by_aiohttp(policy, url, asks, between, options) -> list[Ending]:
                 )
                 async with got:
                     endings.append(Reply(got.status, await got.read(), _lower(got.headers)))
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - it is what the test looks at
                 endings.append(error)
             between()
     return endings

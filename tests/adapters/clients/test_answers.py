@@ -16,6 +16,7 @@ from holdfast.faults.verdict import Verdict
 
 NOW = datetime(2026, 1, 15, 9, 0, tzinfo=UTC)
 SLACKISH = ApiRules(api_id="slackish", quirks=Quirks(success_with_error_body=True))
+EMPTY = Body()
 JSON = (("Content-Type", "application/json"),)
 PACKERS = {
     "gzip": gzip.compress,
@@ -31,9 +32,10 @@ def judged(
     status: int,
     headers: tuple[tuple[str, str], ...] = (),
     *,
-    body: Body = Body(),
+    body: Body = EMPTY,
     api: ApiRules | None = None,
 ) -> Verdict | None:
+    """The verdict on an answer to a GET."""
     return judge_answer(
         status, headers, body=body, place="api", method="GET", url="http://a/", observed_at=NOW, api=api
     )

@@ -38,11 +38,14 @@ class Endless:
         self.closed = False
 
     def chunk(self) -> bytes:
+        """The next piece."""
         self.read_bytes += 1000
         return b"x" * 1000
 
 
 def endless_stream(module, endless: Endless):
+    """The body as a stream of a library."""
+
     class Stream(module.SyncByteStream):
         def __iter__(self) -> Iterator[bytes]:
             while True:
@@ -142,6 +145,7 @@ class Sent:
         self.timeouts: list[object] = []
 
     def send(self, request, **settings):
+        """Answer at once."""
         requests = pytest.importorskip("requests")
         self.timeouts.append(settings["timeout"])
         response = requests.Response()
@@ -212,6 +216,7 @@ class Rest:
         self.pieces = list(pieces)
 
     async def read(self, n: int = -1) -> bytes:
+        """As aiohttp does."""
         piece = self.pieces.pop(0) if self.pieces else b""
         if n >= 0 and piece[n:]:
             self.pieces.insert(0, piece[n:])
@@ -219,26 +224,32 @@ class Rest:
         return piece
 
     async def readany(self) -> bytes:
+        """As aiohttp does."""
         return await self.read()
 
     async def readuntil(self, separator: bytes = b"\n") -> bytes:
+        """As aiohttp does."""
         whole = b"".join(self.pieces)
         head, found, tail = whole.partition(separator)
         self.pieces = [tail] if tail else []
         return head + found
 
     def at_eof(self) -> bool:
+        """As aiohttp does."""
         return not self.pieces
 
     def total_bytes(self) -> int:
+        """Something else that a body has."""
         return 99
 
 
 async def gathered(chunks: AsyncIterator[bytes]) -> list[bytes]:
+    """All that comes."""
     return [chunk async for chunk in chunks]
 
 
 def rewound(*, is_over: bool = False) -> RewoundContent:
+    """The three lines, all of them read before, or the first one and a half."""
     rest = () if is_over else (b"o\nthree", b"\n")
     return RewoundContent(LINES if is_over else b"one\ntw", Rest(*rest), is_over=is_over, broken=None)
 

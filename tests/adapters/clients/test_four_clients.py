@@ -10,12 +10,11 @@ from functools import cache
 import pytest
 
 import holdfast
-from holdfast import Breaker, Retry, Timeout
-from holdfast.errors import CircuitOpen, Exhausted
+from holdfast import Retry
 from holdfast.guards.policy import Policy
 from holdfast.testing.world import ControlledWorld, controlled_world
 from tests.adapters.clients.clients import NAMES, Ask, Reply, play
-from tests.adapters.clients.server import Act, Answer, Cut, Garbage, Stall, serving
+from tests.adapters.clients.server import Act, Answer, Cut, Garbage, serving
 
 BUSY = Answer(status=503, body=b'{"error": "busy"}', headers=(("Content-Type", "application/json"),))
 FINE = Answer(status=200, body=b"fine")

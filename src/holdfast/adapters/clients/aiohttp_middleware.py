@@ -103,7 +103,11 @@ class GuardedMiddleware:
         response = cast(Response, await handler(request))
         body = Body()
         if exchange.wants_body(response.status, response.headers.get("Content-Type")):
-            body = await _read(response)
+            try:
+                body = await _read(response)
+            except BaseException:
+                response.close()  # its reader was interrupted, by the end of its time or by its user
+                raise
         # aiohttp unpacks bodies as they come.
         headers = [(name, value) for name, value in response.headers.items() if name.lower() != "content-encoding"]
         return exchange.judged(response, response.status, headers, body=body)

@@ -206,7 +206,11 @@ class GuardedTransport:
             request.extensions = extensions
         body = Body()
         if exchange.wants_body(response.status_code, response.headers.get("content-type")):
-            body = read_ahead(response, library_of(request))
+            try:
+                body = read_ahead(response, library_of(request))
+            except BaseException:
+                close(response)  # its reader was interrupted, and nobody else knows of it
+                raise
         return exchange.judged(response, response.status_code, response.headers.multi_items(), body=body)
 
     def _made(self, request: Request) -> SyncInner:
@@ -281,7 +285,11 @@ class AsyncGuardedTransport:
             request.extensions = extensions
         body = Body()
         if exchange.wants_body(response.status_code, response.headers.get("content-type")):
-            body = await aread_ahead(response, library_of(request))
+            try:
+                body = await aread_ahead(response, library_of(request))
+            except BaseException:
+                await aclose(response)  # as above; also when the attempt's time is over
+                raise
         return exchange.judged(response, response.status_code, response.headers.multi_items(), body=body)
 
 

@@ -128,7 +128,11 @@ class GuardedAdapter:
         response.connection = self  # what sends the second request of an authentication by digest
         body = Body()
         if exchange.wants_body(response.status_code, response.headers.get("content-type")):
-            body = _read(response, request.method)
+            try:
+                body = _read(response, request.method)
+            except BaseException:
+                response.close()  # its reader was interrupted, and nobody else knows of it
+                raise
         return exchange.judged(response, response.status_code, response.headers.items(), body=body)
 
     def _made(self) -> Inner:
