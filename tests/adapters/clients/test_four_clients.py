@@ -43,8 +43,8 @@ def told(policy: Policy) -> list[tuple[object, ...]]:
 
 LONG = b"long" * 500_000
 PACKED = Answer(
-    status=500,
-    body=gzip.compress(b'{"error":"x"}'),
+    status=403,
+    body=gzip.compress(b'{"error": "rate_limited"}'),
     headers=(("Content-Encoding", "gzip"), ("Content-Type", "application/json")),
 )
 POST = Ask(method="POST", content=b"x")
@@ -58,7 +58,7 @@ SCRIPTS: dict[str, tuple[list[Act], Ask, object, list[float], int, int]] = {
     "told to wait": ([Answer(status=429, headers=(("Retry-After", "7"),)), FINE], Ask(), 200, [7], 2, 1),
     "told to wait, and no harm was done": ([Answer(status=429), FINE], POST, 200, [1], 2, 1),
     "failed at an unknown length": ([Answer(status=500, body=b"e" * 2500, chunked=True)] * 3, Ask(), 500, [1, 2], 3, 1),
-    "failed with a packed body": ([PACKED] * 3, Ask(), 500, [1, 2], 3, 1),
+    "throttled in a packed body": ([PACKED] * 3, Ask(), 403, [1, 2], 3, 1),
     "failed at length": ([Answer(status=502, body=LONG)] * 3, Ask(), 502, [1, 2], 3, 3),
     "failed at great unknown length": ([Answer(status=502, body=LONG, chunked=True)] * 3, Ask(), 502, [1, 2], 3, 3),
     "an effect that may have happened": ([Answer(status=500), FINE], POST, 500, [], 1, 1),

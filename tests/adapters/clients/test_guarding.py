@@ -9,7 +9,7 @@ import pytest
 
 import holdfast
 from holdfast import Breaker, Retry, Timeout
-from holdfast.adapters.clients.exchanges import host_of
+from holdfast.adapters.clients.exchanges import host_of, left_s
 from holdfast.errors import BadInput, BadSettings, CircuitOpen, Exhausted, TimedOut
 from holdfast.faults.rules import ApiRules, Quirks
 from holdfast.testing.world import ControlledWorld, controlled_world
@@ -330,6 +330,27 @@ def test_no_wait_is_begun_that_would_end_too_late(name: str, world: ControlledWo
 
     assert ending.status == 429
     assert world.slept == []
+
+
+def test_a_client_is_never_told_that_it_has_no_time(world: ControlledWorld) -> None:
+    """0 means "at once" to some clients and "for ever" to others, and a negative time is refused by both."""
+    assert left_s() is None
+    with holdfast.deadline(10):
+        world.advance(4)
+        assert left_s() == 6
+        world.advance(7)
+        assert left_s() == 0.001
+
+
+@every_client
+def test_an_answer_that_nobody_would_repeat_is_no_news(name: str) -> None:
+    """A 404 ends no series of attempts, so listeners hear of the attempt alone."""
+    policy, told = holdfast.policy("api", retry=TWICE), []
+    policy.on("*", lambda event: told.append(event.name))
+    with serving([Answer(status=404)]) as script:
+        play(name, policy, script.url, [Ask()])
+
+    assert told == ["attempt.failed"]
 
 
 # --- connections ---

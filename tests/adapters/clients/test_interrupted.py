@@ -196,18 +196,18 @@ class Held:
 
 
 class Inner:
-    """A transport and an adapter that answers the same."""
+    """A transport and an adapter that give these answers."""
 
-    def __init__(self, answer: Held) -> None:
-        self.answer = answer
+    def __init__(self, *answers: Held) -> None:
+        self.answers = iter(answers)
 
     def handle_request(self, request: object) -> object:
         """As httpx2's."""
-        return self.answer
+        return next(self.answers)
 
     def send(self, request: object, **settings: object) -> object:
         """As requests'."""
-        return self.answer
+        return next(self.answers)
 
 
 def send_by_httpx2(inner: Inner) -> None:
@@ -253,3 +253,53 @@ def test_an_interrupted_reading_closes_its_answer(
     with pytest.raises(KeyboardInterrupt):
         send(Inner(answer))
     assert answer.closed == 1
+
+
+@pytest.mark.parametrize("send", [send_by_httpx2, send_by_requests])
+def test_an_answer_is_closed_before_the_next_attempt(send: Callable[[Inner], None]) -> None:
+    """Once because its body broke off, and once more because it is not returned; the last one is its user's to close."""
+    first, last = Held(), Held()
+
+    send(Inner(first, last))
+
+    assert (first.closed, last.closed) == (2, 1)
+
+
+def test_a_connection_is_given_back_before_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failure that was read to its end holds no connection while its repeat waits."""
+    httpx2 = pytest.importorskip("httpx2")
+    open_while_waiting: list[int] = []
+    streams: list[Short] = []
+
+    class Short(httpx2.SyncByteStream, httpx2.AsyncByteStream):
+        is_open = True
+
+        def __iter__(self) -> Iterator[bytes]:
+            yield b"busy"
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield b"busy"
+
+        def close(self) -> None:
+            self.is_open = False
+
+        async def aclose(self) -> None:
+            self.is_open = False
+
+    def answer(request: object) -> object:
+        streams.append(Short())
+        return httpx2.Response(503, stream=streams[-1])
+
+    def look(seconds: float) -> None:
+        open_while_waiting.append(sum(stream.is_open for stream in streams))
+
+    async def look_async(seconds: float) -> None:
+        look(seconds)
+
+    monkeypatch.setattr("holdfast.guards.world.WORLD.sleep", look)
+    monkeypatch.setattr("holdfast.guards.world.WORLD.asleep", look_async)
+    request = httpx2.Request("GET", "http://api.example/")
+    holdfast.transport(POLICY, httpx2.MockTransport(answer)).handle_request(request)
+    asyncio.run(holdfast.async_transport(POLICY, httpx2.MockTransport(answer)).handle_async_request(request))
+
+    assert open_while_waiting == [0, 0]

@@ -187,7 +187,7 @@ def _close(response: object | None) -> None:
 
 
 def _read(response: Response, method: str) -> Body:
-    """Read what is needed to judge a body, and put it back; if that is all of it, the connection goes back to the pool."""
+    """Read what is needed to judge a body, and put it back; urllib3 has its connection back when that was all of it."""
     wire = response.raw
     kept = bytearray()
     broken: Exception | None = None
@@ -201,9 +201,7 @@ def _read(response: Response, method: str) -> Body:
             kept += chunk
     except Exception as error:  # noqa: BLE001 - whoever reads on gets it; the status has been told already
         broken = error
-    if whole:
-        wire.release_conn()
-    elif broken is not None:
+    if broken is not None:
         wire.close()
     rest = _Rest(bytes(kept), wire, is_over=whole, broken=broken)
     response.raw = cast(
