@@ -15,6 +15,7 @@ from holdfast.adapters.clients.exchanges import (
     Exchange,
     Exchanges,
     HeaderMap,
+    Likeness,
     Options,
     Outgoing,
 )
@@ -65,7 +66,7 @@ def aiohttp_middleware(policy: Policy, **options: Unpack[ClientOptions]) -> Guar
     return GuardedMiddleware(Exchanges(policy, Options(**options)))
 
 
-class GuardedMiddleware:
+class GuardedMiddleware(Likeness):  # type: ignore[misc]  # its likeness counts: the classes that clients ask for are theirs
     """What `aiohttp_middleware` makes."""
 
     def __init__(self, exchanges: Exchanges) -> None:

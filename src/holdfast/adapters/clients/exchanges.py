@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Protocol, TypedDict, cast
+from typing import TYPE_CHECKING, Protocol, TypedDict, cast
 from urllib.parse import urlsplit
 
 from holdfast.adapters.clients.answers import Body, judge_answer, wants_body
@@ -23,6 +23,12 @@ from holdfast.guards.world import WORLD
 from holdfast.policies.composition import Composition
 from holdfast.policies.retry import RetryDecision
 
+if TYPE_CHECKING:
+    # Type checkers accept what is like anything where a library asks for its own class, which we cannot be without importing it.
+    from typing import Any as Likeness
+else:
+    Likeness = object
+
 __all__ = [
     "IDEMPOTENCY_HEADER",
     "Answered",
@@ -31,6 +37,7 @@ __all__ = [
     "Exchange",
     "Exchanges",
     "HeaderMap",
+    "Likeness",
     "Options",
     "Outgoing",
     "left_s",

@@ -19,6 +19,7 @@ from holdfast.adapters.clients.exchanges import (
     Exchange,
     Exchanges,
     HeaderMap,
+    Likeness,
     Options,
     Outgoing,
     left_s,
@@ -141,7 +142,7 @@ def async_transport(
     return AsyncGuardedTransport(Exchanges(policy, Options(**options)), cast("AsyncInner | None", inner))
 
 
-class GuardedTransport:
+class GuardedTransport(Likeness):  # type: ignore[misc]  # its likeness counts: the classes that clients ask for are theirs
     """What `transport` makes."""
 
     def __init__(self, exchanges: Exchanges, inner: SyncInner | None) -> None:
@@ -220,7 +221,7 @@ class GuardedTransport:
             return self._inner
 
 
-class AsyncGuardedTransport:
+class AsyncGuardedTransport(Likeness):  # type: ignore[misc]  # its likeness counts: the classes that clients ask for are theirs
     """What `async_transport` makes."""
 
     def __init__(self, exchanges: Exchanges, inner: AsyncInner | None) -> None:

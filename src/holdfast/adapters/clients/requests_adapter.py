@@ -14,6 +14,7 @@ from holdfast.adapters.clients.exchanges import (
     Exchange,
     Exchanges,
     HeaderMap,
+    Likeness,
     Options,
     Outgoing,
     left_s,
@@ -84,7 +85,7 @@ def requests_adapter(policy: Policy, inner: object | None = None, **options: Unp
     return GuardedAdapter(Exchanges(policy, Options(**options)), cast("Inner | None", inner))
 
 
-class GuardedAdapter:
+class GuardedAdapter(Likeness):  # type: ignore[misc]  # its likeness counts: the classes that clients ask for are theirs
     """What `requests_adapter` makes."""
 
     def __init__(self, exchanges: Exchanges, inner: Inner | None) -> None:
