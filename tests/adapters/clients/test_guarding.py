@@ -10,7 +10,7 @@ import pytest
 import holdfast
 from holdfast import Breaker, Retry, Timeout
 from holdfast.adapters.clients.exchanges import host_of, left_s
-from holdfast.errors import BadInput, BadSettings, CircuitOpen, Exhausted, TimedOut
+from holdfast.errors import BadInput, BadSettings, CircuitOpen, Exhausted, RateLimited, TimedOut
 from holdfast.faults.rules import ApiRules, Quirks
 from holdfast.testing.world import ControlledWorld, controlled_world
 from tests.adapters.clients.clients import NAMES, Ask, Reply, play
@@ -70,6 +70,18 @@ def test_a_circuit_can_belong_to_something_else_than_the_host(name: str) -> None
         play(name, by_tenant, script.url, [Ask()], key=lambda request: None)
 
     assert {"a", "GET", None} == {health.key for health in by_tenant.healths()}
+
+
+@every_client
+def test_a_rate_limit_holds_for_requests(name: str, world: ControlledWorld) -> None:
+    """Every strategy that lets attempts in stands around requests as it does around functions."""
+    policy = holdfast.policy("api", rate_limit=holdfast.RateLimit(calls=1, per_s=10, wait_max_s=0))
+    with serving([]) as script:
+        first, second = play(name, policy, script.url, [Ask()] * 2)
+
+    assert first.status == 200
+    assert isinstance(second, RateLimited)
+    assert len(script.received) == 1
 
 
 # --- repeats ---
