@@ -134,3 +134,10 @@ def test_facts_are_attributes_as_well_as_text(slug: str) -> None:
     missing = {name for name in arguments if not hasattr(error, name)}
 
     assert set() == missing
+
+
+def test_a_timeout_of_ours_has_no_error_number() -> None:
+    """`TimedOut` is an OSError by way of TimeoutError; what is no number of the system's must not look like one."""
+    error = errors.TimedOut("payments", kind="attempt", limit_s=2.0)
+
+    assert (None, None) == (error.errno, error.strerror)

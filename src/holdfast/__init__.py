@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from holdfast.adapters.cache_redis import RedisCache as RedisCache
     from holdfast.adapters.cache_sqlite import SqliteCache as SqliteCache
+    from holdfast.adapters.clients.aiohttp_middleware import aiohttp_middleware as aiohttp_middleware
+    from holdfast.adapters.clients.httpx_transport import async_transport as async_transport, transport as transport
+    from holdfast.adapters.clients.requests_adapter import requests_adapter as requests_adapter
     from holdfast.errors import HoldfastError as HoldfastError
     from holdfast.faults.taxonomy import ErrorCategory as ErrorCategory
     from holdfast.faults.verdict import Health as Health, Outcome as Outcome, Verdict as Verdict
@@ -144,6 +147,8 @@ __all__ = [
     "Verdict",
     "When",
     "__version__",
+    "aiohttp_middleware",
+    "async_transport",
     "carried",
     "deadline",
     "features",
@@ -151,6 +156,8 @@ __all__ = [
     "open",
     "policy",
     "remaining_s",
+    "requests_adapter",
+    "transport",
 ]
 
 # Public name → its room, and the extra whose packages that room needs (empty: none).
@@ -215,12 +222,16 @@ _ROOMS: dict[str, tuple[str, str]] = {
     "UseDefault": ("holdfast.policies.remedies", ""),
     "Verdict": ("holdfast.faults.verdict", ""),
     "When": ("holdfast.policies.degradation", ""),
+    "aiohttp_middleware": ("holdfast.adapters.clients.aiohttp_middleware", ""),
+    "async_transport": ("holdfast.adapters.clients.httpx_transport", ""),
     "carried": ("holdfast.guards.ambient", ""),
     "deadline": ("holdfast.guards.ambient", ""),
     "features": ("holdfast.guards.features", ""),
     "last_answer": ("holdfast.guards.answers", ""),
     "policy": ("holdfast.guards.policy", ""),
     "remaining_s": ("holdfast.guards.ambient", ""),
+    "requests_adapter": ("holdfast.adapters.clients.requests_adapter", ""),
+    "transport": ("holdfast.adapters.clients.httpx_transport", ""),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import re
 import sys
@@ -15,7 +16,7 @@ from holdfast.testing import controlled_world
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "docs" / "reference" / "policies").glob("*.md"))
-RUN = [*PAGES, ROOT / "docs" / "how-to" / "migrate.md"]
+RUN = [*PAGES, *(ROOT / "docs" / "how-to" / f"{name}.md" for name in ("guard-an-http-client", "migrate"))]
 HEADINGS = ["About", "When not to", "Usage", "Defaults", "Events", "Diagrams", "Combining", "Mistakes"]
 FENCE = re.compile(r"(?:<!-- (?P<mark>[^>]+) -->\n)?```(?P<kind>python|text)\n(?P<body>.*?)```", re.DOTALL)
 
@@ -23,7 +24,8 @@ FENCE = re.compile(r"(?:<!-- (?P<mark>[^>]+) -->\n)?```(?P<kind>python|text)\n(?
 def follow(page: str, text: str) -> int:
     """Runs the snippets of a page in one module and compares what they print; returns how many there were.
 
-    A fence of `text` right after a snippet is what it prints, wholly. A snippet below the comment `raises Name` has to raise that.
+    A fence of `text` right after a snippet is what it prints, wholly. A snippet below the comment `raises Name` has to raise that; one below
+    `needs package` is left out where that is not installed.
     """
     module = types.ModuleType("page")
     sys.modules["page"] = module  # dataclasses look their module up
@@ -34,6 +36,8 @@ def follow(page: str, text: str) -> int:
             if fence["kind"] == "text":
                 if not mark.startswith("drawing"):
                     assert body.strip() == printed.strip(), page
+                continue
+            if mark.startswith("needs ") and importlib.util.find_spec(mark.removeprefix("needs ").strip()) is None:
                 continue
             count += 1
             out = io.StringIO()

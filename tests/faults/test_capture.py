@@ -180,3 +180,21 @@ def test_refuses_impossible_faults(wrong: dict[str, object]) -> None:
     """A time without a zone and an unbounded body are mistakes of the capturing code."""
     with pytest.raises(ValueError, match=r"time zone|at most"):
         Fault(operation="f", phase=Phase.ANSWER, **wrong)
+
+
+def test_a_status_that_a_library_made_up_is_no_answer() -> None:
+    """aiohttp raises its error for answers, with 400, for bytes that are no HTTP at all; its cause gives that away."""
+
+    class ClientResponseError(Exception):
+        def __init__(self) -> None:
+            super().__init__("400, message='Bad status line'")
+            self.status = 400
+            self.headers: dict[str, str] = {}
+
+    ClientResponseError.__module__ = "aiohttp.client_exceptions"
+    error = ClientResponseError()
+    answered = capture_exception(error, operation="get", observed_at=NOON)
+    error.__cause__ = ValueError("Bad status line")
+    made_up = capture_exception(error, operation="get", observed_at=NOON)
+
+    assert (400, None) == (answered.status, made_up.status)

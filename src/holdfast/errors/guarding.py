@@ -131,7 +131,8 @@ class Exhausted(PolicyError):
     """Attempts were made and none of them worked; the last one's exception is the `__cause__`, or its result is `result`.
 
     `reason` says why it stopped: `attempts-exhausted` (those that an inner policy made count), `deadline`, `budget`, `outcome-unknown`, `executed`,
-    `not-restartable`, `retry-after-too-long`, `not-retryable`, `category-not-listed`, `circuit-open` or another refusal's slug.
+    `not-restartable`, `body-not-replayable`, `retry-after-too-long`, `not-retryable`, `category-not-listed`, or a refusal's slug such as
+    `circuit-open`.
     `attempts` are all of them, in order. `outcome` is the worst that is known of them: `executed` if one of them took effect, `unknown` if one of
     them may have, else `not_executed`. `retry_after_s` is the wait that the other side stated last, if any: coming back later may work.
     `calls_made` also counts what policies further out and further in have made for this call: the calls at the far end.
@@ -196,7 +197,8 @@ class TimedOut(PolicyError, TimeoutError):
     slug = "timed-out"
 
     def __init__(self, policy: str, *, kind: str, limit_s: float, begun: bool = True) -> None:
-        super().__init__(policy, kind, limit_s)
+        # One argument: of two, an OSError makes an errno and its words, and programs branch on these.
+        super().__init__(policy)
         self.policy = policy
         self.kind = kind
         self.limit_s = limit_s

@@ -219,7 +219,8 @@ def _answer_of(exc: BaseException) -> tuple[int | None, tuple[tuple[str, str], .
     response = own.get("response")
     if response is not None:
         status, headers = getattr(response, "status_code", None), getattr(response, "headers", None)
-    elif type(exc).__name__ in _STATUS_ERRORS:
+    elif type(exc).__name__ in _STATUS_ERRORS and exc.__cause__ is None:
+        # With a cause, the number is the library's own: aiohttp says 400 of an answer that is no HTTP.
         status, headers = own.get("status", own.get("code")), own.get("headers", own.get("hdrs"))
     else:
         return None, ()

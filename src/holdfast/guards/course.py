@@ -17,7 +17,7 @@ from holdfast.errors import Attempted, Exhausted, Rejected
 from holdfast.faults.verdict import Health, Verdict
 from holdfast.guards.ambient import DEADLINE, SPENT
 from holdfast.guards.hedging import HedgeState, OnEvent
-from holdfast.guards.judging import Judge
+from holdfast.guards.judging import RESULT_RULE, Judge
 from holdfast.guards.lanes import Lane
 from holdfast.guards.listening import Listening
 from holdfast.guards.stage import Permit, Place, Signal, Wait
@@ -139,7 +139,8 @@ class Guarded:
     """What a course is about: the policy's parts as they were when the call began, and what is known of the callable.
 
     `progress` is a generator's, which is not started again once it has delivered something, unless that is `restartable`. `hedge` is set where the
-    composition asks for hedging and the callable allows it.
+    composition asks for hedging and the callable allows it. `once` says why this call cannot be made twice at all, whatever the policy says; None:
+    it can.
     """
 
     composition: Composition
@@ -150,6 +151,7 @@ class Guarded:
     restartable: bool = False
     progress: Progress | None = None
     hedge: Hedge | None = None
+    once: RetryDecision | None = None
 
 
 class _Call:
@@ -321,7 +323,8 @@ def _decided(call: _Call, verdict: Verdict, answer: Done | Failed) -> RetryDecis
     retry = guarded.composition.retry
     if retry is None:
         return RetryDecision(retry=False, wait_s=0.0, rule="not-retryable", reason="this policy repeats nothing")
-    named = isinstance(answer, Done) or isinstance(answer.exc, retry.on)
+    # A result of which only is said that it failed is repeated as it is; a verdict on it says itself whether that helps.
+    named = verdict.rule == RESULT_RULE if isinstance(answer, Done) else isinstance(answer.exc, retry.on)
     decision = decide(
         retry,
         verdict,
@@ -337,6 +340,8 @@ def _decided(call: _Call, verdict: Verdict, answer: Done | Failed) -> RetryDecis
     if decision.retry and guarded.progress is not None and guarded.progress.delivered and not guarded.restartable:
         reason = "it had delivered values already, and starting again would deliver them twice"
         return RetryDecision(retry=False, wait_s=0.0, rule="not-restartable", reason=reason)
+    if decision.retry and guarded.once is not None:
+        return guarded.once
     now = WORLD.monotonic()
     decision = within(decision, remaining_s=call.remaining_s(now))
     if decision.retry and not guarded.lane.pay(retry.budget, now):
@@ -349,9 +354,13 @@ def _ending(call: _Call, answer: Done | Failed, decision: RetryDecision) -> obje
     retry = call.guarded.composition.retry
     single = len(call.attempts) == 1 and decision.rule in _UNTOLD
     if isinstance(answer, Done):
-        if call.guarded.composition.returns_last:
+        returns = call.guarded.composition.returns_last
+        if returns and single:
             return answer.result
-        raise _exhausted(call, answer, decision)
+        exhausted = _exhausted(call, answer, decision)
+        if returns:
+            return answer.result
+        raise exhausted
     exc = answer.exc
     try:
         if single or retry is None:

@@ -19,7 +19,10 @@ from holdfast.faults.traits import LABEL_PRIORITIES, family_of, traits_of
 from holdfast.faults.verdict import Health, Outcome, Verdict
 from holdfast.guards.world import WORLD
 
-__all__ = ["Judge", "Judgement", "ResultJudge", "plain_verdict"]
+__all__ = ["RESULT_RULE", "Judge", "Judgement", "ResultJudge", "plain_verdict"]
+
+RESULT_RULE = "result"
+"""The rule of a verdict on a result of which is only known that it is a failure."""
 
 REMEMBERED_MAX = 128
 _MESSAGE_MAX_CHARS = 200
@@ -106,6 +109,17 @@ class Judge:
         """Whether results are looked at at all."""
         return self._result is not None
 
+    @property
+    def api(self) -> ApiRules | None:
+        """What is known of the API."""
+        return self._api
+
+    def looking(self, result: ResultJudge, *, api: ApiRules | None = None) -> Judge:
+        """A judge with the same declarations that looks at results in another way, and knows `api` if that is given."""
+        other = Judge(self.place, result=result, api=api or self._api)
+        other._declared = self._declared
+        return other
+
     def exception(self, exc: BaseException) -> Verdict:
         """The verdict on an exception of the guarded call."""
         key = _identity(exc)
@@ -134,7 +148,7 @@ class Judge:
             ErrorCategory.API_UNEXPECTED_STATUS,
             place=self.place,
             message="the result is a failure",
-            rule="result",
+            rule=RESULT_RULE,
             outcome=Outcome.UNKNOWN,
         )
 

@@ -33,7 +33,7 @@ from holdfast.policies.checks import number_problem
 from holdfast.policies.composition import KINDS, Composition, explain
 from holdfast.policies.hedge import Hedge, misuse
 from holdfast.policies.rate_limit import RateLimit
-from holdfast.policies.retry import Retry
+from holdfast.policies.retry import Retry, RetryDecision
 from holdfast.policies.throttle import Throttle
 from holdfast.policies.timeout import Timeout, allowed_s
 
@@ -361,6 +361,41 @@ class Policy:
 
     # --- for the guards ---
 
+    @property
+    def judge(self) -> Judge:
+        """What judges its calls."""
+        return self._judge
+
+    def key_of(self, *args: object, **kwargs: object) -> str | None:
+        """The key of a call with these arguments; None without keys."""
+        return None if self._key is None else str(self._key(*args, **kwargs))
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether calls have keys."""
+        return self._key is not None
+
+    def course_of(
+        self,
+        key: str | None,
+        *,
+        repeatable: bool,
+        judge: Judge,
+        composition: Composition,
+        once: RetryDecision | None = None,
+    ) -> Course:
+        """The course of one call about which more is known than of a function: a request of an HTTP client.
+
+        Args:
+            key: the part of the dependency that it is for.
+            repeatable: whether doing this one twice does no harm.
+            judge: judges its results and exceptions.
+            composition: this policy's strategies, as far as they are right for it.
+            once: why it cannot be made twice at all.
+        """
+        lane = self._lane(key)
+        return course(self._guarded(lane, repeatable=repeatable, judge=judge, composition=composition, once=once))
+
     def _guarded(
         self,
         lane: Lane,
@@ -370,12 +405,15 @@ class Policy:
         progress: Progress | None = None,
         composition: Composition | None = None,
         may_hedge: bool = False,
+        judge: Judge | None = None,
+        once: RetryDecision | None = None,
     ) -> Guarded:
         composition = composition or self._composition
         return Guarded(
             composition=composition,
             lane=lane,
-            judge=self._judge,
+            judge=judge or self._judge,
+            once=once,
             listening=self._listening,
             repeatable=repeatable,
             restartable=restartable,
@@ -528,10 +566,8 @@ class _Guard:
         may_hedge: bool = False,
     ) -> Course:
         policy = self.policy
-        make_key = policy._key
-        key = None if make_key is None else str(make_key(*args, **kwargs))
         guarded = policy._guarded(
-            policy._lane(key),
+            policy._lane(policy.key_of(*args, **kwargs)),
             repeatable=self.repeatable,
             restartable=self.restartable,
             progress=progress,

@@ -1,0 +1,287 @@
+"""Exchanges: what is the same for every client library. A request becomes a guarded call, with its key, its word on repeats, and its judge.
+
+An exchange holds the last answer that was judged a failure until the next attempt begins, so that whatever ends the call, that answer is there to be
+returned. It knows no client library; the files beside it translate.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol, TypedDict, cast
+from urllib.parse import urlsplit
+
+from holdfast.adapters.clients.answers import Body, judge_answer, wants_body
+from holdfast.errors import BadSettings, Problem
+from holdfast.faults.rules import ApiRules
+from holdfast.faults.verdict import Verdict
+from holdfast.guards.ambient import remaining_s
+from holdfast.guards.course import Course
+from holdfast.guards.policy import Policy
+from holdfast.guards.world import WORLD
+from holdfast.policies.composition import Composition
+from holdfast.policies.retry import RetryDecision
+
+if TYPE_CHECKING:
+    # Type checkers accept what is like anything where a library asks for its own class, which we cannot be without importing it.
+    from typing import Any as Likeness
+else:
+    Likeness = object
+
+__all__ = [
+    "IDEMPOTENCY_HEADER",
+    "Answered",
+    "ApiCatalog",
+    "ClientOptions",
+    "Exchange",
+    "Exchanges",
+    "HeaderMap",
+    "Likeness",
+    "Options",
+    "Outgoing",
+    "left_s",
+]
+
+IDEMPOTENCY_HEADER = "Idempotency-Key"
+IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+"""Methods that do no more when repeated than once (RFC 9110 §9.2.2)."""
+
+LEAST_S = 0.001
+"""What a client is given when nothing is left: 0 means "at once" to some of them and "for ever" to others."""
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+
+_NOT_REPLAYABLE = RetryDecision(
+    retry=False,
+    wait_s=0.0,
+    rule="body-not-replayable",
+    reason="its body can be sent only once; give bytes instead of a stream, so that it can be sent again",
+)
+
+
+class HeaderMap(Protocol):
+    """Headers of a request, whose names know no case."""
+
+    def get(self, name: str, /) -> str | None:
+        """The value of a header; None without it."""
+
+    def __contains__(self, name: object, /) -> bool:
+        """Whether there is such a header."""
+
+    def __setitem__(self, name: str, value: str, /) -> None:
+        """Set a header."""
+
+
+class ApiCatalog(Protocol):
+    """What knows APIs by address: `holdfast.catalog.Catalog`."""
+
+    def match(self, url: str) -> object | None:
+        """The entry of the API that an address belongs to: something with `api_id`."""
+
+    def rules(self, api_id: str) -> ApiRules | None:
+        """What is known of an API."""
+
+
+class ClientOptions(TypedDict, total=False):
+    """The arguments that the doors of all clients have in common; `holdfast.transport` says what each of them means."""
+
+    key: Callable[..., object] | None
+    repeatable: bool | Callable[..., bool | None] | None
+    api: ApiRules | None
+    catalog: ApiCatalog | None
+    idempotency_header: str
+    adds_idempotency_key: bool
+    reraise: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a user may say about a guarded client; see `holdfast.transport`.
+
+    Raises:
+        BadSettings: something is of the wrong kind; all of it is listed.
+    """
+
+    key: Callable[..., object] | None = None
+    repeatable: bool | Callable[..., bool | None] | None = None
+    api: ApiRules | None = None
+    catalog: ApiCatalog | None = None
+    idempotency_header: str = IDEMPOTENCY_HEADER
+    adds_idempotency_key: bool = False
+    reraise: bool = True
+
+    def __post_init__(self) -> None:
+        problems = [
+            Problem(source="transport", path=path, message=message)
+            for path, message in _problems(self)
+            if message is not None
+        ]
+        if problems:
+            raise BadSettings(problems)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """A request as every library has it; `original` is the library's own, which users' functions get to see. `headers` know no case."""
+
+    original: object
+    method: str
+    url: str
+    headers: HeaderMap
+    is_replayable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An attempt that brought an answer, and what it was judged to be: None for a success."""
+
+    response: object
+    verdict: Verdict | None
+
+
+class Exchanges:
+    """How one client's requests are guarded. Safe over threads and loops: it only remembers what a policy's settings make of it."""
+
+    def __init__(self, policy: Policy, options: Options) -> None:
+        given: object = policy
+        if not isinstance(given, Policy):
+            message = f"must be a policy, such as holdfast.policy('payments-api', retry=Retry()), not {given!r}"
+            raise BadSettings([Problem(source="transport", path="policy", message=message)])
+        self.policy = policy
+        self.options = options
+        self._judge = policy.judge.looking(self._verdict, api=options.api)
+        self._made_of: Composition | None = None
+        self._composition = self._composed(policy.composition)
+
+    def begin(self, outgoing: Outgoing) -> Exchange:
+        """Begin the guarded call of a request. If keys are to be added, the request has one from now on."""
+        options, policy = self.options, self.policy
+        header, api = self._known(outgoing.url)
+        repeatable = self._repeatable(outgoing, header)
+        composition = policy.composition
+        if composition is not self._made_of:
+            self._composition, self._made_of = self._composed(composition), composition
+        if options.key is not None:
+            made = options.key(outgoing.original)
+            key = None if made is None else str(made)
+        else:
+            key = policy.key_of(outgoing.original) if policy.has_keys else host_of(outgoing.url)
+        steps = policy.course_of(
+            key,
+            repeatable=repeatable,
+            judge=self._judge,
+            composition=self._composition,
+            once=None if outgoing.is_replayable else _NOT_REPLAYABLE,
+        )
+        return Exchange(policy.name, outgoing, steps=steps, api=api)
+
+    def _known(self, url: str) -> tuple[str, ApiRules | None]:
+        """The header that carries idempotency keys, and what is known of the API."""
+        options = self.options
+        entry = None if options.catalog is None else options.catalog.match(url)
+        if entry is None or options.catalog is None:
+            return options.idempotency_header, options.api or self.policy.judge.api
+        header = getattr(getattr(entry, "idempotency", None), "header", None)
+        rules = options.catalog.rules(cast(str, getattr(entry, "api_id", "")))
+        return str(header or options.idempotency_header), rules
+
+    def _repeatable(self, outgoing: Outgoing, header: str) -> bool:
+        options = self.options
+        word = options.repeatable(outgoing.original) if callable(options.repeatable) else options.repeatable
+        idempotent = outgoing.method in IDEMPOTENT_METHODS
+        if not idempotent and options.adds_idempotency_key and header not in outgoing.headers:
+            outgoing.headers[header] = str(uuid.uuid4())
+        if word is not None:
+            return bool(word)
+        return idempotent or bool(outgoing.headers.get(header)) or self.policy.composition.repeatable
+
+    def _composed(self, composition: Composition) -> Composition:
+        """The policy's strategies, ending as users of a client expect: with its last answer, or with its own exception."""
+        retry = composition.retry
+        if retry is not None and self.options.reraise:
+            retry = replace(retry, reraise=True)
+        return replace(composition, retry=retry, returns_last=True)
+
+    def _verdict(self, result: object) -> Verdict | None:
+        assert isinstance(result, Answered), "an attempt of an exchange brings an answer"
+        return result.verdict or self.policy.judge.result(result.response)
+
+
+class Exchange:
+    """One request under way."""
+
+    __slots__ = ("_api", "_failed", "outgoing", "place", "steps")
+
+    def __init__(self, place: str, outgoing: Outgoing, *, steps: Course, api: ApiRules | None) -> None:
+        self.place = place
+        self.outgoing = outgoing
+        self.steps = steps
+        self._api = api
+        self._failed: object | None = None
+
+    def wants_body(self, status: int, content_type: str | None) -> bool:
+        """Whether the body of this answer has to be looked at."""
+        return wants_body(status, content_type, api=self._api)
+
+    def judged(self, response: object, status: int, headers: Iterable[tuple[str, str]], *, body: Body) -> Answered:
+        """The answer with its verdict. It is held from now on, until the next attempt takes it."""
+        verdict = judge_answer(
+            status,
+            headers,
+            body=body,
+            place=self.place,
+            method=self.outgoing.method,
+            url=self.outgoing.url,
+            observed_at=WORLD.now(),
+            api=self._api,
+        )
+        self._failed = response
+        return Answered(response, verdict)
+
+    def take(self) -> object | None:
+        """The answer that is held, if any; whoever takes it returns or closes it."""
+        held, self._failed = self._failed, None
+        return held
+
+
+def left_s() -> float | None:
+    """What is left of the time for the present attempt, more than nothing; None without a limit."""
+    left = remaining_s()
+    return None if left is None else max(left, LEAST_S)
+
+
+def host_of(url: str) -> str:
+    """Host and port of an address, in lower case; the port is left out where the scheme implies it."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return ""
+    return host if port is None or port == _DEFAULT_PORTS.get(parts.scheme) else f"{host}:{port}"
+
+
+def _problems(options: Options) -> list[tuple[str, str | None]]:
+    """What is wrong; values are looked at as plain objects, because callers without a type checker send anything."""
+    key: object = options.key
+    repeatable: object = options.repeatable
+    api: object = options.api
+    catalog: object = options.catalog
+    header: object = options.idempotency_header
+    no_catalog = not (callable(getattr(catalog, "match", None)) and callable(getattr(catalog, "rules", None)))
+    no_word = not (repeatable is None or isinstance(repeatable, bool) or callable(repeatable))
+    is_token = isinstance(header, str) and bool(header) and set(header) <= _TOKEN
+    found = [
+        ("key", None if key is None or callable(key) else f"must be a function of the request, not {key!r}"),
+        ("repeatable", f"must be True, False or a function of the request, not {repeatable!r}" if no_word else None),
+        ("api", None if api is None or isinstance(api, ApiRules) else f"must be ApiRules, not {api!r}"),
+        ("catalog", f"must be a catalog, not {catalog!r}" if catalog is not None and no_catalog else None),
+        ("idempotency_header", None if is_token else f"must be the name of a header, not {header!r}"),
+    ]
+    if api is not None and catalog is not None:
+        found.append(("api", "is known from the catalog; give only one of the two"))
+    for name in ("adds_idempotency_key", "reraise"):
+        flag: object = getattr(options, name)
+        found.append((name, None if isinstance(flag, bool) else f"must be True or False, not {flag!r}"))
+    return found
