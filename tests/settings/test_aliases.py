@@ -32,7 +32,7 @@ DOCUMENTED_INTEGRATION = Integration(
     timeout_s=30,
     attempt_timeout_s=60,
     retry=IntegrationRetry(attempts_max=3, initial_delay_s=1, multiplier=2, max_delay_s=30, jitter="plus_30"),
-    breaker=IntegrationBreaker(failures=5, open_s=30),
+    breaker=IntegrationBreaker(failures=5, calls_min=5, open_s=30, open_multiplier=1, open_jitter=0, successes=1),
     fallback_url="https://api.fallback.com",
     fallbacks=(
         ApiFallback(endpoint="https://api.secondary.com", priority=1),
@@ -189,7 +189,7 @@ def test_refuses_what_is_no_value_of_the_variable() -> None:
     with pytest.raises(BadSettings) as caught:
         load(environ=environ, aliases=True)
 
-    assert sorted(environ) == sorted(problem.source for problem in caught.value.problems)
+    assert set(environ) == {problem.source for problem in caught.value.problems}
     told = {problem.source: problem.message for problem in caught.value.problems}
     assert "milliseconds" in told["API_TIMEOUT"]
 

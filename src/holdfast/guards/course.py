@@ -321,7 +321,8 @@ def _decided(call: _Call, verdict: Verdict, answer: Done | Failed) -> RetryDecis
     retry = guarded.composition.retry
     if retry is None:
         return RetryDecision(retry=False, wait_s=0.0, rule="not-retryable", reason="this policy repeats nothing")
-    named = isinstance(answer, Done) or isinstance(answer.exc, retry.on)
+    # A result that was only called a failure says nothing by its category; one with a verdict of its own is believed like an exception is.
+    named = verdict.rule == "result" if isinstance(answer, Done) else isinstance(answer.exc, retry.on)
     decision = decide(
         retry,
         verdict,

@@ -72,7 +72,13 @@ _OF_INTEGRATION = (
         "For fallbacks of type `api` without an endpoint.",
     ),
     ("API_TIMEOUT", "timeout_s", "ms", "30000", ""),
-    ("CIRCUIT_BREAKER_THRESHOLD", "breaker.failures", "", "5", ""),
+    (
+        "CIRCUIT_BREAKER_THRESHOLD",
+        "breaker.failures",
+        "",
+        "5",
+        "Failures in a row, and the calls below which the failing half says nothing.",
+    ),
     ("CIRCUIT_BREAKER_TIMEOUT", "attempt_timeout_s", "ms", "60000", "The document's breaker limits an attempt by it."),
     ("CIRCUIT_BREAKER_RESET_TIMEOUT", "breaker.open_s", "ms", "30000", ""),
     ("MAX_RETRIES", "retry.attempts_max", "", "3", "Attempts, the first included, as in the document's code."),
@@ -165,8 +171,9 @@ def aliases_given(environ: Mapping[str, str], *, problems: list[Problem]) -> dic
 def document_integration(given: Mapping[str, tuple[object, str]]) -> dict[str, tuple[object, str]]:
     """What the document says of `primary-api` beyond the values of its variables, in the shape of `aliases_given`.
 
-    Where `given` declares it: its name, its jitter, and three fallbacks (the secondary API, the last good answer, and null). Without an address for
-    the first, that is left out. Where the file declares it, only the secondary API is added, and only if the file names no fallbacks.
+    Where `given` declares it: its name, its jitter, a circuit that one probe closes or opens for the same time again, and three fallbacks (the
+    secondary API, the last good answer, and null). Without an address for the first, that is left out. Where the file declares it, only the
+    secondary API is added, and only if the file names no fallbacks.
     """
     prefix = f"integrations.{SPEC_INTEGRATION}."
     endpoint, place = given.get(f"{prefix}fallbacks", (None, DOCUMENT))
@@ -178,6 +185,10 @@ def document_integration(given: Mapping[str, tuple[object, str]]) -> dict[str, t
     said: dict[str, object] = {
         "name": "Primary API",
         "retry.jitter": "plus_30",
+        "breaker.calls_min": given.get(f"{prefix}breaker.failures", ("5", ""))[0],
+        "breaker.open_multiplier": 1,
+        "breaker.open_jitter": 0,
+        "breaker.successes": 1,
         "health_check.endpoint": "/health",
     }
     fallbacks = [*secondary, {"type": "cache", "priority": 2}, {"type": "default", "priority": 3}]

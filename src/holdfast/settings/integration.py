@@ -85,6 +85,16 @@ class IntegrationBreaker(Section):
     )
     window_s: float = declare(60.0, "The time that the part is taken over.", unit="s", between=(1, 86_400))
     open_s: float = declare(30.0, "How long an open circuit lets nothing through.", unit="s", between=(0.001, 86_400))
+    open_multiplier: float = declare(
+        2.0, "Factor on that time when it opens again without having closed.", unit="times", between=(1, 100)
+    )
+    open_max_s: float = declare(
+        300.0, "The longest it grows to; `open_s`, if that is longer.", unit="s", between=(0.001, 86_400)
+    )
+    open_jitter: float = declare(0.1, "Part of it that chance may take off.", unit="fraction", between=(0, 1))
+    successes: int = declare(
+        2, "Calls that must succeed, one at a time, to close it.", unit="calls", between=(1, 1_000_000)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,12 +250,15 @@ class Integration(Section):
     )
     timeout_s: float = declare(
         30.0,
-        "Silence that ends a request: while connecting, while sending, or between two parts of an answer.",
+        "The longest that one request may take, from connecting to the last byte of the answer.",
         unit="s",
         between=(0.001, 3600),
     )
     attempt_timeout_s: float = declare(
-        60.0, "The longest that one attempt may take.", unit="s", between=(0.001, 86_400)
+        60.0,
+        "The longest that one attempt may take, whatever it is spent on; it matters where it is the shorter.",
+        unit="s",
+        between=(0.001, 86_400),
     )
     deadline_s: float = declare(
         300.0, "The longest that a call may take, with all its attempts and waits.", unit="s", between=(0.001, 604_800)
