@@ -189,7 +189,7 @@ def test_refuses_what_is_no_value_of_the_variable() -> None:
     with pytest.raises(BadSettings) as caught:
         load(environ=environ, aliases=True)
 
-    assert set(environ) == {problem.source for problem in caught.value.problems}
+    assert sorted(environ) == sorted(problem.source for problem in caught.value.problems)
     told = {problem.source: problem.message for problem in caught.value.problems}
     assert "milliseconds" in told["API_TIMEOUT"]
 

@@ -24,6 +24,7 @@ from holdfast.cli.recover import recover
 from holdfast.cli.resume import resume
 from holdfast.cli.run import run
 from holdfast.cli.terminal import printable
+from holdfast.cli.test import test
 from holdfast.cli.validate import validate
 from holdfast.cli.why import why
 from holdfast.cli.worker import worker
@@ -41,7 +42,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, run, resume, worker, why, validate, recover, purge, emit, events):
+for command in (demo, run, resume, worker, why, validate, recover, purge, emit, events, test):
     app.command()(command)
 for for_people in (confirm, reject, questions):
     executions.group.command()(for_people)

@@ -185,13 +185,14 @@ def document_integration(given: Mapping[str, tuple[object, str]]) -> dict[str, t
     said: dict[str, object] = {
         "name": "Primary API",
         "retry.jitter": "plus_30",
-        "breaker.calls_min": given.get(f"{prefix}breaker.failures", ("5", ""))[0],
         "breaker.open_multiplier": 1,
         "breaker.open_jitter": 0,
         "breaker.successes": 1,
         "health_check.endpoint": "/health",
     }
+    threshold, variable = given.get(f"{prefix}breaker.failures", ("5", DOCUMENT))
     fallbacks = [*secondary, {"type": "cache", "priority": 2}, {"type": "default", "priority": 3}]
-    return {f"{prefix}{key}": (value, DOCUMENT) for key, value in said.items()} | {
-        f"{prefix}fallbacks": (fallbacks, place)
-    }
+    more = {f"{prefix}{key}": (value, DOCUMENT) for key, value in said.items()}
+    if str(threshold).isdigit():  # a wrong one is told once, by its own setting
+        more[f"{prefix}breaker.calls_min"] = (threshold, variable)
+    return more | {f"{prefix}fallbacks": (fallbacks, place)}
