@@ -17,13 +17,13 @@ from holdfast.errors import BadInput
 if TYPE_CHECKING:
     from holdfast import Event, Integration, Reply
 
-__all__ = ["test"]
+__all__ = ["send_one"]
 
 SHOWN_MAX_CHARS = 500
 """So much of an answer is shown without --verbose, as in spec 001."""
 
 
-def test(
+def send_one(
     *,
     integration: Annotated[
         str, typer.Option("--integration", metavar="ID", help="The integration, as [integrations.<id>] declares it.")
