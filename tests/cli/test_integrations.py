@@ -61,7 +61,7 @@ def test_shows_the_answer_and_what_brought_it(call: Call, declare: Declare) -> N
     assert (0, "") == (ended.code, ended.err)
     lines = ended.out.splitlines()
     assert "GET /users of The shop" == lines[0]
-    assert "… attempt 1: api_unexpected_status, outcome unknown, then waited 0 s" == lines[1]
+    assert "… attempt 1: api_unexpected_status, outcome unknown, then waited 0.00 s" == lines[1]
     assert "✓ answered 200" == lines[2]
     assert lines[3].startswith("2 attempts in ")
     assert lines[3].endswith("s; strategy: retry")

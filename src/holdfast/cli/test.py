@@ -136,11 +136,11 @@ def show(ended: Ended, terminal: Terminal, *, verbose: bool) -> None:
             terminal.say(line, "faint")
     for number, event in enumerate(ended.failed):
         facts = event.facts
-        wait = f", then waited {ended.waits_s[number]:.3g} s" if number < len(ended.waits_s) else ""
+        wait = f", then waited {ended.waits_s[number]:.2f} s" if number < len(ended.waits_s) else ""
         rule = f" ({facts['rule']})" if verbose else ""
         text = f"attempt {facts['attempt']}: {facts['category']}, outcome {facts['outcome']}{rule}{wait}"
         terminal.say(f"{MARKS['waiting']} {text}", "waiting")
-    took = f"{ended.attempts} attempt{'' if ended.attempts == 1 else 's'} in {ended.took_s:.3g} s; strategy: {ended.strategy}"
+    took = f"{ended.attempts} attempt{'' if ended.attempts == 1 else 's'} in {ended.took_s:.2f} s; strategy: {ended.strategy}"
     if reply is None:
         terminal.say(f"{MARKS['bad']} no answer: {ended.error}", "bad")
         terminal.say(took, "faint")
