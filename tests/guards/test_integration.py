@@ -211,6 +211,16 @@ def test_gives_an_attempt_no_more_time_than_is_left(ask: Callable[[Integration],
     assert (pytest.approx(10, abs=0.01), pytest.approx(9, abs=0.01)) == (first, second)
 
 
+def test_a_request_has_its_own_limit(ask: Callable[[Integration], Ask]) -> None:
+    """A request may take `timeout_s`, however much time the attempt would have."""
+    with controlled_world():
+        shop, senders = make(answer(), timeout_s=3)
+
+        ask(shop)("GET", "/")
+
+    assert [3] == [one.timeout_s for one in senders.sent]
+
+
 def test_not_modified_is_an_answer(ask: Callable[[Integration], Ask]) -> None:
     """Who asks whether something has changed is told."""
     shop, _ = make(answer(304, b""))

@@ -333,6 +333,9 @@ concurrency = 0
         pytest.param('health_check = {endpoint = "health"}', "health_check.endpoint", "/health", id="no-path"),
         pytest.param('fallback_url = "ftp://x"', "fallback_url", "http", id="cannot-be-called"),
         pytest.param('credential = "a\\nb"', "credential", "header", id="credential-of-two-lines"),
+        pytest.param(
+            'fallback_url = "https://ana:pw@b"', "fallback_url", "give a credential", id="password-in-address"
+        ),
         pytest.param('credential = "env:A-B"', "credential", "env:NAME", id="no-variable"),
         pytest.param("recovery_enabled = 1", "recovery_enabled", "true or false", id="no-truth-value"),
     ],
