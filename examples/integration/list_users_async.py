@@ -7,6 +7,7 @@ from holdfast.errors import Exhausted
 
 
 async def main() -> None:
+    """Ask for what is there, and for what is not."""
     shop = holdfast.integration("primary-api")
     try:
         print((await shop.arequest("GET", "/users")).status)
