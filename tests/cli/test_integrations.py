@@ -103,6 +103,21 @@ def test_a_request_without_an_answer_ends_with_1(call: Call, declare: Declare) -
     assert "Exhausted" == cast("dict[str, object]", fields["error"])["type"]
 
 
+def test_a_lesser_answer_says_so(call: Call, declare: Declare) -> None:
+    """An answer by a fallback ends with 0 and says that it is degraded, and why."""
+    declare(BROKEN, more='fallbacks = [{type = "default", value = {users = []}}]\nbreaker = {enabled = false}')
+
+    ended = call("test", "--endpoint", "/users")
+    fields = call("test", "--endpoint", "/users", "--json").fields
+
+    assert 0 == ended.code
+    assert "… degraded answer 200: default, because of api_unexpected_status" in ended.out
+    assert (3, "default", {"users": []}) == (fields["attempts"], fields["strategy"], fields["body"])
+    assert {"strategy": "default", "reason": "api_unexpected_status"}.items() <= cast(
+        "dict[str, object]", fields["degraded"]
+    ).items()
+
+
 def test_a_post_of_unknown_outcome_is_not_repeated(call: Call, declare: Declare) -> None:
     """The command keeps the rules of safety that programs have."""
     declare(BROKEN)

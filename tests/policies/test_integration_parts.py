@@ -8,13 +8,19 @@ import pytest
 from hypothesis import given, strategies as st
 
 from holdfast.policies.breaker import Breaker
-from holdfast.policies.integration_parts import parts_of
+from holdfast.policies.degradation import Degradation
+from holdfast.policies.integration_parts import degradation_of, parts_of
+from holdfast.policies.lesser_answers import Alternative, Cached, Default, QueueForLater
+from holdfast.policies.rate_limit import RateLimit
 from holdfast.policies.retry import Jitter, Retry
 from holdfast.policies.timeout import Timeout
 from holdfast.settings import (
+    CacheFallback,
     Integration,
     IntegrationBreaker,
+    IntegrationQueue,
     IntegrationRetry,
+    QueueFallback,
     Setting,
     aliases,
     integration_keys,
@@ -22,7 +28,25 @@ from holdfast.settings import (
 )
 
 KEYS = {setting.name: setting for setting in integration_keys()}
-PARTS = [name for name in KEYS if name.partition(".")[0] in {"retry", "breaker", "attempt_timeout_s", "deadline_s"}]
+PARTS = [
+    name
+    for name in KEYS
+    if name.partition(".")[0] in {"retry", "breaker", "rate_limit", "attempt_timeout_s", "deadline_s"}
+]
+
+
+def _other(*_: object) -> None:
+    """Stands for what asks another address."""
+
+
+def _key(*_: object) -> None:
+    """Stands for what tells calls apart."""
+
+
+def _degradation(declared: Integration) -> Degradation | None:
+    return degradation_of(
+        declared, queue="shop", alternative=lambda _: _other, default=lambda value: ("made", value), key=_key
+    )
 
 
 def _values(setting: Setting) -> st.SearchStrategy[object]:
@@ -62,6 +86,44 @@ def test_the_documents_integration_has_the_documents_strategies() -> None:
     assert Retry.spec_001() == parts.retry
     assert replace(Breaker.spec_001(), failures_consecutive=5) == parts.breaker
     assert Timeout(deadline_s=300, attempt_s=60) == parts.timeout
+    assert RateLimit(calls=100, per_s=60, kind="sliding-window") == parts.rate_limit
+
+
+def test_the_documents_fallbacks_are_its_degradation() -> None:
+    """Another API, the last good answer and null, in this order, for failures of the dependency."""
+    environ = {alias.variable: alias.documented for alias in aliases()}
+    declared = load(environ=environ, aliases=True).integrations["primary-api"]
+
+    made = _degradation(declared)
+
+    assert made is not None
+    assert (Alternative(call=_other), Cached(ttl_s=300, key=_key), Default(value=("made", None))) == tuple(
+        rule.strategy for rule in made.ordered
+    )
+    assert [1, 2, 3] == [rule.priority for rule in made.ordered]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        pytest.param({"fallbacks": (QueueFallback(),)}, QueueForLater(queue="shop", size_max=1000), id="queue"),
+        pytest.param(
+            {"fallbacks": (QueueFallback(), CacheFallback()), "queue": IntegrationQueue(enabled=False)},
+            Cached(ttl_s=300, key=_key),
+            id="queue-switched-off",
+        ),
+        pytest.param(
+            {"fallbacks": (QueueFallback(),), "queue": IntegrationQueue(enabled=False)}, None, id="nothing-left"
+        ),
+        pytest.param({"fallbacks": (QueueFallback(),), "degradation_enabled": False}, None, id="switched-off"),
+        pytest.param({}, None, id="no-fallbacks"),
+    ],
+)
+def test_the_first_lesser_answer_is_the_first_that_is_on(changes: dict[str, object], expected: object) -> None:
+    """What is switched off is left out, and without any there is no degradation at all."""
+    made = _degradation(Integration(base_url="https://shop", **changes))  # type: ignore[arg-type]  # each case gives what it means
+
+    assert expected == (made.ordered[0].strategy if made else None)
 
 
 @given(declared=_integrations())
@@ -88,6 +150,10 @@ def test_every_value_that_is_allowed_makes_strategies(declared: Integration) -> 
             != getattr(parts.breaker, names.get(field.name, field.name))
         }
         assert max(declared.breaker.open_s, declared.breaker.open_max_s) == parts.breaker.open_max_s
+    rate, made = declared.rate_limit, parts.rate_limit
+    assert rate is not None
+    assert made is not None
+    assert (rate.requests, rate.window_s, rate.wait_max_s) == (made.calls, made.per_s, made.wait_max_s)
     assert declared.deadline_s == parts.timeout.deadline_s
     assert min(declared.attempt_timeout_s, declared.deadline_s) == parts.timeout.attempt_s
 

@@ -46,8 +46,8 @@ credential = "env:PRIMARY_TOKEN"
 headers = {Accept = "application/json", X-Api-Key = "env:PRIMARY_KEY"}
 retry = {attempts_max = 4, initial_delay_s = 0.5, multiplier = 3, max_delay_s = 8, jitter = "equal"}
 breaker = {enabled = true, failures = 7, failure_ratio = 0.4, calls_min = 20, window_s = 30, open_s = 15}
-rate_limit = {requests = 50, window_s = 10}
-queue = {enabled = true, size_max = 10, attempts_max = 2, delay_s = 1}
+rate_limit = {requests = 50, window_s = 10, wait_max_s = 2}
+queue = {enabled = true, size_max = 10}
 health_check = {endpoint = "/up", interval_s = 60, timeout_s = 2}
 fallbacks = [
   {type = "queue", priority = 9},
@@ -97,8 +97,8 @@ def test_reads_every_key(tmp_path: Path) -> None:
         headers={"Accept": "application/json", "X-Api-Key": "env:PRIMARY_KEY"},
         retry=IntegrationRetry(attempts_max=4, initial_delay_s=0.5, multiplier=3, max_delay_s=8, jitter="equal"),
         breaker=IntegrationBreaker(failures=7, failure_ratio=0.4, calls_min=20, window_s=30, open_s=15),
-        rate_limit=IntegrationRateLimit(requests=50, window_s=10),
-        queue=IntegrationQueue(size_max=10, attempts_max=2, delay_s=1),
+        rate_limit=IntegrationRateLimit(requests=50, window_s=10, wait_max_s=2),
+        queue=IntegrationQueue(size_max=10),
         health_check=HealthCheck(endpoint="/up", interval_s=60, timeout_s=2),
         fallbacks=(
             ApiFallback(endpoint="https://second.example.com", credential="env:SECOND_TOKEN", priority=1),

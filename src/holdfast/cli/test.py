@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -73,14 +73,16 @@ class Ended:
 
     @property
     def attempts(self) -> int:
-        """How many attempts were made."""
-        return len(self.failed) + (self.reply is not None)
+        """How many attempts were made; those of a fallback are not among them."""
+        return len(self.failed) + (self.reply is not None and self.reply.degraded is None)
 
     @property
     def strategy(self) -> str:
         """What brought the answer: `none` where the first attempt did, `retry`, or how it is degraded; `exhausted` where there is none."""
         if self.reply is None:
             return "exhausted"
+        if self.reply.degraded is not None:
+            return self.reply.degraded.strategy
         return "retry" if self.failed else "none"
 
 
@@ -121,6 +123,7 @@ def as_json(ended: Ended) -> dict[str, object]:
         "attempts": ended.attempts,
         "failedAttempts": [dict(event.facts) for event in ended.failed],
         "tookSeconds": round(ended.took_s, 3),
+        "degraded": None if reply is None or reply.degraded is None else asdict(reply.degraded),
         "status": None if reply is None else reply.status,
         "body": None if reply is None else _body_of(reply),
         "error": None if error is None else {"type": type(error).__name__, "message": str(error)},
@@ -145,7 +148,15 @@ def show(ended: Ended, terminal: Terminal, *, verbose: bool) -> None:
         terminal.say(f"{MARKS['bad']} no answer: {ended.error}", "bad")
         terminal.say(took, "faint")
         return
-    terminal.say(f"{MARKS['good']} answered {reply.status}", "good")
+    if reply.degraded is None:
+        terminal.say(f"{MARKS['good']} answered {reply.status}", "good")
+    else:
+        degraded = reply.degraded
+        age = "" if degraded.age_s is None else f", {degraded.age_s:.0f} s old"
+        terminal.say(
+            f"{MARKS['waiting']} degraded answer {reply.status}: {degraded.strategy}{age}, because of {degraded.reason}",
+            "waiting",
+        )
     terminal.say(took, "faint")
     for name, value in reply.headers if verbose else ():
         terminal.say(f"{name}: {value}", "faint")

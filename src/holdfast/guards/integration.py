@@ -7,36 +7,50 @@ does the connection pool; this room knows neither the HTTP library nor where the
 from __future__ import annotations
 
 import json as json_text
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypedDict, cast
 
-from holdfast.errors import BadSettings, Exhausted, Problem
+from holdfast.errors import BadSettings, Exhausted, PolicyError, Problem
 from holdfast.faults.capture import capture_answer
 from holdfast.faults.classify import examine
 from holdfast.faults.rules import ApiRules
 from holdfast.faults.verdict import Verdict
 from holdfast.guards.ambient import remaining_s
-from holdfast.guards.integration_requests import IDEMPOTENT, Parameter, Sendable, make_request
+from holdfast.guards.answers import Degraded
+from holdfast.guards.integration_requests import IDEMPOTENT, Parameter, Sendable, elsewhere, make_request
 from holdfast.guards.policy import Policy, policy
+from holdfast.guards.waiting_calls import WaitingCalls
 from holdfast.guards.world import WORLD
-from holdfast.policies.integration_parts import parts_of
+from holdfast.policies.integration_parts import degradation_of, parts_of
 from holdfast.ports.http import HttpAnswer, HttpRequest
-from holdfast.settings import Integration as Declared
+from holdfast.ports.later import Receipt
+from holdfast.settings import ApiFallback, Integration as Declared, QueueFallback
 
 __all__ = ["Integration", "Reply", "Senders", "secrets_of"]
 
 LIMIT_MIN_S = 0.001
 NOT_MODIFIED = 304
+CAUSES_MAX = 8
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
+PASSING = frozenset({"traceparent", "tracestate", "baggage", "x-request-id", "x-correlation-id", "idempotency-key"})
+"""Headers that differ from call to call and change no answer."""
+
+_Send = Callable[[HttpRequest], HttpAnswer]
+_SendAsync = Callable[[HttpRequest], Awaitable[HttpAnswer]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """The answer to a request: its status, its headers in the order in which they came, and its whole body."""
+    """The answer to a request: its status, its headers in the order in which they came, and its whole body.
+
+    A lesser answer says that it is one: `degraded` has how and why. A call that was kept for later is answered with 202, and its body says where.
+    """
 
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    degraded: Degraded | None = None
 
     def header(self, name: str) -> str | None:
         """The first header of that name, whatever its spelling; None if there is none."""
@@ -123,13 +137,19 @@ class Integration:
             timeout_s=declared.timeout_s,
             response_size_max_bytes=response_size_max_bytes,
         )
+        self._reading = _Reading(integration_id, declared.api, api)
+        self._secrets = dict(secrets)
         parts = parts_of(declared)
         self._policy = policy(
             integration_id,
             retry=parts.retry,
             timeout=parts.timeout,
             breaker=parts.breaker,
-            result=_Reading(integration_id, declared.api, api),
+            rate_limit=parts.rate_limit,
+            degradation=degradation_of(
+                declared, queue=integration_id, alternative=self._alternative, default=_default, key=_key
+            ),
+            result=self._reading,
             api=api,
         )
         self._guarded = {may: self._policy.guard(repeatable=may)(_exchange) for may in (True, False)}
@@ -178,15 +198,17 @@ class Integration:
             BadInput: the request cannot be sent; nothing was.
             Exhausted: it failed; `result` is the last answer as a `Reply`, if there was one, and `outcome` says whether it took effect.
             Rejected: it was turned away unsent, such as by an open circuit.
+            DegradationFailed: it failed, and none of the fallbacks had an answer.
             Exception: what the HTTP library raised, where it is not to be repeated anyway.
         """
         request = make_request(self._sendable, method, path, params=params, json=json, content=content, headers=headers)
+        guarded = self._guarded[_may_repeat(request, repeatable)]
         try:
-            exchange = self._guarded[_may_repeat(request, repeatable)](self._senders, request)
-        except Exhausted as error:
+            answer = self._policy.answer(guarded, self._senders.send, request)
+        except PolicyError as error:
             _make_readable(error)
             raise
-        return _reply(exchange)
+        return _reply(answer.value, degraded=answer.degraded)
 
     async def arequest(
         self,
@@ -205,12 +227,45 @@ class Integration:
             PolicyError: as for `request`.
         """
         request = make_request(self._sendable, method, path, params=params, json=json, content=content, headers=headers)
+        guarded = self._guarded_async[_may_repeat(request, repeatable)]
         try:
-            exchange = await self._guarded_async[_may_repeat(request, repeatable)](self._senders, request)
-        except Exhausted as error:
+            answer = await self._policy.answer(guarded, self._senders.send_async, request)
+        except PolicyError as error:
             _make_readable(error)
             raise
-        return _reply(exchange)
+        return _reply(answer.value, degraded=answer.degraded)
+
+    @property
+    def waiting(self) -> WaitingCalls | None:
+        """The calls that a fallback of type `queue` keeps, to be made by `waiting.run()` or `run_async()`; None if none are kept."""
+        runtime = self._policy.degradation
+        keeps = self.declared.queue.enabled and any(isinstance(one, QueueFallback) for one in self.declared.fallbacks)
+        return runtime.queue(self.id) if runtime is not None and keeps else None
+
+    def _alternative(self, fallback: ApiFallback) -> Callable[..., object]:
+        """What asks another address: in the way in which the first one was asked."""
+        other_url = fallback.endpoint or self.declared.fallback_url
+        assert other_url is not None, "the settings refuse a fallback that leads nowhere"
+        token = fallback.credential
+        credential = None if token is None else self._secrets.get(token, token)
+        base_url = self.declared.base_url
+
+        def ask_other(send: _Send | _SendAsync, request: HttpRequest) -> object:
+            moved = elsewhere(request, base_url=base_url, other_url=other_url, credential=credential)
+            answer = send(_limited(moved))
+            return self._checked(moved, answer) if isinstance(answer, HttpAnswer) else self._awaited(moved, answer)
+
+        return ask_other
+
+    async def _awaited(self, request: HttpRequest, answer: Awaitable[HttpAnswer]) -> Exchange:
+        return self._checked(request, await answer)
+
+    def _checked(self, request: HttpRequest, answer: HttpAnswer) -> Exchange:
+        exchange = _kept(request, answer)
+        verdict = self._reading(exchange)
+        if verdict is not None:
+            raise _Refused(verdict.message)
+        return exchange
 
     def close(self) -> None:
         """Give back the connections of plain requests; the next request opens new ones."""
@@ -230,6 +285,9 @@ def secrets_of(integration_id: str, declared: Declared, *, environ: Mapping[str,
     asked = {f"headers.{name}": value for name, value in declared.headers.items()}
     if declared.credential is not None:
         asked["credential"] = declared.credential
+    for number, fallback in enumerate(declared.fallbacks):
+        if isinstance(fallback, ApiFallback) and fallback.credential is not None:
+            asked[f"fallbacks[{number}].credential"] = fallback.credential
     found: dict[str, str] = {}
     problems: list[Problem] = []
     for place, word in asked.items():
@@ -271,12 +329,37 @@ class _Reading:
         return examine(fault, api=self._api)
 
 
-def _exchange(senders: Senders, request: HttpRequest) -> Exchange:
-    return _kept(request, senders.send(_limited(request)))
+class _Refused(Exception):
+    """The other address gave no answer either."""
 
 
-async def _exchange_async(senders: Senders, request: HttpRequest) -> Exchange:
-    return _kept(request, await senders.send_async(_limited(request)))
+def _exchange(send: _Send, request: HttpRequest) -> Exchange:
+    return _kept(request, send(_limited(request)))
+
+
+async def _exchange_async(send: _SendAsync, request: HttpRequest) -> Exchange:
+    return _kept(request, await send(_limited(request)))
+
+
+def _key(_send: object, request: HttpRequest) -> object:
+    """What tells one request from another, for answers that are kept: all that is sent, credentials too, so that nobody gets another's answer.
+
+    Only reading is kept. What a POST was answered is no answer to the next one.
+    """
+    if request.method not in READING:
+        return object()  # has no stable form, so it is no key
+    headers = sorted((name.lower(), value) for name, value in request.headers if name.lower() not in PASSING)
+    return (request.method, request.url, headers, request.body)
+
+
+def _default(value: object) -> Exchange:
+    """A fixed value as an answer."""
+    return _made(200, value)
+
+
+def _made(status: int, value: object) -> Exchange:
+    body = json_text.dumps(value, ensure_ascii=False).encode().decode("latin-1")
+    return {"method": "", "url": "", "status": status, "headers": [["Content-Type", "application/json"]], "body": body}
 
 
 def _limited(request: HttpRequest) -> HttpRequest:
@@ -295,15 +378,27 @@ def _kept(request: HttpRequest, answer: HttpAnswer) -> Exchange:
     }
 
 
-def _reply(exchange: Exchange) -> Reply:
-    headers = tuple((name, value) for name, value in exchange["headers"])
-    return Reply(status=exchange["status"], headers=headers, body=exchange["body"].encode("latin-1"))
+def _reply(value: object, *, degraded: Degraded | None = None) -> Reply:
+    if isinstance(value, Receipt):
+        said = {"queued": True, "queue": value.queue, "place": value.place, "durable": value.durable, "id": value.id}
+        value = _made(202, said)
+    exchange = cast("Exchange", value)
+    return Reply(
+        status=exchange["status"],
+        headers=tuple((name, value) for name, value in exchange["headers"]),
+        body=exchange["body"].encode("latin-1"),
+        degraded=degraded,
+    )
 
 
-def _make_readable(error: Exhausted) -> None:
+def _make_readable(error: BaseException | None) -> None:
     """Give whoever catches it the answer in the form that they know."""
-    if isinstance(error.result, dict):
-        error.result = _reply(cast("Exchange", error.result))
+    for _ in range(CAUSES_MAX):
+        if error is None:
+            return
+        if isinstance(error, Exhausted) and isinstance(error.result, dict):
+            error.result = _reply(error.result)
+        error = error.__cause__ or error.__context__
 
 
 def _may_repeat(request: HttpRequest, said: bool | None) -> bool:  # noqa: FBT001 - what the caller said, or not

@@ -86,8 +86,6 @@ _OF_INTEGRATION = (
     ("RETRY_BACKOFF_FACTOR", "retry.multiplier", "", "2", ""),
     ("RETRY_MAX_DELAY", "retry.max_delay_s", "ms", "30000", ""),
     ("DLQ_ENABLED", "queue.enabled", "truth", "true", _SWITCH),
-    ("DLQ_MAX_RETRIES", "queue.attempts_max", "", "5", ""),
-    ("DLQ_RETRY_DELAY", "queue.delay_s", "ms", "300000", ""),
     (
         "HEALTH_CHECK_INTERVAL",
         "health_check.interval_s",
@@ -124,8 +122,14 @@ _WITHOUT_MEANING = (
     (
         "REDIS_URL",
         "redis://localhost:6379",
-        "Nothing of ours rests in Redis yet: answers are cached in this process, and queues are rows of the database.",
+        "An integration keeps its last good answers in this process; a policy of yours can keep them in Redis: `RedisCache`.",
     ),
+    (
+        "DLQ_MAX_RETRIES",
+        "5",
+        "Calls that an integration keeps are made again when the program says so; a recovery engine takes it as `redo_max`.",
+    ),
+    ("DLQ_RETRY_DELAY", "300000", "As above; a recovery engine takes it as `redo_after_s`, in seconds."),
     ("MONGODB_URL", "mongodb://localhost:27017/integration", "Nothing of ours rests in MongoDB."),
     ("SENTRY_DSN", "your-sentry-dsn", "Comes with alerts."),
     (

@@ -103,20 +103,24 @@ class IntegrationRateLimit(Section):
 
     TABLE: typing.ClassVar[str] = "rate_limit"
 
-    requests: int = declare(100, "Requests that may begin in any window.", unit="requests", between=(1, 1_000_000))
+    requests: int = declare(100, "Requests that may begin in any window.", unit="requests", between=(1, 100_000))
     window_s: float = declare(60.0, "The window.", unit="s", between=(0.001, 86_400))
+    wait_max_s: float = declare(
+        0.0,
+        "How long a request may wait for its turn; who would have to wait longer is turned away.",
+        unit="s",
+        between=(0, 86_400),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntegrationQueue(Section):
-    """What becomes of calls that a fallback of type `queue` keeps for later."""
+    """The queue in memory of calls that a fallback of type `queue` keeps. They are made when the program says so, and lost with the process."""
 
     TABLE: typing.ClassVar[str] = "queue"
 
     enabled: bool = declare_switch("Whether calls are kept at all; if not, fallbacks of type `queue` are passed over.")
     size_max: int = declare(1000, "Calls that are kept; more are refused.", unit="calls", between=(1, 1_000_000))
-    attempts_max: int = declare(5, "Attempts of a kept call until it is given up.", unit="attempts", between=(1, 1000))
-    delay_s: float = declare(300.0, "Wait before each of them.", unit="s", between=(0, 604_800))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
