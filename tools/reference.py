@@ -21,6 +21,8 @@ from typer.main import get_command
 from holdfast import errors, settings
 from holdfast.guards.listening import EVENTS as POLICY_EVENTS
 from holdfast.journal.events import EVENT_TYPES
+from holdfast.settings.integration import FALLBACK_TYPES
+from holdfast.settings.setting import settings_of
 from tools import blocks, routes_page, spec_map
 
 __all__ = ["PAGES", "command_names", "main", "outdated"]
@@ -68,14 +70,99 @@ def settings_page() -> str:
         rows.append(
             [
                 f"`{line.name}`",
-                f"`{line.shown(line.default)}`" if line.default is not None else "none",
-                " or ".join(f"`{choice}`" for choice in line.choices) or f"{line.range} {line.unit}".strip() or "text",
+                _default_of(line),
+                _range_of(line),
                 f"`{line.variable}`",
                 line.meaning + (" Never shown." if line.secret else ""),
             ]
         )
         parts[-1] = _table(["Setting", "Default", "Range", "Variable", "Meaning"], rows)
-    return _page(parts)
+    return _page([*parts, *_integrations(), *_aliases()])
+
+
+def _integrations() -> list[str]:
+    """The keys of an integration, and those of its fallbacks."""
+    rows = [
+        [f"`{line.name}`", _default_of(line), _range_of(line), line.meaning + (" Never shown." if line.secret else "")]
+        for line in settings.integration_keys()
+    ]
+    rows += [
+        [
+            "`headers`",
+            "none",
+            "table of text",
+            "Headers of every request; `env:NAME` takes the value from that variable. Never shown.",
+        ],
+        ["`fallbacks`", "none", "list of tables", "What to answer when the API does not; see below."],
+    ]
+    fallbacks = [
+        [f"`{word}`", f"`{line.name.partition('.')[2]}`", _default_of(line), _range_of(line), line.meaning]
+        for word, kind in FALLBACK_TYPES.items()
+        for line in settings_of(kind)
+        if not line.name.endswith(".priority")
+    ]
+    fallbacks.append(
+        [
+            "`default`",
+            "`value`",
+            "null",
+            "anything JSON can say",
+            "The value that stands for an answer. At most 64 KiB.",
+        ]
+    )
+    return [
+        "## integrations",
+        (
+            "Each API that is [called by name](../how-to/configure-integrations.md) has a table `[integrations.<id>]` in the file.\n"
+            "An id begins with a small letter; small letters, digits, `-` and `_` follow.\n"
+            "A key such as `retry.attempts_max` is the key `attempts_max` of the table `[integrations.<id>.retry]`.\n"
+            "A variable changes one value of an integration that is declared: `HOLDFAST_INTEGRATIONS_<ID>_<KEY>` in capitals, with `_` for"
+            " `-` and `.`, as in `HOLDFAST_INTEGRATIONS_PRIMARY_API_RETRY_ATTEMPTS_MAX`.\n"
+            "`headers` and `fallbacks` stand in the file only.\n"
+            "The tables `rate_limit` and `health_check` are in force only if they are there."
+        ),
+        _table(["Key", "Default", "Range", "Meaning"], rows),
+        (
+            "Every fallback has a `type` and a `priority` (1 to 1_000; its place in the list, if it names none): the lowest is tried first.\n"
+            "The type `queue` has no other key: the table `queue` says the rest."
+        ),
+        _table(["Type", "Key", "Default", "Range", "Meaning"], fallbacks),
+    ]
+
+
+def _aliases() -> list[str]:
+    """The environment variables of spec 001."""
+    rows = [
+        [
+            f"`{alias.variable}`",
+            f"`{alias.setting}`" if alias.setting else "nothing",
+            {"ms": "milliseconds", "truth": "true or false"}.get(alias.unit, ""),
+            f"`{alias.documented}`",
+            alias.reason,
+        ]
+        for alias in settings.aliases()
+    ]
+    return [
+        "## The variables of spec 001",
+        (
+            "They are read on request only, by `holdfast.settings.load(aliases=True)` or the option `--spec-env`, so that a host program's"
+            " `MAX_RETRIES` never reaches us by accident.\n"
+            "They are lower in rank than the file and our own variables.\n"
+            "The document counts in milliseconds, our settings in seconds.\n"
+            "`PRIMARY_API_URL` declares the integration `primary-api`, with the jitter (`plus_30`) and the three fallbacks of the document."
+        ),
+        _table(["Variable", "Sets", "Unit", "In the document", "To know"], rows),
+    ]
+
+
+def _default_of(line: settings.Setting) -> str:
+    return f"`{line.shown(line.default)}`" if line.default is not None else "none"
+
+
+def _range_of(line: settings.Setting) -> str:
+    kinds = {"truth": "true or false"}
+    words = " or ".join(f"`{choice}`" for choice in line.choices)
+    return words or f"{line.range} {line.unit}".strip() or kinds.get(line.kind, "text")
 
 
 def errors_page() -> str:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from holdfast.guards.circuit import CircuitHealth as CircuitHealth
     from holdfast.guards.engine import RecoveryEngine as RecoveryEngine
     from holdfast.guards.features import Features as Features, features as features
+    from holdfast.guards.integration import Integration as Integration, Reply as Reply
     from holdfast.guards.judging import Judgement as Judgement
     from holdfast.guards.later_queue import Later as Later, LaterQueue as LaterQueue
     from holdfast.guards.listening import Event as Event
@@ -111,6 +112,7 @@ __all__ = [
     "Health",
     "Hedge",
     "HoldfastError",
+    "Integration",
     "Jitter",
     "Judgement",
     "KeepForLater",
@@ -132,6 +134,7 @@ __all__ = [
     "Reduced",
     "Remedy",
     "Repeat",
+    "Reply",
     "Retry",
     "RetryRule",
     "Rule",
@@ -152,6 +155,7 @@ __all__ = [
     "carried",
     "deadline",
     "features",
+    "integration",
     "last_answer",
     "open",
     "policy",
@@ -186,6 +190,7 @@ _ROOMS: dict[str, tuple[str, str]] = {
     "Health": ("holdfast.faults.verdict", ""),
     "Hedge": ("holdfast.policies.hedge", ""),
     "HoldfastError": ("holdfast.errors", ""),
+    "Integration": ("holdfast.guards.integration", ""),
     "Jitter": ("holdfast.policies.retry", ""),
     "Judgement": ("holdfast.guards.judging", ""),
     "KeepForLater": ("holdfast.policies.remedies", ""),
@@ -207,6 +212,7 @@ _ROOMS: dict[str, tuple[str, str]] = {
     "Reduced": ("holdfast.policies.lesser_answers", ""),
     "Remedy": ("holdfast.policies.remedies", ""),
     "Repeat": ("holdfast.policies.remedies", ""),
+    "Reply": ("holdfast.guards.integration", ""),
     "Retry": ("holdfast.policies.retry", ""),
     "RetryRule": ("holdfast.policies.retry", ""),
     "Rule": ("holdfast.policies.degradation", ""),
@@ -254,6 +260,23 @@ def open(  # noqa: A001 - as in gzip.open: it is read as holdfast.open
         url, worker=worker, catalog=None if catalog is None else str(catalog)
     )
     return opened
+
+
+def integration(integration_id: str, *, settings: Settings | None = None) -> Integration:
+    """Returns the integration that the settings declare as `[integrations.<id>]`: requests to one API by name, with all its strategies around them.
+
+    There is one for each id in a process, with one pool of connections for plain requests and one for each event loop. The settings are loaded when
+    the first integration is asked for, unless `settings` are given; an integration is made anew only if what they say of it has changed.
+
+    Raises:
+        BadInput: no integration has this id, or its catalog entry is not there.
+        BadSettings: the settings are wrong, or a variable that they name is not set; all problems are listed.
+        MissingExtra: the packages for it are not installed.
+    """
+    found: Integration = _find(
+        "holdfast.adapters.http.integrations", "integration", extra="durable", feature="integration"
+    )(integration_id, settings=settings)
+    return found
 
 
 def __getattr__(name: str) -> object:

@@ -91,7 +91,7 @@ def reader(directory: Path) -> Reader:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
     for file in (directory / "examples").rglob("*"):
-        if file.suffix in {".yaml", ".json", ".py"}:
+        if file.suffix in {".yaml", ".json", ".py", ".toml"}:
             file.write_text(file.read_text().replace(PORT, port))
     return Reader(directory=directory, port=port)
 

@@ -25,6 +25,7 @@ PAGES = [
     "docs/how-to/drive-by-events.md",
     "docs/how-to/read-the-outbox.md",
     "docs/how-to/hand-over-to-durable.md",
+    "docs/how-to/configure-integrations.md",
 ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 import holdfast
@@ -28,5 +30,17 @@ def test_a_missing_package_is_named_by_its_extra(monkeypatch: pytest.MonkeyPatch
 
     with pytest.raises(MissingExtra) as caught:
         holdfast.__getattr__("Anything")
+
+    assert "durable" == caught.value.extra
+
+
+def test_an_integration_without_its_packages_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calling an API by its name needs an HTTP client, which the bare wheel has not."""
+    for module in ("integrations", "senders", "transport"):
+        monkeypatch.delitem(sys.modules, f"holdfast.adapters.http.{module}", raising=False)
+    monkeypatch.setitem(sys.modules, "httpx2", None)
+
+    with pytest.raises(MissingExtra) as caught:
+        holdfast.integration("primary-api")
 
     assert "durable" == caught.value.extra

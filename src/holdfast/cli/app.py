@@ -24,6 +24,7 @@ from holdfast.cli.recover import recover
 from holdfast.cli.resume import resume
 from holdfast.cli.run import run
 from holdfast.cli.terminal import printable
+from holdfast.cli.test import send_one
 from holdfast.cli.validate import validate
 from holdfast.cli.why import why
 from holdfast.cli.worker import worker
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 for command in (demo, run, resume, worker, why, validate, recover, purge, emit, events):
     app.command()(command)
+app.command("test")(send_one)
 for for_people in (confirm, reject, questions):
     executions.group.command()(for_people)
 app.add_typer(executions.group, name="executions")

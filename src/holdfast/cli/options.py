@@ -18,6 +18,7 @@ __all__ = [
     "Imports",
     "Json",
     "PlanFile",
+    "SpecEnvironment",
     "WaitMax",
 ]
 
@@ -55,6 +56,13 @@ By = Annotated[str | None, typer.Option(help="Who says so, for the record.", sho
 Config = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", help="The settings file instead of ./holdfast.toml.", show_default=False),
+]
+SpecEnvironment = Annotated[
+    bool,
+    typer.Option(
+        "--spec-env",
+        help="Also read the environment variables of spec 001 (PRIMARY_API_URL, MAX_RETRIES …), below the file in rank.",
+    ),
 ]
 Imports = Annotated[
     list[str] | None,

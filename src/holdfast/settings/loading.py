@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import os
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from holdfast.errors import BadSettings, Problem
+from holdfast.settings.aliases import aliases_given, document_integration
+from holdfast.settings.integration import Integration
+from holdfast.settings.integrations import INTEGRATIONS, read_integrations
 from holdfast.settings.sections import Settings, by_name, table
 
 CONFIG_FILE = "holdfast.toml"
@@ -23,22 +26,38 @@ def load(
     arguments: Mapping[str, object] | None = None,
     environ: Mapping[str, str] | None = None,
     config_path: str | os.PathLike[str] | None = None,
+    aliases: bool = False,
 ) -> Settings:
     """Reads the settings from all their places.
 
     `arguments` maps names such as `database.url` to values; None stands for an argument that was not given. `environ` is `os.environ` unless given.
-    `config_path` must exist when given; otherwise `holdfast.toml` in the working directory is read if it is there. Nothing is written.
+    `config_path` must exist when given; otherwise `holdfast.toml` in the working directory is read if it is there. With `aliases`, the environment
+    variables of spec 001 (`aliases()` lists them) count as well, below the file. Nothing is written.
 
     Raises:
         BadSettings: naming every value that is out of range, of the wrong type or unknown, with its place.
     """
     environ = os.environ if environ is None else environ
     problems: list[Problem] = []
+    place, document = _document(config_path, problems=problems)
+    others = aliases_given(environ, problems=problems) if aliases else {}
+    others |= document_integration(others)
     given = {
-        **_from_file(config_path, problems=problems),
+        **{name: (raw, "alias", variable) for name, (raw, variable) in others.items() if name in by_name()},
+        **_from_file(document, place=place, problems=problems),
         **_from_environment(environ),
         **_from_arguments(arguments or {}, problems=problems),
     }
+    read = read_integrations(
+        document.get(INTEGRATIONS, {}),
+        place=place,
+        environ=environ,
+        arguments={
+            name: raw for name, raw in (arguments or {}).items() if _is_of_integration(name) and raw is not None
+        },
+        aliases={name: raw for name, raw in others.items() if _is_of_integration(name)},
+        problems=problems,
+    )
     values: dict[str, dict[str, object]] = {}
     for name, (raw, source, place) in given.items():
         setting = by_name()[name]
@@ -52,8 +71,9 @@ def load(
         raise BadSettings(problems)
     return _assemble(
         values,
-        sources={name: place for name, (_, _, place) in given.items()},
-        variables_unread=_unread_variables(environ),
+        integrations=read.integrations,
+        sources={name: place for name, (_, _, place) in given.items()} | dict(read.sources),
+        variables_unread=_unread_variables(environ, known=read.variables),
     )
 
 
@@ -61,49 +81,49 @@ def load(
 _Given = dict[str, tuple[object, str, str]]
 
 
-def _from_file(config_path: str | os.PathLike[str] | None, *, problems: list[Problem]) -> _Given:
+def _document(
+    config_path: str | os.PathLike[str] | None, *, problems: list[Problem]
+) -> tuple[str, Mapping[str, object]]:
+    """The name of the file, and what it says; nothing where there is none."""
     path = Path(CONFIG_FILE if config_path is None else config_path)
     if config_path is None and not path.is_file():
-        return {}
+        return str(path), {}
     import tomllib  # noqa: PLC0415 - whoever has no file need not pay for its parser
 
+    message = ""
     try:
         with path.open("rb") as file:
             content = file.read(CONFIG_SIZE_MAX_BYTES + 1)
-        if len(content) > CONFIG_SIZE_MAX_BYTES:
-            problems.append(
-                _file_problem(path, f"larger than {CONFIG_SIZE_MAX_BYTES} bytes. Give a configuration file.")
-            )
-            return {}
-        document = tomllib.loads(content.decode())
+        if len(content) <= CONFIG_SIZE_MAX_BYTES:
+            return str(path), tomllib.loads(content.decode())
+        message = f"larger than {CONFIG_SIZE_MAX_BYTES} bytes. Give a configuration file."
     except OSError as error:
-        problems.append(
-            _file_problem(path, f"cannot be read: {error.strerror}. Check the path, or leave --config out.")
-        )
-        return {}
+        message = f"cannot be read: {error.strerror}. Check the path, or leave --config out."
     except UnicodeDecodeError:
-        problems.append(_file_problem(path, "is not UTF-8 text. Save it as UTF-8."))
-        return {}
+        message = "is not UTF-8 text. Save it as UTF-8."
     except tomllib.TOMLDecodeError as error:
-        problems.append(_file_problem(path, f"is not TOML: {error}. Correct that line."))
-        return {}
+        message = f"is not TOML: {error}. Correct that line."
+    except RecursionError:
+        message = "is nested too deep to be read. Give a configuration file."
+    problems.append(Problem(source=str(path), path="", message=message))
+    return str(path), {}
+
+
+def _from_file(document: Mapping[str, object], *, place: str, problems: list[Problem]) -> _Given:
     given: _Given = {}
     for name, value in _flat(document).items():
         if name in by_name():
-            given[name] = (value, "file", str(path))
+            given[name] = (value, "file", place)
         else:
-            problems.append(Problem(source=str(path), path=name, message=_unknown(name)))
+            problems.append(Problem(source=place, path=name, message=_unknown(name)))
     return given
-
-
-def _file_problem(path: Path, message: str) -> Problem:
-    return Problem(source=str(path), path="", message=message)
 
 
 def _flat(document: Mapping[str, object]) -> dict[str, object]:
     return {
         f"{section}.{key}" if key else section: value
         for section, content in document.items()
+        if section != INTEGRATIONS
         for key, value in (content.items() if isinstance(content, dict) else [("", content)])
     }
 
@@ -119,6 +139,8 @@ def _from_environment(environ: Mapping[str, str]) -> _Given:
 def _from_arguments(arguments: Mapping[str, object], *, problems: list[Problem]) -> _Given:
     given: _Given = {}
     for name, value in arguments.items():
+        if _is_of_integration(name):
+            continue
         if name not in by_name():
             problems.append(Problem(source="argument", path=name, message=_unknown(name)))
         elif value is not None:
@@ -133,15 +155,24 @@ def _unknown(name: str) -> str:
     return f"no setting has this name. {f'Did you mean {near[0]}?' if near else 'Leave it out; all of them: holdfast config show.'}"
 
 
-def _unread_variables(environ: Mapping[str, str]) -> tuple[str, ...]:
-    known = {setting.variable for setting in table()}
-    sections = tuple({"HOLDFAST_" + name.partition(".")[0].upper() + "_" for name in by_name()})
-    return tuple(sorted(name for name in environ if name.startswith(sections) and name not in known))
+def _is_of_integration(name: str) -> bool:
+    return name.startswith(f"{INTEGRATIONS}.")
+
+
+def _unread_variables(environ: Mapping[str, str], *, known: Iterable[str]) -> tuple[str, ...]:
+    ours = {setting.variable for setting in table()}.union(known)
+    words = {name.partition(".")[0] for name in by_name()} | {INTEGRATIONS}
+    sections = tuple(f"HOLDFAST_{word.upper()}_" for word in words)
+    return tuple(sorted(name for name in environ if name.startswith(sections) and name not in ours))
 
 
 def _assemble(
-    values: Mapping[str, Mapping[str, object]], *, sources: Mapping[str, str], variables_unread: tuple[str, ...]
+    values: Mapping[str, Mapping[str, object]],
+    *,
+    integrations: Mapping[str, Integration],
+    sources: Mapping[str, str],
+    variables_unread: tuple[str, ...],
 ) -> Settings:
     kinds = typing.get_type_hints(Settings)
     sections = {name: kinds[name](**content) for name, content in values.items()}
-    return Settings(**sections, sources=sources, variables_unread=variables_unread)
+    return Settings(**sections, integrations=integrations, sources=sources, variables_unread=variables_unread)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from holdfast.errors import BadSettings, Problem
+from holdfast.settings.integration import Integration
 from holdfast.settings.setting import Scalar, Section, Setting, declare, settings_of
 
 
@@ -369,6 +370,7 @@ class Postgres(Section):
 class Settings:
     """All settings, valid: a section for each table of the file. `Settings()` has the defaults and reads nothing.
 
+    `integrations` maps the ids of the tables `[integrations.<id>]` to what they say; they are no lines of the table, since only the file knows them.
     `sources` maps the settings that were given to where they came from. `variables_unread` are names from the environment that begin like
     ours and set nothing, which is how a misspelt variable is found; they never stop a program, since they may belong to somebody else.
     """
@@ -391,6 +393,7 @@ class Settings:
     plan: Plan = field(default_factory=Plan)
     catalog: Catalog = field(default_factory=Catalog)
     postgres: Postgres = field(default_factory=Postgres)
+    integrations: Mapping[str, Integration] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     variables_unread: tuple[str, ...] = field(default=(), repr=False, compare=False)
 

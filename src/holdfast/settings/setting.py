@@ -13,21 +13,31 @@ from dataclasses import dataclass, field
 
 from holdfast.errors import BadSettings, Problem
 
-__all__ = ["Scalar", "Section", "Setting", "declare", "settings_of"]
+__all__ = ["Scalar", "Section", "Setting", "declare", "declare_switch", "settings_of"]
 
 HIDDEN = "(hidden)"
 # Greedy up to the last @: hiding too much of an address is better than showing half of a password that has an @ in it.
 _URL_PASSWORD = re.compile(r"(://[^/@:]*:).*(?=@)|([?&](?:ssl)?password=)[^&]*", re.IGNORECASE)
 
 Value = typing.TypeVar("Value")
-Scalar = str | int | float | None
+Scalar = str | int | float | bool | None
+_TRUTH_VALUES = {
+    "true": True,
+    "1": True,
+    "yes": True,
+    "on": True,
+    "false": False,
+    "0": False,
+    "no": False,
+    "off": False,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
     """One line of the table.
 
-    `kind` is `integer`, `number` or `text`. `low` and `high` are inclusive; `choices` lists the only words that are accepted. A `secret` is
+    `kind` is `integer`, `number`, `truth` or `text`. `low` and `high` are inclusive; `choices` lists the only words that are accepted. A `secret` is
     never shown; of an `address`, only the password is hidden. `default` is None where there is none.
     """
 
@@ -64,11 +74,18 @@ class Setting:
                 is_fine = is_number and isinstance(value, int) and self._allows(value)
             case "number":
                 is_fine = is_number and self._allows(typing.cast(float, value))
+            case "truth":
+                is_fine = isinstance(value, bool)
             case _:
                 is_fine = isinstance(value, str) and bool(value.strip()) and self._allows(value)
         if is_fine:
             return None
-        kinds = {"integer": "a whole number", "number": "a number", "text": "text that is not empty"}
+        kinds = {
+            "integer": "a whole number",
+            "number": "a number",
+            "truth": "true or false",
+            "text": "text that is not empty",
+        }
         limits = f"{self.range} {self.unit}".strip()
         expected = (
             f"one of: {', '.join(self.choices)}"
@@ -76,7 +93,7 @@ class Setting:
             else ", ".join(filter(None, (kinds[self.kind], limits)))
         )
         shown = "the value given" if self.secret or self.address else reprlib.repr(value)
-        return f"{shown} cannot be used; give {expected} (default {self.default})."
+        return f"{shown} cannot be used; give {expected} (default {self._written(self.default)})."
 
     def _allows(self, value: str | float) -> bool:
         if self.choices:
@@ -94,6 +111,8 @@ class Setting:
                     return int(text)
                 case "number":
                     return float(text)
+                case "truth":
+                    return _TRUTH_VALUES.get(text.strip().lower(), text)
                 case _:
                     return text
         except ValueError:
@@ -105,8 +124,12 @@ class Setting:
             return "(none)"
         if self.secret:
             return HIDDEN
-        text = str(value)
+        text = self._written(value)
         return _URL_PASSWORD.sub(lambda found: f"{found[1] or found[2]}{HIDDEN}", text) if self.address else text
+
+    def _written(self, value: Scalar) -> str:
+        # As it stands in the file: TOML writes truth values in small letters.
+        return str(value).lower() if self.kind == "truth" else str(value)
 
 
 def declare(
@@ -134,10 +157,20 @@ def declare(
     return declared
 
 
+def declare_switch(meaning: str) -> bool:
+    """A line of the table that is true or false, and true by default."""
+    is_on = True
+    return declare(is_on, meaning)
+
+
 class Section:
-    """What all sections do: refuse, on construction, whatever the table does not allow."""
+    """What all sections do: refuse, on construction, whatever the table does not allow.
+
+    `TABLE` is the name of the section where that is not the name of the class.
+    """
 
     __slots__ = ()
+    TABLE: typing.ClassVar[str] = ""
 
     def __post_init__(self) -> None:
         """Check every field.
@@ -155,14 +188,15 @@ class Section:
 
 
 def settings_of(section: type[Section]) -> tuple[Setting, ...]:
-    """The lines of the table that a section declares."""
-    kinds = {"int": "integer", "float": "number"}
+    """The lines of the table that a section declares; fields that were not declared as lines are left out."""
+    kinds = {"int": "integer", "float": "number", "bool": "truth"}
     return tuple(
         Setting(
-            name=f"{section.__name__.lower()}.{declared.name}",
-            kind=kinds.get(str(declared.type), "text"),
-            default=typing.cast("Scalar", declared.default),
+            name=f"{section.TABLE or section.__name__.lower()}.{declared.name}",
+            kind=kinds.get(str(declared.type).removesuffix(" | None"), "text"),
+            default=None if declared.default is dataclasses.MISSING else typing.cast("Scalar", declared.default),
             **declared.metadata,
         )
         for declared in dataclasses.fields(typing.cast("type[typing.Any]", section))
+        if "meaning" in declared.metadata
     )

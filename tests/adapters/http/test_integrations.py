@@ -1,0 +1,151 @@
+"""Integrations by name: one for each id and process, made from the settings."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import holdfast
+from holdfast.adapters.http import integrations
+from holdfast.adapters.http.integrations import Integrations
+from holdfast.errors import BadInput, BadSettings
+from holdfast.settings import Http, Integration, IntegrationRetry, Settings
+from holdfast.testing import FaultApi
+
+SHOP = Settings(integrations={"shop": Integration(base_url="https://shop.example.com")})
+USERS = {
+    "routes": [
+        {
+            "name": "users",
+            "method": "GET",
+            "path": "/users",
+            "status": 200,
+            "body": {"users": ["ana"]},
+            "faults": [{"kind": "status", "calls": [1], "status": 503, "body": {}}],
+        }
+    ]
+}
+
+
+@pytest.fixture(autouse=True)
+def _own_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test has integrations of its own, as a process has."""
+    mine = Integrations()
+    monkeypatch.setattr(integrations, "_of_this_process", lambda: mine)
+
+
+def test_calls_an_api_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """holdfast.integration("primary-api").request("GET", "/users") answers, after a 503 on the way."""
+    with FaultApi(USERS) as api:
+        (tmp_path / "holdfast.toml").write_text(
+            f'[integrations.primary-api]\nbase_url = "{api.url}"\nretry = {{initial_delay_s = 0, jitter = "none"}}\n'
+        )
+        monkeypatch.chdir(tmp_path)
+        primary = holdfast.integration("primary-api")
+
+        reply = primary.request("GET", "/users")
+
+        primary.close()
+    assert {"users": ["ana"]} == reply.json()
+
+
+def test_there_is_one_per_process_and_id() -> None:
+    """Everybody who asks gets the same one, from any thread, with equal settings too."""
+    found: list[holdfast.Integration] = []
+    threads = [
+        threading.Thread(target=lambda: found.append(holdfast.integration("shop", settings=SHOP))) for _ in range(8)
+    ]
+
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert 8 == len(found)
+    assert {id(found[0])} == {id(one) for one in found}
+    assert found[0] is holdfast.integration("shop", settings=replace(SHOP, run=SHOP.run))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        replace(SHOP, integrations={"shop": Integration(base_url="https://other.example.com")}),
+        replace(SHOP, integrations={"shop": Integration(base_url="https://shop.example.com", retry=IntegrationRetry(attempts_max=1))}),
+        replace(SHOP, http=Http(redirects_max=0)),
+    ],
+    ids=["address", "retry", "http"],
+)  # fmt: skip
+def test_is_made_anew_when_what_it_is_made_of_has_changed(changed: Settings) -> None:
+    """Other settings make another one, and it is the one from then on."""
+    before = holdfast.integration("shop", settings=SHOP)
+
+    after = holdfast.integration("shop", settings=changed)
+
+    assert before is not after
+    assert after is holdfast.integration("shop", settings=changed)
+
+
+def test_settings_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is read when the first integration is asked for; a program that runs is not changed under way."""
+    file = tmp_path / "holdfast.toml"
+    file.write_text('[integrations.shop]\nbase_url = "https://one"\n[integrations.desk]\nbase_url = "https://two"\n')
+    monkeypatch.chdir(tmp_path)
+    shop = holdfast.integration("shop")
+    file.unlink()
+
+    assert "https://two" == holdfast.integration("desk").declared.base_url
+    assert shop is holdfast.integration("shop")
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"), [("shpo", "Did you mean shop?"), ("zebra", "[integrations.zebra]")], ids=["misspelt", "unknown"]
+)
+def test_an_unknown_id_is_told_with_what_to_do(name: str, advice: str) -> None:
+    """A name that is not declared is answered with the nearest one, or with how to declare it."""
+    with pytest.raises(BadInput) as caught:
+        holdfast.integration(name, settings=SHOP)
+
+    assert advice in str(caught.value)
+
+
+def test_a_variable_that_is_not_set_is_told() -> None:
+    """A credential in a variable has to be there when the integration is first used."""
+    declared = Integration(base_url="https://shop", credential="env:HOLDFAST_TEST_NOT_SET")
+
+    with pytest.raises(BadSettings, match="HOLDFAST_TEST_NOT_SET"):
+        holdfast.integration("shop", settings=Settings(integrations={"shop": declared}))
+
+
+@pytest.mark.parametrize("directory", [None, "."], ids=["no-catalog", "not-in-it"])
+def test_a_catalog_entry_that_is_not_there_is_told(tmp_path: Path, directory: str | None) -> None:
+    """An `api` that no catalog knows would change nothing, so it is refused."""
+    settings = Settings(
+        catalog=replace(SHOP.catalog, directory=str(tmp_path) if directory else None),
+        integrations={"shop": Integration(base_url="https://shop", api="shop")},
+    )
+
+    with pytest.raises(BadInput, match="catalog"):
+        holdfast.integration("shop", settings=settings)
+
+
+def test_the_catalog_entry_judges_the_answers(tmp_path: Path) -> None:
+    """What the catalog knows of the API counts: its 409 that passes by itself is repeated."""
+    (tmp_path / "users.json").write_text(
+        """{"apiId": "users", "name": "Users", "version": "1", "baseUrl": "http://127.0.0.1", "quirks": {}, "recoveryStrategies": [],
+        "errorMappings": [{"status": 409, "category": "api_unexpected_status", "retryable": true}]}"""
+    )
+    scenario = {
+        "routes": [USERS["routes"][0] | {"faults": [{"kind": "status", "calls": [1], "status": 409, "body": {}}]}]
+    }
+    with FaultApi(scenario) as api:
+        declared = Integration(base_url=api.url, api="users", retry=IntegrationRetry(initial_delay_s=0))
+        settings = Settings(catalog=replace(SHOP.catalog, directory=str(tmp_path)), integrations={"users": declared})
+        users = holdfast.integration("users", settings=settings)
+
+        reply = users.request("GET", "/users")
+
+        users.close()
+    assert 200 == reply.status
