@@ -6,6 +6,7 @@ otherwise ignored, one that is slow holds up its own call only, and one that cal
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -59,6 +60,12 @@ EVENTS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
     "hedge.sent": ("debug", "A late call was made once more.", ("number", "delay_s")),
     "hedge.won": ("debug", "The answer of a hedge came first.", ("number", "took_s")),
     "hedge.refused": ("debug", "A late call was not made once more: the retry budget has no room for it.", ("number",)),
+    "sharing.lost": (
+        "warning",
+        "The store that processes share circuits by cannot be reached: each goes by its own judgement.",
+        ("error",),
+    ),
+    "sharing.resumed": ("info", "The store that processes share circuits by is back.", ()),
     "policy.updated": ("info", "The policy has other settings from now on.", ("changed",)),
 }
 
@@ -115,7 +122,8 @@ class Listening:
         """Tell an event. Never raises, whatever listeners do."""
         level = EVENTS[name][0]
         if level != "debug":
-            self._log(level, name, key, facts)
+            with contextlib.suppress(Exception):  # a log handler is a listener, too, and there is nowhere to complain
+                self._log(level, name, key, facts)
         if not self._listeners:
             return
         event = Event(name=name, policy=self.policy, key=key, facts=facts)

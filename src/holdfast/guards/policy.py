@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import replace
 from functools import update_wrapper
+from threading import Lock
 from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar, cast, overload
 
 from holdfast.errors import BadInput, BadSettings, Problem
@@ -27,7 +28,7 @@ from holdfast.guards.listening import Event, Listener, Listening
 from holdfast.guards.loops import run_async, run_sync
 from holdfast.guards.shapes import Shape, shape_of
 from holdfast.policies.adaptive import AdaptiveLimit
-from holdfast.policies.breaker import Breaker
+from holdfast.policies.breaker import SECONDS_BOUND, Breaker
 from holdfast.policies.bulkhead import Bulkhead
 from holdfast.policies.checks import number_problem
 from holdfast.policies.composition import KINDS, Composition, explain
@@ -133,16 +134,8 @@ class Policy:
     """Strategies around calls, and what they remember; made by `holdfast.policy`. Safe to use from several threads and event loops at once."""
 
     __slots__ = (
-        "_answering",
-        "_composition",
-        "_disturbance",
-        "_fused",
-        "_judge",
-        "_key",
-        "_lanes",
-        "_listening",
-        "_reshaped",
-    )
+        "_answering", "_composition", "_declared", "_disturbance", "_fused", "_judge", "_key", "_lanes", "_listening", "_lock", "_reshaped",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -155,9 +148,9 @@ class Policy:
         keys_max: int,
     ) -> None:
         self._composition = composition
-        self._judge = Judge(
-            composition.name, declared=classify, result=_with_on_result(composition.retry, result), api=api
-        )
+        self._declared = (classify, result, api)
+        self._judge = self._judge_for(composition)
+        self._lock = Lock()
         self._listening = Listening(composition.name)
         self._key = key
         self._lanes = Lanes(composition, self._listening, makers=ADMISSION, most=keys_max)
@@ -317,7 +310,13 @@ class Policy:
         self._set_mode(Mode.AUTOMATIC, "", key)
 
     def trip(self, because: str, seconds: float, *, key: str | None = None) -> None:
-        """Open the circuit for so many seconds, as a failure would."""
+        """Open the circuit for so many seconds (0 to 7 days), as a failure would.
+
+        Raises:
+            BadSettings: the number is out of range.
+        """
+        if (message := number_problem(seconds, 0, SECONDS_BOUND)) is not None:
+            raise BadSettings([Problem(source="trip", path="seconds", message=message)])
         for lane in self._chosen(key):
             lane.cell.force_open(because, seconds)
 
@@ -334,14 +333,15 @@ class Policy:
         if unknown := sorted(set(changes) - names):
             message = f"is no part that can be changed; there are: {', '.join(sorted(names))}"
             raise BadSettings([Problem(source="policy", path=name, message=message) for name in unknown])
-        before = self._composition
-        after = replace(before, **changes)  # type: ignore[arg-type]  # checked by the composition itself
-        _update_answering(self._answering, after)
-        self._composition = after
-        self._lanes.update(after)
-        if self._fused and (_fusing(before) != _fusing(after) or not _is_plain(self)):
-            self._reshaped = True
-            self._lanes.only.cell.rest_at(LONGER_WAY)
+        with self._lock:  # two changes at once are made one after the other, and both hold
+            before = self._composition
+            after = replace(before, **changes)  # type: ignore[arg-type]  # checked by the composition itself
+            _update_answering(self._answering, after)
+            self._composition, self._judge = after, self._judge_for(after)
+            self._lanes.update(after)
+            if self._fused and (_fusing(before) != _fusing(after) or not _can_fuse(self)):
+                self._reshaped = True
+                self._lanes.only.cell.rest_at(LONGER_WAY)
         self._listening.tell("policy.updated", changed=", ".join(sorted(changes)))
 
     def on(self, event: str, listener: Listener) -> Callable[[], None]:
@@ -383,6 +383,10 @@ class Policy:
             hedge=composition.hedge if may_hedge else None,
         )
 
+    def _judge_for(self, composition: Composition) -> Judge:
+        classify, result, api = self._declared
+        return Judge(composition.name, declared=classify, result=_with_on_result(composition.retry, result), api=api)
+
     def _lane(self, key: str | None) -> Lane:
         return self._lanes.only if key is None else self._lanes.of(key)
 
@@ -390,8 +394,10 @@ class Policy:
         return list(self._lanes) if key is None else [self._lanes.of(key)]
 
     def _set_mode(self, mode: Mode, because: str, key: str | None) -> None:
-        for lane in self._chosen(key):
-            lane.cell.set_mode(mode, because)
+        if key is None:
+            self._lanes.set_mode(mode, because)
+        else:
+            self._lanes.of(key).cell.set_mode(mode, because)
 
 
 class _Guard:
@@ -488,6 +494,7 @@ class _Guard:
         if fused and _can_fuse(policy):
             policy._fused = True
             timed, limit_s = _fusing(policy.composition)
+            timeout = policy.composition.timeout
             return fuse_async(
                 policy.name,
                 function,
@@ -495,6 +502,7 @@ class _Guard:
                 longer=self.longer_async,
                 timed=timed,
                 limit_s=limit_s,
+                limit="deadline" if timeout is None or timeout.attempt_s is None else "attempt",
             )
 
         async def call(*args: object, **kwargs: object) -> object:
@@ -511,12 +519,11 @@ class _Guard:
         return update_wrapper(call, function)
 
     def _async_rows(self, function: Callable[..., AsyncRows]) -> Callable[..., object]:
-        def call(*args: object, **kwargs: object) -> AsyncRows:
+        def begin(args: tuple[object, ...], kwargs: dict[str, object]) -> tuple[Course, Progress]:
             progress = Progress()
-            steps = self._course(args, kwargs, progress=progress)
-            return stream_async(self.policy.name, steps, function, args, kwargs, progress=progress)
+            return self._course(args, kwargs, progress=progress), progress
 
-        return update_wrapper(call, function)
+        return update_wrapper(stream_async(self.policy.name, begin, function), function)
 
     def _course(
         self,
@@ -529,7 +536,8 @@ class _Guard:
     ) -> Course:
         policy = self.policy
         make_key = policy._key
-        key = None if make_key is None else str(make_key(*args, **kwargs))
+        part = None if make_key is None else make_key(*args, **kwargs)
+        key = None if part is None else str(part)
         guarded = policy._guarded(
             policy._lane(key),
             repeatable=self.repeatable,
