@@ -7,6 +7,7 @@ course tells what follows, and the loops carry it out.
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import replace
 from functools import update_wrapper
@@ -27,6 +28,7 @@ from holdfast.guards.lanes import Lane, Lanes
 from holdfast.guards.listening import Event, Listener, Listening
 from holdfast.guards.loops import run_async, run_sync
 from holdfast.guards.shapes import Shape, shape_of
+from holdfast.guards.sharing import QUORUM_BOUND, Sharing
 from holdfast.policies.adaptive import AdaptiveLimit
 from holdfast.policies.breaker import SECONDS_BOUND, Breaker
 from holdfast.policies.bulkhead import Bulkhead
@@ -37,6 +39,7 @@ from holdfast.policies.rate_limit import RateLimit
 from holdfast.policies.retry import Retry
 from holdfast.policies.throttle import Throttle
 from holdfast.policies.timeout import Timeout, allowed_s
+from holdfast.ports.breaker_store import BreakerStore
 
 if TYPE_CHECKING:
     from holdfast.guards.answering import Answering
@@ -83,6 +86,8 @@ def policy(
     api: ApiRules | None = None,
     key: Callable[..., object] | None = None,
     keys_max: int = 1_000,
+    store: BreakerStore | None = None,
+    quorum: int = 1,
 ) -> Policy:
     """Make a policy; without any strategy it watches and changes nothing.
 
@@ -106,6 +111,8 @@ def policy(
         api: what is known of the API, from the catalog.
         key: from the call's arguments, the part of the dependency it is for (host, tenant, credential); each has a state of its own.
         keys_max: how many of them are remembered (1 to 1_000_000).
+        store: where several processes share that a circuit tripped and whose turn it is to probe; a background thread talks to it, calls never do.
+        quorum: how many processes have to see it fail before it opens in the others (1 to 1_000).
 
     Raises:
         BadSettings: something is out of range or of the wrong kind; all of it is listed.
@@ -127,7 +134,12 @@ def policy(
     )
     if (message := number_problem(keys_max, 1, KEYS_BOUND, whole=True)) is not None:
         raise BadSettings([Problem(source="policy", path="keys_max", message=message)])
-    return Policy(composition, classify=classify, result=result, api=api, key=key, keys_max=keys_max)
+    if (message := number_problem(quorum, 1, QUORUM_BOUND, whole=True)) is not None:
+        raise BadSettings([Problem(source="policy", path="quorum", message=message)])
+    made = Policy(composition, classify=classify, result=result, api=api, key=key, keys_max=keys_max)
+    if store is not None:
+        made.share(store, quorum=quorum).start()
+    return made
 
 
 class Policy:
@@ -135,6 +147,7 @@ class Policy:
 
     __slots__ = (
         "_answering", "_composition", "_declared", "_disturbance", "_fused", "_judge", "_key", "_lanes", "_listening", "_lock", "_reshaped",
+        "_sharing",
     )  # fmt: skip
 
     def __init__(
@@ -156,6 +169,7 @@ class Policy:
         self._lanes = Lanes(composition, self._listening, makers=ADMISSION, most=keys_max)
         self._fused = False
         self._reshaped = False
+        self._sharing: Sharing | None = None
         self._disturbance: Disturbance | None = None
         self._answering = _answering(composition, self._judge, self._listening)
 
@@ -358,6 +372,17 @@ class Policy:
         """Put something between the policy and the calls, or take it away again (None): for `holdfast.testing`, which makes calls fail on purpose."""
         self._disturbance = disturbance
         self._lanes.only.cell.rest_at(LONGER_WAY if disturbance is not None or self._reshaped else None)
+
+    def share(self, store: BreakerStore, *, quorum: int = 1, process: str | None = None) -> Sharing:
+        """Share the circuits with other processes; `policy(…, store=…)` does this and starts it. `process` names this one, at random by default."""
+        self._sharing = Sharing(
+            self._lanes,
+            self._listening,
+            store=store,
+            quorum=quorum,
+            process=process or os.urandom(16).hex(),
+        )
+        return self._sharing
 
     # --- for the guards ---
 
