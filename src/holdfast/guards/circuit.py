@@ -12,6 +12,7 @@ import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum, unique
+from typing import NamedTuple
 
 from holdfast.errors import CircuitOpen, Rejection
 from holdfast.faults.taxonomy import ErrorCategory
@@ -73,7 +74,7 @@ class Cell:
 
     __slots__ = (
         "_base", "_category", "_category_run", "_last_failure", "_listening", "_lock", "breaker", "circuit", "gate", "key", "mode",
-        "rejection", "resting", "slow_s", "turned_away", "window",
+        "probing_until", "rejection", "resting", "slow_s", "turned_away", "window",
     )  # fmt: skip
 
     name = "breaker"
@@ -91,6 +92,8 @@ class Cell:
         self.slow_s = _slow_s(breaker)
         self.window: Window = begin_window(breaker, WORLD.monotonic())
         self.rejection: Rejection | None = None
+        # Until when it is this process's turn to probe, where processes take turns; None where they do not.
+        self.probing_until: float | None = None
         self.turned_away = 0
         self._base = 0
         self._category: ErrorCategory | None = None
@@ -120,20 +123,23 @@ class Cell:
             before = self.circuit
             if before.state is CircuitState.CLOSED:
                 return _Watched(self, self.window)
+            turn_until = self.probing_until
+            if turn_until is not None and now >= max(turn_until, before.open_until):
+                raise self._turned_away(None)
             after, probe = admit(self.breaker, before, now=now)
             expired = len(before.probes) - len(after.probes) + (probe is not None)
             self.circuit = after
             half_opened = before.state is CircuitState.OPEN and after.state is CircuitState.HALF_OPEN
             if half_opened:
                 self._begin_era(LONGER_WAY)
-            window = self.window
+                self.rejection = None
         if expired > 0 and not half_opened:
             self._listening.tell("probe.expired", self.key, era=after.era, probes=expired)
         if half_opened:
             self._listening.tell("circuit.half_opened", self.key, era=after.era)
         if probe is None:
             raise self._turned_away(self._wait_s(after, now))
-        return _Probing(self, window, after.era, probe.number)
+        return _Probing(self, after.era, probe.number)
 
     def failed(self, window: Window, verdict: Verdict, *, took_s: float, now: float) -> None:
         """Hear of a failure of a call that was let in while `window` was the present one."""
@@ -144,53 +150,64 @@ class Cell:
         if not counted:
             if verdict.health is Health.SUCCESS:
                 self.succeeded(window, took_s=took_s, now=now)
+            else:
+                with self._lock:
+                    self._base += 1  # a call all the same, for whoever counts calls
             return
-        because = None
+        opened = None
         with self._lock:
-            if window is not self.window or self.mode is Mode.DISABLED:
+            if self.mode is Mode.DISABLED:
+                return
+            if window is not self.window:
+                self._base += 1
                 return
             counts = window.add(failure=True, slow=took_s >= self.slow_s, now=now)
             self._last_failure = verdict.message
-            if breaker is None or self.circuit.state is not CircuitState.CLOSED or self.mode is Mode.ISOLATED:
+            if breaker is None or not self._may_open(now):
                 return
             in_a_row = verdict.category is self._category and counts.consecutive > 1
             self._category, self._category_run = verdict.category, self._category_run + 1 if in_a_row else 1
             because = why_trip(breaker, counts, category=verdict.category, category_run=self._category_run)
             if because is not None:
-                self._open(breaker, because, now=now, retry_after_s=verdict.retry_after_s)
-        if because is not None:
-            self._tell_opened(because, now)
+                opened = self._open(breaker, because, now=now, retry_after_s=verdict.retry_after_s)
+        if opened is not None:
+            self._tell_opened(opened)
 
     def succeeded(self, window: Window, *, took_s: float, now: float) -> None:
         """Hear of a success: only slow ones can change anything."""
-        if took_s < self.slow_s or self.breaker is None:
+        breaker = self.breaker
+        if took_s < self.slow_s or breaker is None:
             if now >= window.edge:
                 self.turn(window, now)
             window.ok += 1
             return
-        because = None
+        opened = None
         with self._lock:
-            if window is not self.window or self.mode is Mode.DISABLED:
+            if self.mode is Mode.DISABLED:
+                return
+            if window is not self.window:
+                self._base += 1
                 return
             counts = window.add(failure=False, slow=True, now=now)
-            if self.circuit.state is not CircuitState.CLOSED or self.mode is Mode.ISOLATED:
+            if not self._may_open(now):
                 return
-            because = why_trip(self.breaker, counts, category=None, category_run=0)
+            because = why_trip(breaker, counts, category=None, category_run=0)
             if because is not None:
-                self._open(self.breaker, because, now=now, retry_after_s=None)
-        if because is not None:
-            self._tell_opened(because, now)
+                opened = self._open(breaker, because, now=now, retry_after_s=None)
+        if opened is not None:
+            self._tell_opened(opened)
 
     def turn(self, window: Window, now: float) -> None:
         """Move a window of time on: its edge is reached."""
         with self._lock:
             window.turn(now)
 
-    def probed(self, window: Window, era: int, number: int, signal: Signal, now: float) -> None:
+    def probed(self, era: int, number: int, *, signal: Signal, now: float) -> None:
         """Hear of the end of a probe; of an earlier era's, nothing."""
-        told: tuple[str, str | None] | None = None
+        opened, closed_era = None, None
         with self._lock:
             before, breaker = self.circuit, self.breaker
+            self._base += not signal.cancelled
             if breaker is None or before.era != era or before.state is not CircuitState.HALF_OPEN:
                 return
             health = _probe_health(breaker, signal, self.slow_s)
@@ -204,36 +221,24 @@ class Cell:
             self.circuit = after
             if after.state is CircuitState.CLOSED:
                 self._begin_era(None)
-                told = ("circuit.closed", None)
+                closed_era = after.era
             elif after.state is CircuitState.OPEN:
                 summary = verdict.message if verdict is not None else f"the probe took {signal.took_s:.3g} s"
                 self._last_failure = summary
-                because = "a probe failed"
-                self._shut(because, after.open_until - now)
-                told = ("circuit.opened", because)
+                opened = self._shut("a probe failed", after.open_until - now)
             elif health is Health.SUCCESS:
-                window.ok += 1
-        if told is None:
-            return
-        if told[1] is None:
-            self._listening.tell(told[0], self.key, era=after.era)
-        else:
-            self._tell_opened(told[1], now)
+                self.window.ok += 1  # counted there, then: the era goes on
+                self._base -= 1
+        if closed_era is not None:
+            self._listening.tell("circuit.closed", self.key, era=closed_era)
+        if opened is not None:
+            self._tell_opened(opened)
 
     # --- by hand ---
 
     def set_mode(self, mode: Mode, because: str = "") -> None:
         """Isolate, disable, shadow, or give back to its own judgement, which begins anew with a closed circuit."""
-        with self._lock:
-            self.mode = mode
-            self.circuit = Circuit(era=self.circuit.era + 1)
-            self._begin_era(None)
-            if mode is Mode.ISOLATED:
-                words = f"Circuit {self._title()} was isolated by hand: {because or 'no reason was given'}"
-                self.rejection = Rejection(
-                    policy=self._listening.policy, because=words, next_step="It stays so until somebody calls resume()."
-                )
-                self.gate = LONGER_WAY
+        self.begin_as(mode, because)
         event = {
             Mode.AUTOMATIC: "circuit.resumed",
             Mode.ISOLATED: "circuit.isolated",
@@ -245,11 +250,27 @@ class Cell:
         else:
             self._listening.tell(event, self.key)
 
-    def force_open(self, because: str, seconds: float) -> None:
-        """Open it now for so many seconds, as a failure would; what it does after that is its own judgement. Nothing while it is open already."""
+    def begin_as(self, mode: Mode, because: str) -> None:
+        """Set the mode without a word: what the circuit of a key begins with that comes after all keys were isolated, say."""
+        with self._lock:
+            self.mode = mode
+            self.circuit = Circuit(era=self.circuit.era + 1)
+            self._begin_era(None)
+            if mode is Mode.ISOLATED:
+                words = f"Circuit {self._title()} was isolated by hand: {because or 'no reason was given'}"
+                self.rejection = Rejection(
+                    policy=self._listening.policy, because=words, next_step="It stays so until somebody calls resume()."
+                )
+                self.gate = LONGER_WAY
+
+    def force_open(self, because: str, seconds: float) -> int | None:
+        """Open it now for so many seconds, as a failure would; what it does after that is its own judgement. Nothing while it is open already.
+
+        Returns the era that began; None when nothing was done.
+        """
         with self._lock:
             if self.breaker is None or self.circuit.state is CircuitState.OPEN or self.mode is not Mode.AUTOMATIC:
-                return
+                return None
             now = WORLD.monotonic()
             opened = Circuit(
                 state=CircuitState.OPEN,
@@ -258,13 +279,15 @@ class Cell:
                 opens=self.circuit.opens + 1,
             )
             self.circuit = opened
-            self._shut(because, seconds)
-        self._tell_opened(because, now)
+            told = self._shut(because, seconds)
+        self._tell_opened(told)
+        return opened.era
 
     def rest_at(self, gate: Gate | None) -> None:
         """Set the gate of the closed circuit: `LONGER_WAY` while fused calls would miss something, None when they do not."""
         with self._lock:
-            if self.gate is self.resting:
+            # The gate of a half-open or an isolated circuit looks the same, and stays.
+            if self.circuit.state is CircuitState.CLOSED and self.mode is not Mode.ISOLATED:
                 self.gate = gate
             self.resting = gate
 
@@ -305,17 +328,22 @@ class Cell:
         if gate is None:
             self.rejection = None
 
-    def _open(self, breaker: Breaker, because: str, *, now: float, retry_after_s: float | None) -> None:
+    def _may_open(self, now: float) -> bool:
+        """Whether a failure can open it now: a shadow is not told to open again while it would be open."""
+        if self.circuit.state is not CircuitState.CLOSED or self.mode is Mode.ISOLATED:
+            return False
+        return self.mode is not Mode.SHADOW or now >= self.circuit.open_until
+
+    def _open(self, breaker: Breaker, because: str, *, now: float, retry_after_s: float | None) -> _Opened:
         opened = trip(breaker, self.circuit, now=now, draw=WORLD.draw(), retry_after_s=retry_after_s)
         if self.mode is Mode.SHADOW:
-            self.circuit = Circuit(era=opened.era)
+            self.circuit = Circuit(era=opened.era, open_until=opened.open_until)
             self._begin_era(None)
-            self.rejection = Rejection(policy=self._listening.policy, because=because)
-            return
+            return _Opened("circuit.would_have_opened", because, opened.open_until - now, opened.era)
         self.circuit = opened
-        self._shut(because, opened.open_until - now)
+        return self._shut(because, opened.open_until - now)
 
-    def _shut(self, because: str, wait_s: float) -> None:
+    def _shut(self, because: str, wait_s: float) -> _Opened:
         rejection = Rejection(
             policy=self._listening.policy,
             because=f"Circuit {self._title()} is open: {because}",
@@ -324,6 +352,7 @@ class Cell:
         )
         self._begin_era((self.circuit.open_until, rejection))
         self.rejection = rejection
+        return _Opened("circuit.opened", because, wait_s, self.circuit.era)
 
     # --- outside it ---
 
@@ -344,17 +373,24 @@ class Cell:
         ends = [probe.leased_until for probe in circuit.probes]
         return max(0.0, min(ends) - now) if ends else None
 
-    def _tell_opened(self, because: str, now: float) -> None:
-        circuit = self.circuit
-        if self.mode is Mode.SHADOW:
-            wait_s = self.breaker.open_s if self.breaker else 0.0
-            self._listening.tell("circuit.would_have_opened", self.key, because=because, open_s=wait_s)
-            return
-        open_s = round(max(0.0, circuit.open_until - now), 3)
-        self._listening.tell("circuit.opened", self.key, because=because, open_s=open_s, era=circuit.era)
+    def _tell_opened(self, opened: _Opened) -> None:
+        open_s = round(opened.open_s, 3)
+        if opened.event == "circuit.opened":
+            self._listening.tell(opened.event, self.key, because=opened.because, open_s=open_s, era=opened.era)
+        else:
+            self._listening.tell(opened.event, self.key, because=opened.because, open_s=open_s)
 
     def _title(self) -> str:
         return repr(self._listening.policy if self.key is None else f"{self._listening.policy}[{self.key}]")
+
+
+class _Opened(NamedTuple):
+    """That it opened (or would have), as it was under the lock: to be told outside of it, when it may have moved on."""
+
+    event: str
+    because: str
+    open_s: float
+    era: int
 
 
 class _Watched:
@@ -380,17 +416,16 @@ class _Watched:
 class _Probing:
     """Leave to make a call as a probe."""
 
-    __slots__ = ("_cell", "_era", "_number", "_window")
+    __slots__ = ("_cell", "_era", "_number")
 
-    def __init__(self, cell: Cell, window: Window, era: int, number: int) -> None:
+    def __init__(self, cell: Cell, era: int, number: int) -> None:
         self._cell = cell
-        self._window = window
         self._era = era
         self._number = number
 
     def leave(self, signal: Signal) -> None:
         """Tell the circuit how the probe ended; a cancelled one only gives its place back."""
-        self._cell.probed(self._window, self._era, self._number, signal, WORLD.monotonic())
+        self._cell.probed(self._era, self._number, signal=signal, now=WORLD.monotonic())
 
 
 def _slow_s(breaker: Breaker | None) -> float:

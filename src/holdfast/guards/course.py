@@ -10,6 +10,7 @@ cancelled task, Ctrl-C) it throws in; the course gives back what it holds, count
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 
@@ -67,12 +68,14 @@ class Hedging:
 class Attempt:
     """Make one attempt, in at most `limit_s` seconds if that is not None; `spent` were made for this call before it.
 
-    With `hedge`, make it again while its answer is late, and take what comes first.
+    `limit` says whose limit that is: the `attempt`'s own, or what is left of the `deadline`. With `hedge`, make it again while its answer is late,
+    and take what comes first.
     """
 
     limit_s: float | None
     spent: int
     hedge: Hedging | None = None
+    limit: str = "attempt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +107,21 @@ class Overtaken(Done):
     failed: Exception | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Failed:
-    """The attempt raised this."""
+    """The attempt raised this.
+
+    A box that is emptied when the exception is raised again: an exception keeps the frames it went through, and one that a frame of ours holds in
+    turn would stay, with whatever they hold, until the garbage collector comes.
+    """
 
     exc: Exception
+
+    def let_go(self) -> Exception:
+        """Take the exception out, for good."""
+        exc = self.exc
+        del self.exc
+        return exc
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +139,18 @@ Course = Generator[Step, Told, object]
 
 
 class Progress:
-    """How many values a guarded generator has delivered in the present call."""
+    """How many values a guarded generator has delivered in the present call, and how long its consumer was at work meanwhile."""
 
-    __slots__ = ("delivered",)
+    __slots__ = ("away_s", "delivered")
 
     def __init__(self) -> None:
         self.delivered = 0
+        self.away_s = 0.0
+
+    def take_away_s(self) -> float:
+        """The seconds since this was last asked."""
+        away_s, self.away_s = self.away_s, 0.0
+        return away_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +176,7 @@ class Guarded:
 class _Call:
     """What a call has been through so far."""
 
-    __slots__ = ("attempts", "began", "guarded", "leaves", "previous_s", "until")
+    __slots__ = ("attempts", "began", "guarded", "handled", "leaves", "previous_s", "until")
 
     def __init__(self, guarded: Guarded, began: float) -> None:
         self.guarded = guarded
@@ -166,6 +185,8 @@ class _Call:
         self.leaves = SPENT.get()
         self.previous_s: float | None = None
         self.until = _until(guarded.composition, began)
+        # What the caller is dealing with while it makes this call: it is the context of whatever is raised here, and no part of this call.
+        self.handled = id(sys.exception())
 
     def remaining_s(self, now: float) -> float | None:
         return None if self.until is None else self.until - now
@@ -194,13 +215,13 @@ def course(guarded: Guarded, *, first: First | None = None) -> Course:
             started = WORLD.monotonic()
             answer = yield from _attempting(call, permits, started)
             took_s = WORLD.monotonic() - started
+            took_s -= 0.0 if guarded.progress is None else guarded.progress.take_away_s()
             if isinstance(answer, Overtaken):
                 return _overtaken(guarded.judge, permits, answer, took_s=took_s)
         else:
             permits, started, answer = [], first.started, first.answer
             took_s = WORLD.monotonic() - started
-        verdict = _judged(guarded.judge, answer)
-        _leave(permits, verdict, took_s=took_s)
+        verdict = _judged(guarded.judge, answer, permits=permits, took_s=took_s)
         if first is not None:
             _settle_first(lane, first, verdict, took_s=took_s)
             first = None
@@ -208,7 +229,7 @@ def course(guarded: Guarded, *, first: First | None = None) -> Course:
             assert isinstance(answer, Done), "what raised has a verdict"
             return answer.result
         last = answer
-        call.leaves += _leaves_of(answer, before=call.leaves)
+        call.leaves += _leaves_of(answer, before=call.leaves, handled=call.handled)
         call.attempts.append(
             Attempted(number=len(call.attempts) + 1, started_s=started - call.began, took_s=took_s, verdict=verdict)
         )
@@ -258,9 +279,13 @@ def _queueing(call: _Call, place: Place) -> Generator[Step, Told, Permit]:
 
 
 def _attempting(call: _Call, permits: list[Permit], started: float) -> Generator[Step, Told, Done | Failed]:
-    limit_s = allowed_s(call.guarded.composition.timeout, remaining_s=call.remaining_s(started))
+    timeout = call.guarded.composition.timeout
+    limit_s = allowed_s(timeout, remaining_s=call.remaining_s(started))
+    if timeout is None and limit_s is not None and limit_s > 0:
+        limit_s = None  # somebody else's deadline: nothing is begun after it, but interrupting is their business
+    limit = "attempt" if timeout is not None and limit_s == timeout.attempt_s else "deadline"
     try:
-        answer = yield Attempt(limit_s, call.leaves, _hedging(call))
+        answer = yield Attempt(limit_s, call.leaves, _hedging(call), limit=limit)
     except BaseException:
         # Cancelled, or the program ends: nothing is known of the dependency, and nobody's count changes.
         _leave(permits, None, took_s=WORLD.monotonic() - started, cancelled=True)
@@ -361,18 +386,22 @@ def _ending(call: _Call, answer: Done | Failed, decision: RetryDecision) -> obje
         if returns:
             return answer.result
         raise exhausted
-    exc = answer.exc
+    error: Exception = answer.exc
+    cause: Exception | None = None
     try:
-        if single or retry is None:
-            raise exc
-        error = _exhausted(call, answer, decision)
-        if retry.reraise:
-            exc.add_note(str(error))
-            raise exc
-        raise error from exc
+        if not single and retry is not None:
+            exhausted = _exhausted(call, answer, decision)
+            if retry.reraise:
+                error.add_note(str(exhausted))
+            else:
+                error, cause = exhausted, error
+            del exhausted
+        answer.let_go()
+        if cause is None:
+            raise error
+        raise error from cause
     finally:
-        # An exception that a frame holds, and that holds the frame, stays until the collector comes: with all that the frame holds.
-        del exc, answer
+        del error, cause  # see `Failed`
 
 
 def _exhausted(call: _Call, answer: Done | Failed, decision: RetryDecision) -> Exhausted:
@@ -405,8 +434,15 @@ def _tell_failed(call: _Call, verdict: Verdict) -> None:
     )
 
 
-def _judged(judge: Judge, answer: Done | Failed) -> Verdict | None:
-    return judge.exception(answer.exc) if isinstance(answer, Failed) else judge.result(answer.result)
+def _judged(judge: Judge, answer: Done | Failed, *, permits: list[Permit], took_s: float) -> Verdict | None:
+    try:
+        verdict = judge.exception(answer.exc) if isinstance(answer, Failed) else judge.result(answer.result)
+    except BaseException:
+        # The caller's own look at the result failed: that says nothing about the dependency.
+        _leave(permits, None, took_s=took_s, cancelled=True)
+        raise
+    _leave(permits, verdict, took_s=took_s)
+    return verdict
 
 
 def _leave(permits: list[Permit], verdict: Verdict | None, *, took_s: float, cancelled: bool = False) -> None:
@@ -426,11 +462,11 @@ def _settle_first(lane: Lane, first: First, verdict: Verdict | None, *, took_s: 
         lane.cell.failed(first.window, verdict, took_s=took_s, now=now)
 
 
-def _leaves_of(answer: Done | Failed, *, before: int) -> int:
+def _leaves_of(answer: Done | Failed, *, before: int, handled: int) -> int:
     """How many calls at the far end an attempt was: those that a policy inside it has made, else one."""
     exc: BaseException | None = answer.exc if isinstance(answer, Failed) else None
     for _ in range(_CAUSES_MAX):
-        if exc is None:
+        if exc is None or id(exc) == handled:
             break
         if isinstance(exc, Exhausted):
             return max(1, exc.calls_made - before)

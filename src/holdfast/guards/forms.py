@@ -106,7 +106,7 @@ class AttemptBlock:
         self.result: object = None
 
     def __enter__(self) -> Self:
-        if self._alone and not self._run.ended:
+        if self._alone and self._step is None:
             self._run.tell(None)
             self._run.reach_attempt()
         self._begin()
@@ -119,7 +119,7 @@ class AttemptBlock:
         return self._tell(exc)
 
     async def __aenter__(self) -> Self:
-        if self._alone and not self._run.ended:
+        if self._alone and self._step is None:
             self._run.tell(None)
             await self._run.reach_attempt_async()
         limit_s = self._begin().limit_s
@@ -139,7 +139,7 @@ class AttemptBlock:
                 await self._timer.__aexit__(kind, exc, traceback)
             except TimeoutError:
                 limit_s = self._step.limit_s if self._step else None
-                late = TimedOut(self._run.policy, kind="attempt", limit_s=limit_s or 0.0)
+                late = TimedOut(self._run.policy, kind=self._step.limit if self._step else "", limit_s=limit_s or 0.0)
                 if not self._tell(late):
                     raise late from None
                 return True
@@ -173,12 +173,17 @@ class AttemptBlock:
         if exc is not None and not isinstance(exc, Exception):
             self._run.abandon(exc)
             return False
+        traceback = None if exc is None else exc.__traceback__
         try:
             self._run.tell(Done(self.result) if exc is None else Failed(exc))
         except BaseException as ending:
             if ending is exc:
+                # It goes on from where it was raised; our frames, which hold it, are no part of that.
+                exc.__traceback__ = traceback
                 return False
             raise
+        finally:
+            del exc, traceback
         return True
 
 

@@ -89,10 +89,11 @@ def fuse_async(
     longer: LongerAsync,
     timed: bool,
     limit_s: float | None,
+    limit: str,
 ) -> Callable[..., Awaitable[object]]:
-    """The closure around a coroutine function; arguments as in `fuse_sync`, but an attempt is interrupted after `limit_s`."""
+    """The closure around a coroutine function; arguments as in `fuse_sync`, but an attempt is interrupted after `limit_s`, and `limit` says whose."""
     if limit_s is not None:
-        call = _limited_async(policy, function, cell, longer=longer, limit_s=limit_s)
+        call = _limited_async(policy, function, cell, longer=longer, limit_s=limit_s, limit=limit)
     else:
         call = (_timed_async if timed else _plain_async)(function, cell, longer=longer)
     return update_wrapper(call, function)
@@ -100,6 +101,7 @@ def fuse_async(
 
 def _plain(policy: str, function: Callable[..., object], cell: Cell, *, longer: Longer) -> Callable[..., object]:
     world = WORLD
+    outer = DEADLINE.get
     proven = False
 
     def call(*args: object, **kwargs: object) -> object:
@@ -111,6 +113,9 @@ def _plain(policy: str, function: Callable[..., object], cell: Cell, *, longer: 
                 cell.turned_away += 1
                 raise CircuitOpen(gate[1], wait_s)
             return longer(function, args, kwargs)
+        until = outer()
+        if until is not None and until <= world.monotonic():
+            return longer(function, args, kwargs)  # too late to begin anything
         window = cell.window
         try:
             result = function(*args, **kwargs)
@@ -132,6 +137,7 @@ def _plain(policy: str, function: Callable[..., object], cell: Cell, *, longer: 
 
 def _timed(policy: str, function: Callable[..., object], cell: Cell, *, longer: Longer) -> Callable[..., object]:
     world = WORLD
+    outer = DEADLINE.get
     proven = False
 
     def call(*args: object, **kwargs: object) -> object:
@@ -145,6 +151,9 @@ def _timed(policy: str, function: Callable[..., object], cell: Cell, *, longer: 
             return longer(function, args, kwargs)
         window = cell.window
         started = world.monotonic()
+        until = outer()
+        if until is not None and until <= started:
+            return longer(function, args, kwargs)  # too late to begin anything
         try:
             result = function(*args, **kwargs)
         except Exception as exc:  # noqa: BLE001 - as above
@@ -217,6 +226,7 @@ def _plain_async(
     function: Callable[..., Awaitable[object]], cell: Cell, *, longer: LongerAsync
 ) -> Callable[..., Awaitable[object]]:
     world = WORLD
+    outer = DEADLINE.get
 
     async def call(*args: object, **kwargs: object) -> object:
         gate = cell.gate
@@ -226,6 +236,9 @@ def _plain_async(
                 cell.turned_away += 1
                 raise CircuitOpen(gate[1], wait_s)
             return await longer(function, args, kwargs)
+        until = outer()
+        if until is not None and until <= world.monotonic():
+            return await longer(function, args, kwargs)  # too late to begin anything
         window = cell.window
         try:
             result = await function(*args, **kwargs)
@@ -246,6 +259,7 @@ def _timed_async(
     function: Callable[..., Awaitable[object]], cell: Cell, *, longer: LongerAsync
 ) -> Callable[..., Awaitable[object]]:
     world = WORLD
+    outer = DEADLINE.get
 
     async def call(*args: object, **kwargs: object) -> object:
         gate = cell.gate
@@ -257,6 +271,9 @@ def _timed_async(
             return await longer(function, args, kwargs)
         window = cell.window
         started = world.monotonic()
+        until = outer()
+        if until is not None and until <= started:
+            return await longer(function, args, kwargs)  # too late to begin anything
         try:
             result = await function(*args, **kwargs)
         except Exception as exc:  # noqa: BLE001 - as above
@@ -277,7 +294,13 @@ def _timed_async(
 
 
 def _limited_async(
-    policy: str, function: Callable[..., Awaitable[object]], cell: Cell, *, longer: LongerAsync, limit_s: float
+    policy: str,
+    function: Callable[..., Awaitable[object]],
+    cell: Cell,
+    *,
+    longer: LongerAsync,
+    limit_s: float,
+    limit: str,
 ) -> Callable[..., Awaitable[object]]:
     from asyncio import timeout  # noqa: PLC0415 - a program that awaits has it loaded
 
@@ -304,7 +327,7 @@ def _limited_async(
                 result = await function(*args, **kwargs)
         except Exception as exc:  # noqa: BLE001 - as above
             late = timer.expired() and isinstance(exc, TimeoutError)
-            failed = Failed(TimedOut(policy, kind="attempt", limit_s=limit_s) if late else exc)
+            failed = Failed(TimedOut(policy, kind=limit, limit_s=limit_s) if late else exc)
         else:
             now = world.monotonic()
             if now >= window.edge or now - started >= cell.slow_s:

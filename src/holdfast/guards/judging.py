@@ -122,7 +122,10 @@ class Judge:
 
     def exception(self, exc: BaseException) -> Verdict:
         """The verdict on an exception of the guarded call."""
-        key = _identity(exc)
+        try:
+            key = _identity(exc)
+        except Exception:  # noqa: BLE001 - `args` may be anything that its author has written
+            key = None
         if key is not None and (found := self._remembered.get(key)) is not None:
             return found
         verdict = self._read(exc)

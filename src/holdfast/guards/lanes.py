@@ -1,7 +1,8 @@
 """Lanes: what a policy remembers of one dependency — its circuit, its stages, its retry budget.
 
 A policy has one lane, or one for each key (a host, a tenant, a credential): what one of them suffers is not held against the others. Lanes are
-made when a key is first seen and dropped when there are too many, the longest unused first, those with an open circuit last.
+made when a key is first seen and dropped when there are too many, the longest unused first, those with an open circuit, or one that somebody
+set by hand, last.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from holdfast.guards.circuit import Cell
+from holdfast.guards.circuit import Cell, Mode
 from holdfast.guards.hedging import HedgeState
 from holdfast.guards.listening import Listening
 from holdfast.guards.stage import Lasting, Stage
@@ -76,7 +77,7 @@ class Lane:
 class Lanes:
     """All lanes of one policy. Safe to use from several threads."""
 
-    __slots__ = ("_by_key", "_listening", "_lock", "_makers", "composition", "most", "only")
+    __slots__ = ("_by_key", "_listening", "_lock", "_makers", "_mode", "composition", "most", "only")
 
     def __init__(self, composition: Composition, listening: Listening, *, makers: StageMakers, most: int) -> None:
         self.composition = composition
@@ -85,6 +86,7 @@ class Lanes:
         self._makers = makers
         self._lock = threading.Lock()
         self._by_key: dict[str, Lane] = {}
+        self._mode = (Mode.AUTOMATIC, "")
         self.only = self._make(None)
 
     def of(self, key: str) -> Lane:
@@ -105,6 +107,14 @@ class Lanes:
         with self._lock:
             return iter((self.only, *self._by_key.values()))
 
+    def set_mode(self, mode: Mode, because: str) -> None:
+        """Set the mode of all circuits, those of keys that come later included."""
+        with self._lock:
+            self._mode = (mode, because)
+            lanes = (self.only, *self._by_key.values())
+        for lane in lanes:
+            lane.cell.set_mode(mode, because)
+
     def update(self, composition: Composition) -> None:
         """Take another composition: lanes keep their place, and begin a new era with new stages."""
         with self._lock:
@@ -116,6 +126,9 @@ class Lanes:
 
     def _make(self, key: str | None) -> Lane:
         cell = Cell(self._listening, self.composition.breaker, key=key)
+        mode, because = self._mode
+        if mode is not Mode.AUTOMATIC:
+            cell.begin_as(mode, because)
         return Lane(cell, stages=self._stages(cell, key), key=key)
 
     def _stages(self, cell: Cell, key: str | None) -> tuple[Stage, ...]:
@@ -127,10 +140,13 @@ class Lanes:
 
     def _evict(self) -> None:
         """Drop a tenth of the lanes at once, so that a flood of keys does not sort them for each."""
-        by_age = sorted(
-            self._by_key.items(),
-            key=lambda item: (item[1].cell.circuit.state is not CircuitState.CLOSED, item[1].used_at),
-        )
+
+        def weight(item: tuple[str, Lane]) -> tuple[bool, float]:
+            cell = item[1].cell
+            matters = cell.circuit.state is not CircuitState.CLOSED or cell.mode is not Mode.AUTOMATIC
+            return matters, item[1].used_at
+
+        by_age = sorted(self._by_key.items(), key=weight)
         for key, _ in by_age[: max(1, self.most // 10)]:
             del self._by_key[key]
 

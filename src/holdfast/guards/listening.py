@@ -6,6 +6,7 @@ otherwise ignored, one that is slow holds up its own call only, and one that cal
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -84,6 +85,12 @@ EVENTS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
         "A call that was kept for later failed too often and is kept no more.",
         ("operation", "tries", "outcome"),
     ),
+    "sharing.lost": (
+        "warning",
+        "The store that processes share circuits by cannot be reached: each goes by its own judgement.",
+        ("error",),
+    ),
+    "sharing.resumed": ("info", "The store that processes share circuits by is back.", ()),
     "policy.updated": ("info", "The policy has other settings from now on.", ("changed",)),
 }
 
@@ -140,7 +147,8 @@ class Listening:
         """Tell an event. Never raises, whatever listeners do."""
         level = EVENTS[name][0]
         if level != "debug":
-            self._log(level, name, key, facts)
+            with contextlib.suppress(Exception):  # a log handler is a listener, too, and there is nowhere to complain
+                self._log(level, name, key, facts)
         if not self._listeners:
             return
         event = Event(name=name, policy=self.policy, key=key, facts=facts)

@@ -12,6 +12,7 @@ from holdfast.errors import TimedOut
 from holdfast.guards.ambient import DEADLINE, SPENT
 from holdfast.guards.course import Attempt, Course, Done, Failed, Overtaken, Pause, Queue, Told
 from holdfast.guards.hedging import hedged
+from holdfast.guards.shapes import refuse_awaitable
 from holdfast.guards.world import WORLD
 
 __all__ = ["run_async", "run_sync"]
@@ -54,21 +55,25 @@ def _attempt_sync(
 ) -> Done | Failed:
     if step.limit_s is None and not step.spent:
         try:
-            return Done(function(*args, **kwargs))
+            result = function(*args, **kwargs)
         except Exception as exc:  # noqa: BLE001 - whatever the guarded call raises is what the course is about
             return Failed(exc)
+        refuse_awaitable(policy, function, result)
+        return Done(result)
     if step.limit_s is not None and step.limit_s <= 0:
         return Failed(TimedOut(policy, kind="deadline", limit_s=0.0, begun=False))
     limit = None if step.limit_s is None else DEADLINE.set(WORLD.monotonic() + step.limit_s)
     spent = SPENT.set(step.spent)
     try:
-        return Done(function(*args, **kwargs))
+        result = function(*args, **kwargs)
     except Exception as exc:  # noqa: BLE001 - as above
         return Failed(exc)
     finally:
         SPENT.reset(spent)
         if limit is not None:
             DEADLINE.reset(limit)
+    refuse_awaitable(policy, function, result)
+    return Done(result)
 
 
 async def run_async(
@@ -119,7 +124,7 @@ async def _attempt_async(
     try:
         if limit_s is None:
             return Done(await function(*args, **kwargs))
-        return await _limited(policy, limit_s, function, args, kwargs)
+        return await _limited(policy, step, function, args, kwargs)
     except Exception as exc:  # noqa: BLE001 - whatever the guarded call raises is what the course is about
         return Failed(exc)
     finally:
@@ -166,20 +171,20 @@ async def _attempt_hedged(
 
 async def _limited(
     policy: str,
-    limit_s: float,
+    step: Attempt,
     function: Callable[..., Awaitable[object]],
     args: tuple[object, ...],
     kwargs: Mapping[str, object],
 ) -> Done | Failed:
     import asyncio  # noqa: PLC0415 - costs 30 ms, which a program without an event loop need not pay
 
-    timer = asyncio.timeout(limit_s)
+    timer = asyncio.timeout(step.limit_s)
     try:
         async with timer:
             return Done(await function(*args, **kwargs))
     except TimeoutError as exc:
         if not timer.expired():
             raise
-        error = TimedOut(policy, kind="attempt", limit_s=limit_s)
+        error = TimedOut(policy, kind=step.limit, limit_s=step.limit_s or 0.0)
         error.__cause__ = exc.__cause__
         return Failed(error)

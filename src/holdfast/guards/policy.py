@@ -7,9 +7,11 @@ course tells what follows, and the loops carry it out.
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import replace
 from functools import update_wrapper
+from threading import Lock
 from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar, cast, overload
 
 from holdfast.errors import BadInput, BadSettings, Problem
@@ -26,8 +28,9 @@ from holdfast.guards.lanes import Lane, Lanes
 from holdfast.guards.listening import Event, Listener, Listening
 from holdfast.guards.loops import run_async, run_sync
 from holdfast.guards.shapes import Shape, shape_of
+from holdfast.guards.sharing import QUORUM_BOUND, Sharing
 from holdfast.policies.adaptive import AdaptiveLimit
-from holdfast.policies.breaker import Breaker
+from holdfast.policies.breaker import SECONDS_BOUND, Breaker
 from holdfast.policies.bulkhead import Bulkhead
 from holdfast.policies.checks import number_problem
 from holdfast.policies.composition import KINDS, Composition, explain
@@ -36,6 +39,7 @@ from holdfast.policies.rate_limit import RateLimit
 from holdfast.policies.retry import Retry, RetryDecision
 from holdfast.policies.throttle import Throttle
 from holdfast.policies.timeout import Timeout, allowed_s
+from holdfast.ports.breaker_store import BreakerStore
 
 if TYPE_CHECKING:
     from holdfast.guards.answering import Answering
@@ -82,6 +86,8 @@ def policy(
     api: ApiRules | None = None,
     key: Callable[..., object] | None = None,
     keys_max: int = 1_000,
+    store: BreakerStore | None = None,
+    quorum: int = 1,
 ) -> Policy:
     """Make a policy; without any strategy it watches and changes nothing.
 
@@ -105,6 +111,8 @@ def policy(
         api: what is known of the API, from the catalog.
         key: from the call's arguments, the part of the dependency it is for (host, tenant, credential); each has a state of its own.
         keys_max: how many of them are remembered (1 to 1_000_000).
+        store: where several processes share that a circuit tripped and whose turn it is to probe; a background thread talks to it, calls never do.
+        quorum: how many processes have to see it fail before it opens in the others (1 to 1_000).
 
     Raises:
         BadSettings: something is out of range or of the wrong kind; all of it is listed.
@@ -126,23 +134,21 @@ def policy(
     )
     if (message := number_problem(keys_max, 1, KEYS_BOUND, whole=True)) is not None:
         raise BadSettings([Problem(source="policy", path="keys_max", message=message)])
-    return Policy(composition, classify=classify, result=result, api=api, key=key, keys_max=keys_max)
+    if (message := number_problem(quorum, 1, QUORUM_BOUND, whole=True)) is not None:
+        raise BadSettings([Problem(source="policy", path="quorum", message=message)])
+    made = Policy(composition, classify=classify, result=result, api=api, key=key, keys_max=keys_max)
+    if store is not None:
+        made.share(store, quorum=quorum).start()
+    return made
 
 
 class Policy:
     """Strategies around calls, and what they remember; made by `holdfast.policy`. Safe to use from several threads and event loops at once."""
 
     __slots__ = (
-        "_answering",
-        "_composition",
-        "_disturbance",
-        "_fused",
-        "_judge",
-        "_key",
-        "_lanes",
-        "_listening",
-        "_reshaped",
-    )
+        "_answering", "_composition", "_declared", "_disturbance", "_fused", "_judge", "_key", "_lanes", "_listening", "_lock", "_reshaped",
+        "_sharing",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -155,14 +161,15 @@ class Policy:
         keys_max: int,
     ) -> None:
         self._composition = composition
-        self._judge = Judge(
-            composition.name, declared=classify, result=_with_on_result(composition.retry, result), api=api
-        )
+        self._declared = (classify, result, api)
+        self._judge = self._judge_for(composition)
+        self._lock = Lock()
         self._listening = Listening(composition.name)
         self._key = key
         self._lanes = Lanes(composition, self._listening, makers=ADMISSION, most=keys_max)
         self._fused = False
         self._reshaped = False
+        self._sharing: Sharing | None = None
         self._disturbance: Disturbance | None = None
         self._answering = _answering(composition, self._judge, self._listening)
 
@@ -317,7 +324,13 @@ class Policy:
         self._set_mode(Mode.AUTOMATIC, "", key)
 
     def trip(self, because: str, seconds: float, *, key: str | None = None) -> None:
-        """Open the circuit for so many seconds, as a failure would."""
+        """Open the circuit for so many seconds (0 to 7 days), as a failure would.
+
+        Raises:
+            BadSettings: the number is out of range.
+        """
+        if (message := number_problem(seconds, 0, SECONDS_BOUND)) is not None:
+            raise BadSettings([Problem(source="trip", path="seconds", message=message)])
         for lane in self._chosen(key):
             lane.cell.force_open(because, seconds)
 
@@ -334,14 +347,15 @@ class Policy:
         if unknown := sorted(set(changes) - names):
             message = f"is no part that can be changed; there are: {', '.join(sorted(names))}"
             raise BadSettings([Problem(source="policy", path=name, message=message) for name in unknown])
-        before = self._composition
-        after = replace(before, **changes)  # type: ignore[arg-type]  # checked by the composition itself
-        _update_answering(self._answering, after)
-        self._composition = after
-        self._lanes.update(after)
-        if self._fused and (_fusing(before) != _fusing(after) or not _is_plain(self)):
-            self._reshaped = True
-            self._lanes.only.cell.rest_at(LONGER_WAY)
+        with self._lock:  # two changes at once are made one after the other, and both hold
+            before = self._composition
+            after = replace(before, **changes)  # type: ignore[arg-type]  # checked by the composition itself
+            _update_answering(self._answering, after)
+            self._composition, self._judge = after, self._judge_for(after)
+            self._lanes.update(after)
+            if self._fused and (_fusing(before) != _fusing(after) or not _can_fuse(self)):
+                self._reshaped = True
+                self._lanes.only.cell.rest_at(LONGER_WAY)
         self._listening.tell("policy.updated", changed=", ".join(sorted(changes)))
 
     def on(self, event: str, listener: Listener) -> Callable[[], None]:
@@ -359,6 +373,17 @@ class Policy:
         self._disturbance = disturbance
         self._lanes.only.cell.rest_at(LONGER_WAY if disturbance is not None or self._reshaped else None)
 
+    def share(self, store: BreakerStore, *, quorum: int = 1, process: str | None = None) -> Sharing:
+        """Share the circuits with other processes; `policy(…, store=…)` does this and starts it. `process` names this one, at random by default."""
+        self._sharing = Sharing(
+            self._lanes,
+            self._listening,
+            store=store,
+            quorum=quorum,
+            process=process or os.urandom(16).hex(),
+        )
+        return self._sharing
+
     # --- for the guards ---
 
     @property
@@ -367,8 +392,9 @@ class Policy:
         return self._judge
 
     def key_of(self, *args: object, **kwargs: object) -> str | None:
-        """The key of a call with these arguments; None without keys."""
-        return None if self._key is None else str(self._key(*args, **kwargs))
+        """The key of a call with these arguments; None without keys, and for a call that has none."""
+        part = None if self._key is None else self._key(*args, **kwargs)
+        return None if part is None else str(part)
 
     @property
     def has_keys(self) -> bool:
@@ -421,6 +447,10 @@ class Policy:
             hedge=composition.hedge if may_hedge else None,
         )
 
+    def _judge_for(self, composition: Composition) -> Judge:
+        classify, result, api = self._declared
+        return Judge(composition.name, declared=classify, result=_with_on_result(composition.retry, result), api=api)
+
     def _lane(self, key: str | None) -> Lane:
         return self._lanes.only if key is None else self._lanes.of(key)
 
@@ -428,8 +458,10 @@ class Policy:
         return list(self._lanes) if key is None else [self._lanes.of(key)]
 
     def _set_mode(self, mode: Mode, because: str, key: str | None) -> None:
-        for lane in self._chosen(key):
-            lane.cell.set_mode(mode, because)
+        if key is None:
+            self._lanes.set_mode(mode, because)
+        else:
+            self._lanes.of(key).cell.set_mode(mode, because)
 
 
 class _Guard:
@@ -526,6 +558,7 @@ class _Guard:
         if fused and _can_fuse(policy):
             policy._fused = True
             timed, limit_s = _fusing(policy.composition)
+            timeout = policy.composition.timeout
             return fuse_async(
                 policy.name,
                 function,
@@ -533,6 +566,7 @@ class _Guard:
                 longer=self.longer_async,
                 timed=timed,
                 limit_s=limit_s,
+                limit="deadline" if timeout is None or timeout.attempt_s is None else "attempt",
             )
 
         async def call(*args: object, **kwargs: object) -> object:
@@ -549,12 +583,11 @@ class _Guard:
         return update_wrapper(call, function)
 
     def _async_rows(self, function: Callable[..., AsyncRows]) -> Callable[..., object]:
-        def call(*args: object, **kwargs: object) -> AsyncRows:
+        def begin(args: tuple[object, ...], kwargs: dict[str, object]) -> tuple[Course, Progress]:
             progress = Progress()
-            steps = self._course(args, kwargs, progress=progress)
-            return stream_async(self.policy.name, steps, function, args, kwargs, progress=progress)
+            return self._course(args, kwargs, progress=progress), progress
 
-        return update_wrapper(call, function)
+        return update_wrapper(stream_async(self.policy.name, begin, function), function)
 
     def _course(
         self,

@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum, unique
 from types import MappingProxyType
+from typing import assert_never
 
 from holdfast.faults.taxonomy import ErrorCategory
 from holdfast.faults.verdict import Health
@@ -74,9 +75,9 @@ class Breaker:
 
     It stays open for `open_s` (0 to 7 days; default 30), times `open_multiplier` (1 to 100; default 2) each time it opens again without having
     closed, at most `open_max_s` (default 300), spread downwards by up to `open_jitter` of it (0 to 1; default 0.1) so that many processes do not
-    probe at once; never shorter than the dependency asked for with `Retry-After`. Then `probes_max` calls at a time (1 to 1_000; default 1) are
-    let through, each for at most `probe_lease_s` (0.001 s to 7 days; default 30); `successes_to_close` of them (1 to 1_000_000; default 2) close
-    it, one failure opens it again.
+    probe at once; never shorter than the dependency asked for with `Retry-After`, up to 7 days. Then `probes_max` calls at a time (1 to 1_000;
+    default 1) are let through, each for at most `probe_lease_s` (0.001 s to 7 days; default 30); `successes_to_close` of them (1 to 1_000_000;
+    default 2) close it, one failure opens it again.
 
     Raises:
         BadSettings: values are out of range or contradict each other; all of it is listed.
@@ -202,14 +203,17 @@ def why_trip(breaker: Breaker, counts: Counts, *, category: ErrorCategory | None
 
 
 def open_for_s(breaker: Breaker, *, opens: int, draw: float, retry_after_s: float | None) -> float:
-    """How long a circuit stays open that opens for the `opens`-th time in a row: grows, is capped, is spread, and never undercuts `retry_after_s`."""
+    """How long a circuit stays open that opens for the `opens`-th time in a row: grows, is capped, is spread, and never undercuts `retry_after_s`.
+
+    A stated wait of more than 7 days counts as 7 days: nobody shuts a circuit for years by one header.
+    """
     assert opens >= 1, "it opens now"
     try:
-        grown = breaker.open_s * breaker.open_multiplier ** (opens - 1)
+        grown = breaker.open_s * float(breaker.open_multiplier) ** (opens - 1)
     except OverflowError:  # far beyond every cap; nothing times anything is nothing
         grown = breaker.open_max_s if breaker.open_s > 0 else 0.0
     spread = min(grown, breaker.open_max_s) * (1.0 - breaker.open_jitter * draw)
-    return spread if retry_after_s is None else max(spread, retry_after_s)
+    return spread if retry_after_s is None else max(spread, min(retry_after_s, SECONDS_BOUND))
 
 
 def trip(breaker: Breaker, circuit: Circuit, *, now: float, draw: float, retry_after_s: float | None = None) -> Circuit:
@@ -262,6 +266,8 @@ def probe_ended(
             return replace(circuit, probes=left, successes=circuit.successes + 1)
         case Health.NEUTRAL:
             return replace(circuit, probes=left)
+        case _:
+            assert_never(health)
 
 
 def _ranges(breaker: Breaker) -> list[tuple[str, str | None]]:

@@ -318,7 +318,7 @@ def _base_s(kind: Growth, initial: float, *, cap: float, multiplier: float, atte
             return min(cap, initial)
         case _:
             try:
-                return min(cap, initial * multiplier ** (attempt - 1))
+                return min(cap, initial * float(multiplier) ** (attempt - 1))
             except (
                 OverflowError
             ):  # 100^155 is beyond a float, and far beyond every cap; nothing times anything is nothing

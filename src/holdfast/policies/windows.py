@@ -124,7 +124,11 @@ class CountWindow(Window):
                 numbers.popleft()
             kept.append(len(numbers or ()))
         return Counts(
-            calls=min(total, self._size), failures=kept[0], slow=kept[1], consecutive=min(self._running(), self._size)
+            # A run of failures may be longer than the window: it is counted by itself.
+            calls=min(total, self._size),
+            failures=kept[0],
+            slow=kept[1],
+            consecutive=self._running(),
         )
 
 
@@ -158,16 +162,15 @@ class TimeWindow(Window):
         """Close the open bucket if its time is over, and begin the one that `now` lies in."""
         if now < self.edge:
             return
-        ok, failures, slow = self._open()
         if self._buckets is None:
             self._buckets = deque(maxlen=BUCKETS - 1)
-        self._buckets.append((self.edge, ok, failures, slow))
-        self._ok_before, self._failed_before = self.ok + self.dragged, self.failed
-        self._slow_before = self.slow
+        # Read once: a success that another thread counts between two looks would be in no bucket.
+        ok, failed, slow = self.ok + self.dragged, self.failed, self.slow
+        self._buckets.append((self.edge, ok - self._ok_before, failed - self._failed_before, slow - self._slow_before))
+        self._ok_before, self._failed_before, self._slow_before = ok, failed, slow
         self.edge += self._length * (math.floor((now - self.edge) / self._length) + 1)
         if self.edge <= now:  # by rounding
             self.edge += self._length
-        self._drop()
 
     def counts(self, now: float) -> Counts:
         """What the buckets hold that are young enough at `now`."""
@@ -186,7 +189,8 @@ class TimeWindow(Window):
         )
 
     def _drop(self) -> None:
-        # The open bucket ends at `edge`; what ended a whole window before that is over.
-        oldest = self.edge - self._length * BUCKETS
+        # The open bucket ends at `edge`; what ended a whole window before that is over. Half a bucket of slack, against rounding: ends lie
+        # whole buckets apart.
+        oldest = self.edge - self._length * (BUCKETS - 0.5)
         while self._buckets and self._buckets[0][0] <= oldest:
             self._buckets.popleft()

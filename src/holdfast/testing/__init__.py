@@ -3,6 +3,7 @@
 Standard library only. Nothing in the product imports it except the command line's `demo`; nothing here decides anything.
 """
 
+from holdfast.testing.breaker_store import MemoryBreakerStore
 from holdfast.testing.chaos import Chaos, chaos
 from holdfast.testing.clock import VirtualClock
 from holdfast.testing.fault_api import (
@@ -30,6 +31,7 @@ __all__ = [
     "FaultApi",
     "FaultApiProcess",
     "Ledger",
+    "MemoryBreakerStore",
     "OnboardingFiles",
     "RequestRecord",
     "RouteLedger",
