@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 
+from holdfast.guards.world import WORLD, World
 from tests import leaks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from _pytest.terminal import TerminalReporter
 
@@ -153,3 +154,16 @@ def pytest_configure(config: pytest.Config) -> None:
     leaks.install(config)
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(_TimePerDirectory(), "time-per-directory")
+
+
+_REAL_WORLD = World()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
+    """After a test and all its fixtures, time and chance of policies are the real ones again: a test that forgot is told by name."""
+    yield
+    changed = [name for name in World.__slots__ if getattr(WORLD, name) != getattr(_REAL_WORLD, name)]
+    for name in changed:  # for the tests that come after it
+        setattr(WORLD, name, getattr(_REAL_WORLD, name))
+    assert [] == changed, f"{item.nodeid} left a world of its own behind"

@@ -101,7 +101,7 @@ Client = Callable[[holdfast.Policy, Connections], Callable[[], Awaitable[object]
 
 
 @both
-def test_a_cancelled_wait_gives_up_the_answer_it_held(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cancelled_wait_gives_up_the_answer_it_held(client: Client) -> None:
     """A task that is cancelled between two attempts."""
 
     async def main() -> None:
@@ -111,7 +111,7 @@ def test_a_cancelled_wait_gives_up_the_answer_it_held(client: Client, monkeypatc
             waiting.set()
             await asyncio.Event().wait()
 
-        monkeypatch.setattr("holdfast.guards.world.WORLD.asleep", for_ever)
+        WORLD.asleep = for_ever  # put back by the controlled world
         task = asyncio.ensure_future(client(POLICY, connections)())
         await waiting.wait()
         assert connections.closed == []
@@ -223,9 +223,7 @@ def send_by_requests(inner: Inner) -> None:
 
 
 @pytest.mark.parametrize("send", [send_by_httpx2, send_by_requests])
-def test_an_interrupted_program_closes_what_it_held(
-    send: Callable[[Inner], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_program_closes_what_it_held(send: Callable[[Inner], None]) -> None:
     """Ctrl-C between two attempts, in a thread."""
     answer = Held()
 
@@ -233,7 +231,7 @@ def test_an_interrupted_program_closes_what_it_held(
         answer.closed = 0
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("holdfast.guards.world.WORLD.sleep", interrupted)
+    WORLD.sleep = interrupted  # put back by the controlled world
     with pytest.raises(KeyboardInterrupt):
         send(Inner(answer))
     assert answer.closed == 1
@@ -296,8 +294,8 @@ def test_a_connection_is_given_back_before_the_wait(monkeypatch: pytest.MonkeyPa
     async def look_async(seconds: float) -> None:
         look(seconds)
 
-    monkeypatch.setattr("holdfast.guards.world.WORLD.sleep", look)
-    monkeypatch.setattr("holdfast.guards.world.WORLD.asleep", look_async)
+    WORLD.sleep = look  # put back by the controlled world
+    WORLD.asleep = look_async
     request = httpx2.Request("GET", "http://api.example/")
     holdfast.transport(POLICY, httpx2.MockTransport(answer)).handle_request(request)
     asyncio.run(holdfast.async_transport(POLICY, httpx2.MockTransport(answer)).handle_async_request(request))
