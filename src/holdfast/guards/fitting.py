@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from holdfast.errors import BadInput, BadSettings, Problem
 from holdfast.policies.hedge import misuse
 from holdfast.policies.timeout import allowed_s
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from holdfast.guards.answering import Answering
     from holdfast.guards.judging import Judge, ResultJudge
     from holdfast.guards.listening import Listening
     from holdfast.policies.composition import Composition
     from holdfast.policies.retry import Retry
 
-__all__ = ["answering_for", "looks_at_results", "refuse_hedge", "shape_of_fuse", "update_answering"]
+__all__ = ["Disturbance", "answering_for", "looks_at_results", "refuse_hedge", "shape_of_fuse", "update_answering"]
+
+
+class Disturbance(Protocol):
+    """Something between a policy and the calls it guards, for tests."""
+
+    def around_sync(self, function: Callable[..., object]) -> Callable[..., object]:
+        """The disturbed form of a plain function."""
+
+    def around_async(self, function: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
+        """The disturbed form of a coroutine function."""
 
 
 def refuse_hedge(composition: Composition, what: str, *, repeatable: bool, asynchronous: bool) -> None:

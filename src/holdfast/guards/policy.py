@@ -7,20 +7,26 @@ course tells what follows, and the loops carry it out.
 from __future__ import annotations
 
 import inspect
-import os
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import replace
 from functools import update_wrapper
 from threading import Lock
-from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast, overload
 
 from holdfast.errors import BadSettings, Problem
 from holdfast.faults.rules import ApiRules
 from holdfast.guards.admission import ADMISSION
-from holdfast.guards.answers import Answer, mark, mark_of
+from holdfast.guards.answers import Answer, full_async, mark, mark_of
 from holdfast.guards.circuit import LONGER_WAY, CircuitHealth, Mode
 from holdfast.guards.course import Course, First, Guarded, Progress, course
-from holdfast.guards.fitting import answering_for, looks_at_results, refuse_hedge, shape_of_fuse, update_answering
+from holdfast.guards.fitting import (
+    Disturbance,
+    answering_for,
+    looks_at_results,
+    refuse_hedge,
+    shape_of_fuse,
+    update_answering,
+)
 from holdfast.guards.forms import AttemptBlock, Attempts, one_attempt
 from holdfast.guards.fused import fuse_async, fuse_sync
 from holdfast.guards.generators import AsyncRows, Rows, stream_async, stream_sync
@@ -54,16 +60,6 @@ Result = TypeVar("Result")
 Guardable = TypeVar("Guardable", bound=Callable[..., object])
 
 KEYS_BOUND = 1_000_000
-
-
-class Disturbance(Protocol):
-    """Something between a policy and the calls it guards, for tests."""
-
-    def around_sync(self, function: Callable[..., object]) -> Callable[..., object]:
-        """The disturbed form of a plain function."""
-
-    def around_async(self, function: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
-        """The disturbed form of a coroutine function."""
 
 
 def policy(
@@ -135,7 +131,7 @@ def policy(
     bounds = (("keys_max", keys_max, KEYS_BOUND), ("quorum", quorum, QUORUM_BOUND))
     refuse("policy", [(path, number_problem(value, 1, most, whole=True)) for path, value, most in bounds])
     made = Policy(composition, classify=classify, result=result, api=api, key=key, keys_max=keys_max)
-    return made if store is None else made.share_with(store, quorum=quorum)
+    return made if store is None else made.share(store, quorum=quorum).start(made)
 
 
 class Policy:
@@ -269,7 +265,7 @@ class Policy:
         if marked.answer is not None:
             return marked.answer(*args, **kwargs)
         value = marked.function(*args, **kwargs)
-        return _full_async(value) if inspect.isawaitable(value) else Answer(value=value)
+        return full_async(value) if inspect.isawaitable(value) else Answer(value=value)
 
     @property
     def degradation(self) -> DegradationRuntime | None:
@@ -327,7 +323,7 @@ class Policy:
         """
         if (message := number_problem(seconds, 0, SECONDS_BOUND)) is not None:
             raise BadSettings([Problem(source="trip", path="seconds", message=message)])
-        for lane in self._chosen(key):
+        for lane in list(self._lanes) if key is None else [self._lanes.of(key)]:
             lane.cell.force_open(because, seconds)
 
     def update(self, **changes: object) -> None:
@@ -371,19 +367,8 @@ class Policy:
 
     def share(self, store: BreakerStore, *, quorum: int = 1, process: str | None = None) -> Sharing:
         """Share the circuits with other processes; `policy(…, store=…)` does this and starts it. `process` names this one, at random by default."""
-        self._sharing = Sharing(
-            self._lanes,
-            self._listening,
-            store=store,
-            quorum=quorum,
-            process=process or os.urandom(16).hex(),
-        )
+        self._sharing = Sharing(self._lanes, self._listening, store=store, quorum=quorum, process=process)
         return self._sharing
-
-    def share_with(self, store: BreakerStore, *, quorum: int) -> Policy:
-        """Share the circuits, with a thread that begins now; returns the policy itself."""
-        self.share(store, quorum=quorum).start()
-        return self
 
     # --- for the guards ---
 
@@ -454,9 +439,6 @@ class Policy:
 
     def _lane(self, key: str | None) -> Lane:
         return self._lanes.only if key is None else self._lanes.of(key)
-
-    def _chosen(self, key: str | None) -> list[Lane]:
-        return list(self._lanes) if key is None else [self._lanes.of(key)]
 
     def _set_mode(self, mode: Mode, because: str, key: str | None) -> None:
         if key is None:
@@ -612,13 +594,5 @@ class _Guard:
 
 def _can_fuse(policy: Policy) -> bool:
     """Whether nothing stands around a call but what a fused closure knows."""
-    return policy._key is None and _is_plain(policy) and not policy._judge.judges_results
-
-
-def _is_plain(policy: Policy) -> bool:
-    """Whether an attempt meets nothing but the circuit, and is made once."""
-    return len(policy._lanes.only.stages) == 1 and policy._composition.hedge is None
-
-
-async def _full_async(value: Awaitable[Result]) -> Answer[Result]:
-    return Answer(value=await value)
+    is_plain = len(policy._lanes.only.stages) == 1 and policy._composition.hedge is None
+    return is_plain and policy._key is None and not policy._judge.judges_results
