@@ -282,3 +282,25 @@ def test_listeners_can_be_taken_back() -> None:
     assert (1, 2) == (len(more), len(seen))
     with pytest.raises(ValueError, match=r"no event is called 'circuit\.exploded'"):
         policy.on("circuit.exploded", more.append)
+
+
+@pytest.mark.usefixtures("world")
+def test_each_failed_attempt_is_told(colour: Colour) -> None:
+    """With what it was judged to be; then the wait, and the end."""
+    policy = make(retry=Retry(attempts_max=2, initial_delay_s=1, jitter="none"))
+    events = heard(policy)
+
+    call(policy, colour, Maybe)
+    call(policy, colour, Down)
+
+    assert [
+        ("attempt.failed", 1), ("call.exhausted", None), ("attempt.failed", 1), ("retry.scheduled", 1), ("attempt.failed", 2),
+        ("call.exhausted", None),
+    ] == [(event.name, event.facts.get("attempt")) for event in events]  # fmt: skip
+    assert ("network_timeout", "unknown", "failure") == tuple(
+        events[0].facts[name] for name in ("category", "outcome", "health")
+    )
+    assert (1.0, "network_timeout") == (events[3].facts["wait_s"], events[3].facts["category"])
+    assert ("attempts-exhausted", 2, "not_executed") == tuple(
+        events[5].facts[name] for name in ("reason", "attempts", "outcome")
+    )

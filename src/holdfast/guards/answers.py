@@ -6,12 +6,12 @@ thread and task.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-__all__ = ["Answer", "Degraded", "LastAnswer", "Mark", "last_answer", "mark", "mark_of", "note_answer"]
+__all__ = ["Answer", "Degraded", "LastAnswer", "Mark", "full_async", "last_answer", "mark", "mark_of", "note_answer"]
 
 T = TypeVar("T")
 
@@ -94,3 +94,8 @@ def last_answer() -> LastAnswer | None:
 def note_answer(last: LastAnswer) -> None:
     """Remember an answer for this thread or task."""
     _last.set(last)
+
+
+async def full_async(value: Awaitable[T]) -> Answer[T]:
+    """The full answer of an awaited value that nothing lesser stood in for."""
+    return Answer(value=await value)

@@ -7,19 +7,26 @@ course tells what follows, and the loops carry it out.
 from __future__ import annotations
 
 import inspect
-import os
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import replace
 from functools import update_wrapper
 from threading import Lock
-from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast, overload
 
-from holdfast.errors import BadInput, BadSettings, Problem
+from holdfast.errors import BadSettings, Problem
 from holdfast.faults.rules import ApiRules
 from holdfast.guards.admission import ADMISSION
-from holdfast.guards.answers import Answer, mark, mark_of
+from holdfast.guards.answers import Answer, full_async, mark, mark_of
 from holdfast.guards.circuit import LONGER_WAY, CircuitHealth, Mode
 from holdfast.guards.course import Course, First, Guarded, Progress, course
+from holdfast.guards.fitting import (
+    Disturbance,
+    answering_for,
+    looks_at_results,
+    refuse_hedge,
+    shape_of_fuse,
+    update_answering,
+)
 from holdfast.guards.forms import AttemptBlock, Attempts, one_attempt
 from holdfast.guards.fused import fuse_async, fuse_sync
 from holdfast.guards.generators import AsyncRows, Rows, stream_async, stream_sync
@@ -32,17 +39,16 @@ from holdfast.guards.sharing import QUORUM_BOUND, Sharing
 from holdfast.policies.adaptive import AdaptiveLimit
 from holdfast.policies.breaker import SECONDS_BOUND, Breaker
 from holdfast.policies.bulkhead import Bulkhead
-from holdfast.policies.checks import number_problem
+from holdfast.policies.checks import number_problem, refuse
 from holdfast.policies.composition import KINDS, Composition, explain
-from holdfast.policies.hedge import Hedge, misuse
+from holdfast.policies.hedge import Hedge
 from holdfast.policies.rate_limit import RateLimit
 from holdfast.policies.retry import Retry, RetryDecision
 from holdfast.policies.throttle import Throttle
-from holdfast.policies.timeout import Timeout, allowed_s
+from holdfast.policies.timeout import Timeout
 from holdfast.ports.breaker_store import BreakerStore
 
 if TYPE_CHECKING:
-    from holdfast.guards.answering import Answering
     from holdfast.guards.degrading import DegradationRuntime
     from holdfast.policies.cache import Cache
     from holdfast.policies.degradation import Degradation
@@ -54,16 +60,6 @@ Result = TypeVar("Result")
 Guardable = TypeVar("Guardable", bound=Callable[..., object])
 
 KEYS_BOUND = 1_000_000
-
-
-class Disturbance(Protocol):
-    """Something between a policy and the calls it guards, for tests."""
-
-    def around_sync(self, function: Callable[..., object]) -> Callable[..., object]:
-        """The disturbed form of a plain function."""
-
-    def around_async(self, function: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
-        """The disturbed form of a coroutine function."""
 
 
 def policy(
@@ -132,14 +128,10 @@ def policy(
         repeatable=repeatable,
         returns_last=returns_last,
     )
-    if (message := number_problem(keys_max, 1, KEYS_BOUND, whole=True)) is not None:
-        raise BadSettings([Problem(source="policy", path="keys_max", message=message)])
-    if (message := number_problem(quorum, 1, QUORUM_BOUND, whole=True)) is not None:
-        raise BadSettings([Problem(source="policy", path="quorum", message=message)])
+    bounds = (("keys_max", keys_max, KEYS_BOUND), ("quorum", quorum, QUORUM_BOUND))
+    refuse("policy", [(path, number_problem(value, 1, most, whole=True)) for path, value, most in bounds])
     made = Policy(composition, classify=classify, result=result, api=api, key=key, keys_max=keys_max)
-    if store is not None:
-        made.share(store, quorum=quorum).start()
-    return made
+    return made if store is None else made.share(store, quorum=quorum).start(made)
 
 
 class Policy:
@@ -171,7 +163,7 @@ class Policy:
         self._reshaped = False
         self._sharing: Sharing | None = None
         self._disturbance: Disturbance | None = None
-        self._answering = _answering(composition, self._judge, self._listening)
+        self._answering = answering_for(composition, self._judge, self._listening)
 
     def __repr__(self) -> str:
         return f"<holdfast policy {self.name!r}>"
@@ -273,7 +265,7 @@ class Policy:
         if marked.answer is not None:
             return marked.answer(*args, **kwargs)
         value = marked.function(*args, **kwargs)
-        return _full_async(value) if inspect.isawaitable(value) else Answer(value=value)
+        return full_async(value) if inspect.isawaitable(value) else Answer(value=value)
 
     @property
     def degradation(self) -> DegradationRuntime | None:
@@ -282,14 +274,14 @@ class Policy:
 
     def attempt(self) -> AttemptBlock:
         """One attempt at a block of code, without repeats: `with policy.attempt() as attempt:` or `async with`."""
-        _refuse_hedge(self._composition, "a block of code", repeatable=True, asynchronous=False)
+        refuse_hedge(self._composition, "a block of code", repeatable=True, asynchronous=False)
         composition = replace(self._composition, retry=None)
         guarded = self._guarded(self._lanes.only, repeatable=False, composition=composition)
         return one_attempt(self.name, course(guarded))
 
     def attempts(self, *, repeatable: bool | None = None) -> Attempts:
         """The attempts of one call as a loop: `for attempt in policy.attempts():` with `with attempt:` inside, or `async for`."""
-        _refuse_hedge(self._composition, "a block of code", repeatable=True, asynchronous=False)
+        refuse_hedge(self._composition, "a block of code", repeatable=True, asynchronous=False)
         own = self._composition.repeatable if repeatable is None else repeatable
         return Attempts(self.name, course(self._guarded(self._lanes.only, repeatable=own)))
 
@@ -331,7 +323,7 @@ class Policy:
         """
         if (message := number_problem(seconds, 0, SECONDS_BOUND)) is not None:
             raise BadSettings([Problem(source="trip", path="seconds", message=message)])
-        for lane in self._chosen(key):
+        for lane in list(self._lanes) if key is None else [self._lanes.of(key)]:
             lane.cell.force_open(because, seconds)
 
     def update(self, **changes: object) -> None:
@@ -350,10 +342,10 @@ class Policy:
         with self._lock:  # two changes at once are made one after the other, and both hold
             before = self._composition
             after = replace(before, **changes)  # type: ignore[arg-type]  # checked by the composition itself
-            _update_answering(self._answering, after)
+            update_answering(self._answering, after)
             self._composition, self._judge = after, self._judge_for(after)
             self._lanes.update(after)
-            if self._fused and (_fusing(before) != _fusing(after) or not _can_fuse(self)):
+            if self._fused and (shape_of_fuse(before) != shape_of_fuse(after) or not _can_fuse(self)):
                 self._reshaped = True
                 self._lanes.only.cell.rest_at(LONGER_WAY)
         self._listening.tell("policy.updated", changed=", ".join(sorted(changes)))
@@ -375,13 +367,7 @@ class Policy:
 
     def share(self, store: BreakerStore, *, quorum: int = 1, process: str | None = None) -> Sharing:
         """Share the circuits with other processes; `policy(…, store=…)` does this and starts it. `process` names this one, at random by default."""
-        self._sharing = Sharing(
-            self._lanes,
-            self._listening,
-            store=store,
-            quorum=quorum,
-            process=process or os.urandom(16).hex(),
-        )
+        self._sharing = Sharing(self._lanes, self._listening, store=store, quorum=quorum, process=process)
         return self._sharing
 
     # --- for the guards ---
@@ -449,13 +435,10 @@ class Policy:
 
     def _judge_for(self, composition: Composition) -> Judge:
         classify, result, api = self._declared
-        return Judge(composition.name, declared=classify, result=_with_on_result(composition.retry, result), api=api)
+        return Judge(composition.name, declared=classify, result=looks_at_results(composition.retry, result), api=api)
 
     def _lane(self, key: str | None) -> Lane:
         return self._lanes.only if key is None else self._lanes.of(key)
-
-    def _chosen(self, key: str | None) -> list[Lane]:
-        return list(self._lanes) if key is None else [self._lanes.of(key)]
 
     def _set_mode(self, mode: Mode, because: str, key: str | None) -> None:
         if key is None:
@@ -494,7 +477,7 @@ class _Guard:
         shape = shape_of(function)
         name = getattr(function, "__qualname__", repr(function))
         is_async = shape is Shape.ASYNC
-        _refuse_hedge(self.policy.composition, name, repeatable=self.repeatable, asynchronous=is_async)
+        refuse_hedge(self.policy.composition, name, repeatable=self.repeatable, asynchronous=is_async)
         match shape:
             case Shape.SYNC:
                 return self._sync(function, fused=fused)
@@ -538,7 +521,7 @@ class _Guard:
         policy = self.policy
         if fused and _can_fuse(policy):
             policy._fused = True
-            timed, limit_s = _fusing(policy.composition)
+            timed, limit_s = shape_of_fuse(policy.composition)
             return fuse_sync(
                 policy.name,
                 function,
@@ -557,7 +540,7 @@ class _Guard:
         policy = self.policy
         if fused and _can_fuse(policy):
             policy._fused = True
-            timed, limit_s = _fusing(policy.composition)
+            timed, limit_s = shape_of_fuse(policy.composition)
             timeout = policy.composition.timeout
             return fuse_async(
                 policy.name,
@@ -611,79 +594,5 @@ class _Guard:
 
 def _can_fuse(policy: Policy) -> bool:
     """Whether nothing stands around a call but what a fused closure knows."""
-    return policy._key is None and _is_plain(policy) and not policy._judge.judges_results
-
-
-def _is_plain(policy: Policy) -> bool:
-    """Whether an attempt meets nothing but the circuit, and is made once."""
-    return len(policy._lanes.only.stages) == 1 and policy._composition.hedge is None
-
-
-def _refuse_hedge(composition: Composition, what: str, *, repeatable: bool, asynchronous: bool) -> None:
-    """Refuse what cannot be hedged, where a hedge is asked for.
-
-    Raises:
-        BadInput: with the reason and the way out.
-    """
-    if composition.hedge is None:
-        return
-    message = misuse(repeatable=repeatable, asynchronous=asynchronous)
-    if message is not None:
-        raise BadInput([Problem(source=f"policy {composition.name!r}", path=what, message=f"hedge {message}")])
-
-
-def _fusing(composition: Composition) -> tuple[bool, float | None]:
-    """What a fused closure is made for: whether it reads the clock, and the time that its first attempt has."""
-    breaker, timeout = composition.breaker, composition.timeout
-    watches_slow = breaker is not None and breaker.slow_s is not None
-    counts_time = breaker is not None and breaker.window_calls is None and breaker.failure_ratio is not None
-    return watches_slow or counts_time, allowed_s(timeout, remaining_s=timeout.deadline_s if timeout else None)
-
-
-def _with_on_result(retry: Retry | None, result: ResultJudge | None) -> ResultJudge | None:
-    """The policy's own look at results first, then the retry's."""
-    if retry is None or retry.on_result is None:
-        return result
-    on_result = retry.on_result
-    if result is None:
-        return on_result
-    own = result
-
-    def both(value: object) -> object:
-        return own(value) or on_result(value)
-
-    return cast("ResultJudge", both)
-
-
-def _answering(composition: Composition, judge: Judge, listening: Listening) -> Answering | None:
-    """What stands outside the attempts; None, the usual case, loads nothing of it."""
-    if composition.degradation is None and composition.cache is None:
-        return None
-    from holdfast.guards.answering import Answering  # noqa: PLC0415 - caches and keys are for those who use them
-
-    return Answering(
-        composition.name,
-        degradation=composition.degradation,
-        cache=composition.cache,
-        judge=judge,
-        listening=listening,
-    )
-
-
-def _update_answering(answering: Answering | None, after: Composition) -> None:
-    """Change what stands outside the attempts.
-
-    Raises:
-        BadSettings: it is not there to be changed.
-    """
-    if answering is not None:
-        answering.update(degradation=after.degradation, cache=after.cache)
-        return
-    begun = [name for name in ("degradation", "cache") if getattr(after, name) is not None]
-    if begun:
-        message = "can be changed, but not begun: give it when the policy is made"
-        raise BadSettings([Problem(source="policy", path=name, message=message) for name in begun])
-
-
-async def _full_async(value: Awaitable[Result]) -> Answer[Result]:
-    return Answer(value=await value)
+    is_plain = len(policy._lanes.only.stages) == 1 and policy._composition.hedge is None
+    return is_plain and policy._key is None and not policy._judge.judges_results

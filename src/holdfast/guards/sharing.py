@@ -10,9 +10,10 @@ While the store cannot be reached, each process goes by its own judgement; that 
 from __future__ import annotations
 
 import math
+import os
 import threading
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from holdfast.guards.circuit import Mode
 from holdfast.guards.world import WORLD
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from holdfast.ports.breaker_store import BreakerStore, SharedTrip
 
 __all__ = ["QUORUM_BOUND", "Sharing"]
+
+Shared = TypeVar("Shared")
 
 QUORUM_BOUND = 1_000
 NEVER = -math.inf
@@ -45,14 +48,14 @@ class Sharing:
         *,
         store: BreakerStore,
         quorum: int,
-        process: str,
+        process: str | None = None,
         every_s: float = 1.0,
     ) -> None:
         self._lanes = lanes
         self._listening = listening
         self._store = store
         self._quorum = quorum
-        self._process = process
+        self._process = process or os.urandom(16).hex()
         self._every_s = every_s
         self._wake = threading.Event()
         self._is_down = False
@@ -63,10 +66,11 @@ class Sharing:
         listening.add("circuit.opened", self._opened)
         listening.add("circuit.closed", self._closed)
 
-    def start(self) -> None:
-        """Begin the thread."""
+    def start(self, shared: Shared) -> Shared:
+        """Begin the thread; returns whose circuits they are."""
         threading.Thread(target=_run, args=(weakref.ref(self), self._wake, self._every_s), daemon=True).start()
         weakref.finalize(self, self._wake.set)
+        return shared
 
     def beat(self) -> None:
         """Report, read and ask once. Never raises: a store that cannot be reached leaves this process to itself."""

@@ -1,0 +1,96 @@
+"""How the parts of a policy are fitted to what its composition asks for: small answers that need no policy to be given."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, cast
+
+from holdfast.errors import BadInput, BadSettings, Problem
+from holdfast.policies.hedge import misuse
+from holdfast.policies.timeout import allowed_s
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from holdfast.guards.answering import Answering
+    from holdfast.guards.judging import Judge, ResultJudge
+    from holdfast.guards.listening import Listening
+    from holdfast.policies.composition import Composition
+    from holdfast.policies.retry import Retry
+
+__all__ = ["Disturbance", "answering_for", "looks_at_results", "refuse_hedge", "shape_of_fuse", "update_answering"]
+
+
+class Disturbance(Protocol):
+    """Something between a policy and the calls it guards, for tests."""
+
+    def around_sync(self, function: Callable[..., object]) -> Callable[..., object]:
+        """The disturbed form of a plain function."""
+
+    def around_async(self, function: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
+        """The disturbed form of a coroutine function."""
+
+
+def refuse_hedge(composition: Composition, what: str, *, repeatable: bool, asynchronous: bool) -> None:
+    """Refuse what cannot be hedged, where a hedge is asked for.
+
+    Raises:
+        BadInput: with the reason and the way out.
+    """
+    if composition.hedge is None:
+        return
+    message = misuse(repeatable=repeatable, asynchronous=asynchronous)
+    if message is not None:
+        raise BadInput([Problem(source=f"policy {composition.name!r}", path=what, message=f"hedge {message}")])
+
+
+def shape_of_fuse(composition: Composition) -> tuple[bool, float | None]:
+    """What a fused closure is made for: whether it reads the clock, and the time that its first attempt has."""
+    breaker, timeout = composition.breaker, composition.timeout
+    watches_slow = breaker is not None and breaker.slow_s is not None
+    counts_time = breaker is not None and breaker.window_calls is None and breaker.failure_ratio is not None
+    return watches_slow or counts_time, allowed_s(timeout, remaining_s=timeout.deadline_s if timeout else None)
+
+
+def looks_at_results(retry: Retry | None, result: ResultJudge | None) -> ResultJudge | None:
+    """The policy's own look at results first, then the retry's."""
+    if retry is None or retry.on_result is None:
+        return result
+    on_result = retry.on_result
+    if result is None:
+        return on_result
+    own = result
+
+    def both(value: object) -> object:
+        return own(value) or on_result(value)
+
+    return cast("ResultJudge", both)
+
+
+def answering_for(composition: Composition, judge: Judge, listening: Listening) -> Answering | None:
+    """What stands outside the attempts; None, the usual case, loads nothing of it."""
+    if composition.degradation is None and composition.cache is None:
+        return None
+    from holdfast.guards.answering import Answering  # noqa: PLC0415 - caches and keys are for those who use them
+
+    return Answering(
+        composition.name,
+        degradation=composition.degradation,
+        cache=composition.cache,
+        judge=judge,
+        listening=listening,
+    )
+
+
+def update_answering(answering: Answering | None, after: Composition) -> None:
+    """Change what stands outside the attempts.
+
+    Raises:
+        BadSettings: it is not there to be changed.
+    """
+    if answering is not None:
+        answering.update(degradation=after.degradation, cache=after.cache)
+        return
+    begun = [name for name in ("degradation", "cache") if getattr(after, name) is not None]
+    if begun:
+        message = "can be changed, but not begun: give it when the policy is made"
+        raise BadSettings([Problem(source="policy", path=name, message=message) for name in begun])
