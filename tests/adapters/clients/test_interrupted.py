@@ -10,6 +10,7 @@ import pytest
 import holdfast
 from holdfast import Retry, Timeout
 from holdfast.errors import TimedOut
+from holdfast.guards.world import WORLD
 from holdfast.testing.world import controlled_world
 
 POLICY = holdfast.policy("api", retry=Retry(attempts_max=2, jitter="none", budget=None))
@@ -263,7 +264,7 @@ def test_an_answer_is_closed_before_the_next_attempt(send: Callable[[Inner], Non
     assert (first.closed, last.closed) == (2, 1)
 
 
-def test_a_connection_is_given_back_before_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_is_given_back_before_the_wait() -> None:
     """A failure that was read to its end holds no connection while its repeat waits."""
     httpx2 = pytest.importorskip("httpx2")
     open_while_waiting: list[int] = []
