@@ -23,6 +23,7 @@ from holdfast.cli.purge import purge
 from holdfast.cli.recover import recover
 from holdfast.cli.resume import resume
 from holdfast.cli.run import run
+from holdfast.cli.simulate import simulate
 from holdfast.cli.terminal import printable
 from holdfast.cli.test import send_one
 from holdfast.cli.validate import validate
@@ -45,6 +46,7 @@ app = typer.Typer(
 for command in (demo, run, resume, worker, why, validate, recover, purge, emit, events):
     app.command()(command)
 app.command("test")(send_one)
+app.command()(simulate)
 for for_people in (confirm, reject, questions):
     executions.group.command()(for_people)
 app.add_typer(executions.group, name="executions")
