@@ -30,7 +30,7 @@ def test_every_kind_of_error_can_be_simulated() -> None:
     ],
 )
 def test_says_what_the_strategies_do(
-    call: Call, kind: str, strategy: str, attempts: int, fallback: bool, queued: bool
+    call: Call, *, kind: str, strategy: str, attempts: int, fallback: bool, queued: bool
 ) -> None:
     """Each kind of error meets its strategy, with that strategy's attempts; the exit code says whether there was an answer."""
     ended = call("simulate", "--error-type", kind, "--json")
