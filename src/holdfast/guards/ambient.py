@@ -16,13 +16,42 @@ from holdfast.guards.world import WORLD
 from holdfast.policies.checks import number_problem
 from holdfast.policies.timeout import SECONDS_MAX
 
-__all__ = ["DEADLINE", "SPENT", "carried", "deadline", "remaining_s"]
+__all__ = ["DEADLINE", "LIMITS", "SPENT", "carried", "deadline", "put_deadline", "remaining_s", "take_deadline_back"]
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 DEADLINE: contextvars.ContextVar[float | None] = contextvars.ContextVar("holdfast_deadline", default=None)
 """When the time for whatever is going on is over, in monotonic seconds; None without a limit."""
+
+
+class Limits:
+    """How many deadlines are being kept to in this process: with none, a call need not ask for its own.
+
+    Asking a context variable costs as much as half of what a guarded call may. A count is not atomic on builds without the interpreter lock; the
+    worst that comes of a lost one there is a first attempt that is begun although its time is over.
+    """
+
+    __slots__ = ("kept",)
+
+    def __init__(self) -> None:
+        self.kept = 0
+
+
+LIMITS = Limits()
+
+
+def put_deadline(until: float) -> contextvars.Token[float | None]:
+    """Set the deadline of whatever is going on; `take_deadline_back` has to follow."""
+    LIMITS.kept += 1
+    return DEADLINE.set(until)
+
+
+def take_deadline_back(token: contextvars.Token[float | None]) -> None:
+    """Set the deadline that was there before."""
+    LIMITS.kept -= 1
+    DEADLINE.reset(token)
+
 
 SPENT: contextvars.ContextVar[int] = contextvars.ContextVar("holdfast_spent", default=0)
 """Attempts that policies further out have made before the present one. They count as attempts of a policy further in, so that nested policies
@@ -53,11 +82,11 @@ def deadline(seconds: float) -> Iterator[None]:
         raise BadSettings([Problem(source="deadline", path="seconds", message=problem)])
     until = WORLD.monotonic() + seconds
     outer = DEADLINE.get()
-    token = DEADLINE.set(until if outer is None else min(until, outer))
+    token = put_deadline(until if outer is None else min(until, outer))
     try:
         yield
     finally:
-        DEADLINE.reset(token)
+        take_deadline_back(token)
 
 
 def carried(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:

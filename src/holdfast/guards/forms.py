@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from holdfast.errors import TimedOut
-from holdfast.guards.ambient import DEADLINE, SPENT
+from holdfast.guards.ambient import SPENT, put_deadline, take_deadline_back
 from holdfast.guards.course import Attempt, Course, Done, Failed, Pause, Queue, Step, Told
 from holdfast.guards.world import WORLD
 
@@ -157,14 +157,14 @@ class AttemptBlock:
             self._run.tell(Failed(error))
             raise error
         if step.limit_s is not None:
-            self._limit = DEADLINE.set(WORLD.monotonic() + step.limit_s)
+            self._limit = put_deadline(WORLD.monotonic() + step.limit_s)
         if step.spent:
             self._spent = SPENT.set(step.spent)
         return step
 
     def _end(self) -> None:
         if self._limit is not None:
-            DEADLINE.reset(self._limit)
+            take_deadline_back(self._limit)
         if self._spent is not None:
             SPENT.reset(self._spent)
 

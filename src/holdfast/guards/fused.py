@@ -16,7 +16,7 @@ from functools import update_wrapper
 from typing import TYPE_CHECKING, Protocol
 
 from holdfast.errors import CircuitOpen, TimedOut
-from holdfast.guards.ambient import DEADLINE
+from holdfast.guards.ambient import DEADLINE, LIMITS
 from holdfast.guards.course import Failed, First
 from holdfast.guards.shapes import refuse_awaitable
 from holdfast.guards.world import WORLD
@@ -101,7 +101,7 @@ def fuse_async(
 
 def _plain(policy: str, function: Callable[..., object], cell: Cell, *, longer: Longer) -> Callable[..., object]:
     world = WORLD
-    outer = DEADLINE.get
+    outer, limits = DEADLINE.get, LIMITS
     proven = False
 
     def call(*args: object, **kwargs: object) -> object:
@@ -113,8 +113,7 @@ def _plain(policy: str, function: Callable[..., object], cell: Cell, *, longer: 
                 cell.turned_away += 1
                 raise CircuitOpen(gate[1], wait_s)
             return longer(function, args, kwargs)
-        until = outer()
-        if until is not None and until <= world.monotonic():
+        if limits.kept and (until := outer()) is not None and until <= world.monotonic():
             return longer(function, args, kwargs)  # too late to begin anything
         window = cell.window
         try:
@@ -137,7 +136,7 @@ def _plain(policy: str, function: Callable[..., object], cell: Cell, *, longer: 
 
 def _timed(policy: str, function: Callable[..., object], cell: Cell, *, longer: Longer) -> Callable[..., object]:
     world = WORLD
-    outer = DEADLINE.get
+    outer, limits = DEADLINE.get, LIMITS
     proven = False
 
     def call(*args: object, **kwargs: object) -> object:
@@ -151,8 +150,7 @@ def _timed(policy: str, function: Callable[..., object], cell: Cell, *, longer: 
             return longer(function, args, kwargs)
         window = cell.window
         started = world.monotonic()
-        until = outer()
-        if until is not None and until <= started:
+        if limits.kept and (until := outer()) is not None and until <= started:
             return longer(function, args, kwargs)  # too late to begin anything
         try:
             result = function(*args, **kwargs)
@@ -181,7 +179,7 @@ def _limited(
 ) -> Callable[..., object]:
     world = WORLD
     proven = False
-    outer, put, take_back = DEADLINE.get, DEADLINE.set, DEADLINE.reset
+    outer, put, take_back, limits = DEADLINE.get, DEADLINE.set, DEADLINE.reset, LIMITS
 
     def call(*args: object, **kwargs: object) -> object:
         nonlocal proven
@@ -197,6 +195,7 @@ def _limited(
         until = outer()
         if until is not None and until < started + limit_s:
             return longer(function, args, kwargs)  # less time than usual: the longer way knows whose limit it is
+        limits.kept += 1
         token = put(started + limit_s)
         try:
             result = function(*args, **kwargs)
@@ -213,6 +212,7 @@ def _limited(
                 window.ok += 1
             return result
         finally:
+            limits.kept -= 1
             take_back(token)
         try:
             return longer(function, args, kwargs, first=First(failed, started, window))
@@ -226,7 +226,7 @@ def _plain_async(
     function: Callable[..., Awaitable[object]], cell: Cell, *, longer: LongerAsync
 ) -> Callable[..., Awaitable[object]]:
     world = WORLD
-    outer = DEADLINE.get
+    outer, limits = DEADLINE.get, LIMITS
 
     async def call(*args: object, **kwargs: object) -> object:
         gate = cell.gate
@@ -236,8 +236,7 @@ def _plain_async(
                 cell.turned_away += 1
                 raise CircuitOpen(gate[1], wait_s)
             return await longer(function, args, kwargs)
-        until = outer()
-        if until is not None and until <= world.monotonic():
+        if limits.kept and (until := outer()) is not None and until <= world.monotonic():
             return await longer(function, args, kwargs)  # too late to begin anything
         window = cell.window
         try:
@@ -259,7 +258,7 @@ def _timed_async(
     function: Callable[..., Awaitable[object]], cell: Cell, *, longer: LongerAsync
 ) -> Callable[..., Awaitable[object]]:
     world = WORLD
-    outer = DEADLINE.get
+    outer, limits = DEADLINE.get, LIMITS
 
     async def call(*args: object, **kwargs: object) -> object:
         gate = cell.gate
@@ -271,8 +270,7 @@ def _timed_async(
             return await longer(function, args, kwargs)
         window = cell.window
         started = world.monotonic()
-        until = outer()
-        if until is not None and until <= started:
+        if limits.kept and (until := outer()) is not None and until <= started:
             return await longer(function, args, kwargs)  # too late to begin anything
         try:
             result = await function(*args, **kwargs)
@@ -305,7 +303,7 @@ def _limited_async(
     from asyncio import timeout  # noqa: PLC0415 - a program that awaits has it loaded
 
     world = WORLD
-    outer, put, take_back = DEADLINE.get, DEADLINE.set, DEADLINE.reset
+    outer, put, take_back, limits = DEADLINE.get, DEADLINE.set, DEADLINE.reset, LIMITS
 
     async def call(*args: object, **kwargs: object) -> object:
         gate = cell.gate
@@ -320,6 +318,7 @@ def _limited_async(
         until = outer()
         if until is not None and until < started + limit_s:
             return await longer(function, args, kwargs)  # less time than usual: the longer way knows whose limit it is
+        limits.kept += 1
         token = put(started + limit_s)
         timer = timeout(limit_s)
         try:
@@ -336,6 +335,7 @@ def _limited_async(
                 window.ok += 1
             return result
         finally:
+            limits.kept -= 1
             take_back(token)
         try:
             return await longer(function, args, kwargs, first=First(failed, started, window))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 
 from holdfast.errors import TimedOut
-from holdfast.guards.ambient import DEADLINE, SPENT
+from holdfast.guards.ambient import SPENT, put_deadline, take_deadline_back
 from holdfast.guards.course import Attempt, Course, Done, Failed, Pause, Progress, Queue, Told
 from holdfast.guards.world import WORLD
 
@@ -64,7 +64,7 @@ def _attempt_sync(
     thrown: BaseException | None = None
     while True:
         # Set for the generator alone: a context variable that is set in a generator would reach its consumer.
-        token = None if until is None else DEADLINE.set(until)
+        token = None if until is None else put_deadline(until)
         spent = SPENT.set(step.spent)
         try:
             value = rows.send(sent) if thrown is None else rows.throw(thrown)
@@ -78,7 +78,7 @@ def _attempt_sync(
         finally:
             SPENT.reset(spent)
             if token is not None:
-                DEADLINE.reset(token)
+                take_deadline_back(token)
         progress.delivered += 1
         sent, thrown = None, None
         left_at = WORLD.monotonic()
@@ -159,7 +159,7 @@ class _Attempt:
     async def has_next(self) -> bool:
         """Go on to the next value; false when the generator has ended, well or not: `answer` says how."""
         thrown = self.thrown
-        limit = None if self.until is None else DEADLINE.set(self.until)
+        limit = None if self.until is None else put_deadline(self.until)
         spent = SPENT.set(self.step.spent)
         try:
             self.value = await self._next()
@@ -175,7 +175,7 @@ class _Attempt:
             del thrown  # see `Failed`
             SPENT.reset(spent)
             if limit is not None:
-                DEADLINE.reset(limit)
+                take_deadline_back(limit)
         return True
 
     async def _next(self) -> object:

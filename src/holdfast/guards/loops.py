@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from holdfast.errors import TimedOut
-from holdfast.guards.ambient import DEADLINE, SPENT
+from holdfast.guards.ambient import DEADLINE, SPENT, put_deadline, take_deadline_back
 from holdfast.guards.course import Attempt, Course, Done, Failed, Overtaken, Pause, Queue, Told
 from holdfast.guards.hedging import hedged
 from holdfast.guards.shapes import refuse_awaitable
@@ -62,7 +62,7 @@ def _attempt_sync(
         return Done(result)
     if step.limit_s is not None and step.limit_s <= 0:
         return Failed(TimedOut(policy, kind="deadline", limit_s=0.0, begun=False))
-    limit = None if step.limit_s is None else DEADLINE.set(WORLD.monotonic() + step.limit_s)
+    limit = None if step.limit_s is None else put_deadline(WORLD.monotonic() + step.limit_s)
     spent = SPENT.set(step.spent)
     try:
         result = function(*args, **kwargs)
@@ -71,7 +71,7 @@ def _attempt_sync(
     finally:
         SPENT.reset(spent)
         if limit is not None:
-            DEADLINE.reset(limit)
+            take_deadline_back(limit)
     refuse_awaitable(policy, function, result)
     return Done(result)
 
@@ -119,7 +119,7 @@ async def _attempt_async(
     limit_s = step.limit_s
     if limit_s is not None and limit_s <= 0:
         return Failed(TimedOut(policy, kind="deadline", limit_s=0.0, begun=False))
-    limit = None if limit_s is None else DEADLINE.set(WORLD.monotonic() + limit_s)
+    limit = None if limit_s is None else put_deadline(WORLD.monotonic() + limit_s)
     spent = SPENT.set(step.spent) if step.spent else None
     try:
         if limit_s is None:
@@ -131,7 +131,7 @@ async def _attempt_async(
         if spent is not None:
             SPENT.reset(spent)
         if limit is not None:
-            DEADLINE.reset(limit)
+            take_deadline_back(limit)
 
 
 async def _attempt_hedged(

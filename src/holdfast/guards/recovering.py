@@ -17,7 +17,7 @@ from holdfast.errors import BadInput, Exhausted, Problem, TimedOut
 from holdfast.faults.redact import redact_text
 from holdfast.faults.verdict import Verdict
 from holdfast.guards.alarm import Alarm, Alert
-from holdfast.guards.ambient import DEADLINE
+from holdfast.guards.ambient import DEADLINE, put_deadline, take_deadline_back
 from holdfast.guards.credential_refreshing import CredentialRefresher, RefreshFailed
 from holdfast.guards.later_queue import Later, LaterSink
 from holdfast.guards.recovery_call import RecoveryCall
@@ -316,7 +316,7 @@ def _perform(step: Step, session: Session) -> Report:
         return session.broke(step, error)
     finally:
         if token is not None:
-            DEADLINE.reset(token)
+            take_deadline_back(token)
     if not inspect.isawaitable(answer):
         return session.worked(step, answer)
     if inspect.iscoroutine(answer):
@@ -345,7 +345,7 @@ async def _perform_async(step: Step, session: Session) -> Report:
         return session.broke(step, error)
     finally:
         if token is not None:
-            DEADLINE.reset(token)
+            take_deadline_back(token)
     return session.worked(step, answer)
 
 
@@ -369,7 +369,7 @@ def _pass_down(step: Step) -> Token[float | None] | None:
         return None
     until = WORLD.monotonic() + step.timeout_s
     outer = DEADLINE.get()
-    return DEADLINE.set(until if outer is None else min(until, outer))
+    return put_deadline(until if outer is None else min(until, outer))
 
 
 def _mistake(call: RecoveryCall) -> BadInput:

@@ -1,8 +1,8 @@
 """Windows: what happened to the calls of late, counted so that a success costs next to nothing.
 
-A success only adds one to `ok`. Failures and slow calls are what a circuit is decided by, they are few, and each is written down with its number in
-the order of all calls (count window) or with its bucket of time (time window); rates follow from these and from `ok`. The pure model that they
-are held to is a plain list of all calls, in the tests.
+A success only adds one to `ok`. Failures and slow calls are what a circuit is decided by, they are few, and each is written down as a bit in the row
+of calls (count window) or in its bucket of time (time window); rates follow from these and from `ok`. The pure model that they are held to is a
+plain list of all calls, in the tests.
 
 No lock and no clock here. One thread may add to `ok` while another writes a failure; everything else is done under the lock of whoever owns the
 window. A window belongs to one era of a circuit: when the state changes, a new one is begun, and results of calls that began before fall into
@@ -92,44 +92,49 @@ class Window:
 
 
 class CountWindow(Window):
-    """The last `size` calls: failures and slow calls by their number in the order of all calls."""
+    """The last `size` calls, as two rows of bits: the youngest call is the lowest bit, set if it failed or was slow.
 
-    __slots__ = ("_failures", "_size", "_slow")
+    Only failures and slow calls touch them. A row is moved up by the successes since it was written last, cut to its size, and gets its new
+    bit; a thousand calls take 150 bytes, and a window that never saw a failure takes none.
+    """
+
+    __slots__ = ("_failures", "_size", "_slow", "_written")
 
     def __init__(self, size: int) -> None:
         assert size >= 1, "a window holds at least one call"
         super().__init__()
         self._size = size
-        # Made when the first failure comes: most windows of most programs never see one.
-        self._failures: deque[int] | None = None
-        self._slow: deque[int] | None = None
+        self._failures = 0
+        self._slow = 0
+        # How many calls there were when the rows were written last.
+        self._written = 0
 
     def _note(self, *, failure: bool, slow: bool) -> None:
-        if failure:
-            if self._failures is None:
-                self._failures = deque()
-            self._failures.append(self.total)
-        if slow:
-            if self._slow is None:
-                self._slow = deque()
-            self._slow.append(self.total)
+        total = self.total
+        self._failures, self._slow = self._rows(total)
+        self._failures |= failure
+        self._slow |= slow
+        self._written = total
 
     def counts(self, now: float) -> Counts:  # noqa: ARG002 - windows of time need it
         """What the last `size` calls were."""
         total = self.total
-        oldest = total - self._size
-        kept = []
-        for numbers in (self._failures, self._slow):
-            while numbers and numbers[0] <= oldest:
-                numbers.popleft()
-            kept.append(len(numbers or ()))
+        failures, slow = self._rows(total)
         return Counts(
             # A run of failures may be longer than the window: it is counted by itself.
             calls=min(total, self._size),
-            failures=kept[0],
-            slow=kept[1],
+            failures=failures.bit_count(),
+            slow=slow.bit_count(),
             consecutive=self._running(),
         )
+
+    def _rows(self, total: int) -> tuple[int, int]:
+        """Both rows as they stand at call number `total`."""
+        since = total - self._written
+        if since >= self._size:
+            return 0, 0
+        mask = (1 << self._size) - 1
+        return (self._failures << since) & mask, (self._slow << since) & mask
 
 
 class TimeWindow(Window):
