@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -229,3 +231,69 @@ def test_003_service_unavailability_handling() -> None:
     assert answered_at is not None
     assert 600 <= answered_at <= 900
     assert CircuitState.CLOSED is policy.health().state
+
+
+# --- load and errors together, as document 003 asks for it ---
+
+
+def test_003_error_recovery_under_high_load() -> None:
+    """Two thousand calls at once, each refused at first: all of them work in the end, with two attempts each and no more."""
+    policy = holdfast.policy("api", retry=holdfast.Retry(budget=None))
+    attempts: dict[int, int] = {}
+
+    @policy
+    async def fetch(number: int) -> int:
+        attempts[number] = attempts.get(number, 0) + 1
+        if attempts[number] == 1:
+            raise REFUSED
+        return number
+
+    async def main() -> list[int]:
+        return await asyncio.gather(*(fetch(number) for number in range(2_000)))
+
+    with controlled_world(waits=False):
+        answers = asyncio.run(main())
+
+    assert list(range(2_000)) == answers
+    assert {2} == set(attempts.values())
+
+
+def test_003_performance_under_error_conditions() -> None:
+    """While everything fails, repeats stay a fifth of the calls beside the floor: an outage does not get three times its load."""
+    policy = holdfast.policy("api", retry=holdfast.Retry(initial_delay_s=0))
+    service = Service(*[REFUSED] * 100_000)
+    with controlled_world() as world:
+        for _ in range(10_000):
+            with pytest.raises(Exhausted):
+                policy.call(service)
+            world.advance(0.01)
+
+    seconds, floor_per_s, at_first = 100, 3, 30
+    assert 10_000 < service.calls <= 10_000 * 1.2 + seconds * floor_per_s + at_first
+
+
+def test_003_retry_mechanism_scalability() -> None:
+    """A thousand attempts are a thousand calls and one wait less, finite and never above the cap."""
+    policy = holdfast.policy("api", retry=holdfast.Retry(attempts_max=1_000, budget=None))
+    service = Service(*[REFUSED] * 2_000)
+
+    with controlled_world() as world, pytest.raises(Exhausted):
+        policy.call(service)
+
+    assert (1_000, 999) == (service.calls, len(world.slept))
+    assert max(world.slept) <= 30
+
+
+def test_003_circuit_breaker_performance_impact() -> None:
+    """A closed circuit lets calls of many threads run at once: none waits for another."""
+    policy = holdfast.policy("api", breaker=holdfast.Breaker())
+    together = threading.Barrier(8)
+
+    @policy
+    def call() -> int:
+        return together.wait(timeout=30)
+
+    with ThreadPoolExecutor(8) as pool:
+        arrived = sorted(pool.map(lambda _: call(), range(8)))
+
+    assert list(range(8)) == arrived
