@@ -18,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
 
+    from holdfast import errors as errors, settings as settings, testing as testing
     from holdfast.adapters.cache_redis import RedisCache as RedisCache
     from holdfast.adapters.cache_sqlite import SqliteCache as SqliteCache
     from holdfast.adapters.clients.aiohttp_middleware import aiohttp_middleware as aiohttp_middleware
@@ -240,6 +241,9 @@ _ROOMS: dict[str, tuple[str, str]] = {
     "transport": ("holdfast.adapters.clients.httpx_transport", ""),
 }
 
+# Public packages that are there without an import statement of their own: `except holdfast.errors.Exhausted`.
+_PACKAGES = frozenset({"errors", "settings", "testing"})
+
 
 def open(  # noqa: A001 - as in gzip.open: it is read as holdfast.open
     url: str | None = None, *, worker: bool = True, catalog: str | os.PathLike[str] | None = None
@@ -285,12 +289,22 @@ def __getattr__(name: str) -> object:
     Raises:
         MissingExtra: the room needs packages that are not installed.
     """
+    if name in _PACKAGES:
+        return importlib.import_module(f"holdfast.{name}")
     if name not in _ROOMS:
-        raise AttributeError(f"module 'holdfast' has no attribute {name!r}; its public names are: {', '.join(__all__)}")
+        raise AttributeError(f"module 'holdfast' has no attribute {name!r}; {_where_it_is(name)}")
     room, extra = _ROOMS[name]
     value = _find(room, name, extra=extra, feature=name)
     globals()[name] = value
     return value
+
+
+def _where_it_is(name: str) -> str:
+    from holdfast import errors  # noqa: PLC0415 - only who misses something pays for the message
+
+    if name in errors.__all__:
+        return f"errors have a room of their own: holdfast.errors.{name}"
+    return f"its public names are: {', '.join(__all__)}"
 
 
 def _find(room: str, name: str, *, extra: str, feature: str):  # type: ignore[no-untyped-def]  # whatever the room has; callers know what that is
@@ -305,4 +319,4 @@ def _find(room: str, name: str, *, extra: str, feature: str):  # type: ignore[no
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_PACKAGES})

@@ -23,6 +23,8 @@ from holdfast.guards.fitting import (
     Disturbance,
     answering_for,
     looks_at_results,
+    refuse_arguments,
+    refuse_copy,
     refuse_hedge,
     shape_of_fuse,
     update_answering,
@@ -35,11 +37,11 @@ from holdfast.guards.lanes import Lane, Lanes
 from holdfast.guards.listening import Event, Listener, Listening
 from holdfast.guards.loops import run_async, run_sync
 from holdfast.guards.shapes import Shape, shape_of
-from holdfast.guards.sharing import QUORUM_BOUND, Sharing
+from holdfast.guards.sharing import Sharing
 from holdfast.policies.adaptive import AdaptiveLimit
 from holdfast.policies.breaker import SECONDS_BOUND, Breaker
 from holdfast.policies.bulkhead import Bulkhead
-from holdfast.policies.checks import number_problem, refuse
+from holdfast.policies.checks import number_problem
 from holdfast.policies.composition import KINDS, Composition, explain
 from holdfast.policies.hedge import Hedge
 from holdfast.policies.rate_limit import RateLimit
@@ -58,8 +60,6 @@ __all__ = ["Disturbance", "Event", "Policy", "policy"]
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 Guardable = TypeVar("Guardable", bound=Callable[..., object])
-
-KEYS_BOUND = 1_000_000
 
 
 def policy(
@@ -128,8 +128,7 @@ def policy(
         repeatable=repeatable,
         returns_last=returns_last,
     )
-    bounds = (("keys_max", keys_max, KEYS_BOUND), ("quorum", quorum, QUORUM_BOUND))
-    refuse("policy", [(path, number_problem(value, 1, most, whole=True)) for path, value, most in bounds])
+    refuse_arguments(key=key, keys_max=keys_max, quorum=quorum, result=result)
     made = Policy(composition, classify=classify, result=result, api=api, key=key, keys_max=keys_max)
     return made if store is None else made.share(store, quorum=quorum).start(made)
 
@@ -167,6 +166,8 @@ class Policy:
 
     def __repr__(self) -> str:
         return f"<holdfast policy {self.name!r}>"
+
+    __reduce__ = refuse_copy
 
     @property
     def name(self) -> str:

@@ -18,7 +18,7 @@ from types import MappingProxyType
 from holdfast.faults.taxonomy import ErrorCategory
 from holdfast.faults.verdict import Backoff, BackoffKind, Outcome, Verdict
 from holdfast.policies.budget import Budget
-from holdfast.policies.checks import choice_problem, number_problem, refuse
+from holdfast.policies.checks import by_fields, choice_problem, number_problem, refuse
 
 RETRY_AFTER_MAX_S = 7 * 24 * 3600.0
 """A stated wait beyond this is a matter for a person: it is neither shortened nor slept through."""
@@ -121,6 +121,9 @@ class Retry:
                 object.__setattr__(self, name, kind(word))
         refuse("retry", _faults_of(self))
         object.__setattr__(self, "rules", MappingProxyType(dict(self.rules)))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return by_fields(self)
 
     @classmethod
     def spec_001(cls) -> Retry:
