@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from holdfast.guards.circuit import CircuitHealth as CircuitHealth
     from holdfast.guards.engine import RecoveryEngine as RecoveryEngine
     from holdfast.guards.features import Features as Features, features as features
+    from holdfast.guards.forms import AttemptBlock as AttemptBlock, Attempts as Attempts
     from holdfast.guards.integration import Integration as Integration, Reply as Reply
     from holdfast.guards.judging import Judgement as Judgement
     from holdfast.guards.later_queue import Later as Later, LaterQueue as LaterQueue
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from holdfast.guards.recovery_result import RecoveryResult as RecoveryResult
     from holdfast.hold import Hold
     from holdfast.policies.adaptive import AdaptiveLimit as AdaptiveLimit
-    from holdfast.policies.breaker import Breaker as Breaker
+    from holdfast.policies.breaker import Breaker as Breaker, CircuitState as CircuitState
     from holdfast.policies.budget import Budget as Budget
     from holdfast.policies.bulkhead import Bulkhead as Bulkhead
     from holdfast.policies.cache import Cache as Cache
@@ -93,6 +94,8 @@ __all__ = [
     "Alert",
     "Alternative",
     "Answer",
+    "AttemptBlock",
+    "Attempts",
     "Breaker",
     "Budget",
     "Bulkhead",
@@ -100,6 +103,7 @@ __all__ = [
     "Cached",
     "CallFacts",
     "CircuitHealth",
+    "CircuitState",
     "Condition",
     "Default",
     "Degradation",
@@ -171,6 +175,8 @@ _ROOMS: dict[str, tuple[str, str]] = {
     "Alert": ("holdfast.guards.alarm", ""),
     "Alternative": ("holdfast.policies.lesser_answers", ""),
     "Answer": ("holdfast.guards.answers", ""),
+    "AttemptBlock": ("holdfast.guards.forms", ""),
+    "Attempts": ("holdfast.guards.forms", ""),
     "Breaker": ("holdfast.policies.breaker", ""),
     "Budget": ("holdfast.policies.budget", ""),
     "Bulkhead": ("holdfast.policies.bulkhead", ""),
@@ -178,6 +184,7 @@ _ROOMS: dict[str, tuple[str, str]] = {
     "Cached": ("holdfast.policies.lesser_answers", ""),
     "CallFacts": ("holdfast.policies.remedies", ""),
     "CircuitHealth": ("holdfast.guards.circuit", ""),
+    "CircuitState": ("holdfast.policies.breaker", ""),
     "Condition": ("holdfast.policies.remedies", ""),
     "Default": ("holdfast.policies.lesser_answers", ""),
     "Degradation": ("holdfast.policies.degradation", ""),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import dataclasses
 import inspect
 import logging
 import pickle
-from collections.abc import AsyncIterator, Callable
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
@@ -164,3 +166,62 @@ def test_one_call_is_no_calls() -> None:
         fragile.call(fails.__wrapped__)  # type: ignore[attr-defined]  # what a decorator leaves
     with pytest.raises(holdfast.errors.CircuitOpen, match="is open: a call failed"):
         fragile.call(abs, -1)
+
+
+def test_a_key_without_a_text_of_its_own_is_refused() -> None:
+    """A key that takes the object of a method for the tenant would give each object a circuit of its own."""
+
+    class Client:
+        tenant = 7
+
+        @holdfast.policy("crm", key=lambda client: client)
+        def get(self) -> int:
+            return self.tenant
+
+        @holdfast.policy("crm", key=lambda client: client.tenant)
+        def put(self) -> int:
+            return self.tenant
+
+    with pytest.raises(BadInput, match=r"policy .crm.: key: returned a .*Client, which has no text of its own"):
+        Client().get()
+
+    assert 7 == Client().put()
+
+
+def test_a_call_of_unknown_outcome_says_how_to_allow_repeats() -> None:
+    """Whoever meets the first call that is not repeated is told what to say if it may be."""
+    policy = holdfast.policy("payments", retry=holdfast.Retry())
+
+    def unsure() -> None:
+        raise TimeoutError
+
+    with pytest.raises(Exhausted, match="or say repeatable=True if doing it twice does no harm"):
+        policy.call(unsure)
+
+
+async def hang_around() -> None:
+    """Hangs."""
+    await asyncio.Event().wait()
+
+
+async def as_function(policy: holdfast.Policy) -> None:
+    """Guarded by decoration."""
+    await policy(hang_around)()
+
+
+async def as_block(policy: holdfast.Policy) -> None:
+    """Guarded as a block."""
+    async with policy.attempt():
+        await hang_around()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("guarded", [as_function, as_block])
+async def test_a_timeout_shows_where_the_call_hung(guarded: Callable[[holdfast.Policy], Awaitable[None]]) -> None:
+    """The traceback of an interrupted call leads to the line that waited."""
+    policy = holdfast.policy("slow", timeout=holdfast.Timeout(attempt_s=0.001))
+
+    with pytest.raises(holdfast.errors.TimedOut) as caught:
+        await guarded(policy)
+
+    assert "await asyncio.Event().wait()" in "".join(traceback.format_exception(caught.value))

@@ -197,6 +197,8 @@ class Exhausted(PolicyError):
             "unknown": " Its effect may have happened: find out before you repeat it.",
             "not_executed": " Its effect did not happen.",
         }[self.outcome]
+        if self.reason == "outcome-unknown":
+            effect = f"{effect[:-1]}, or say repeatable=True if doing it twice does no harm."
         return f"{self.policy!r} gave up after {made}: {self.verdict.message} — {self.explanation} ({self.reason}).{effect}"
 
 

@@ -137,11 +137,12 @@ class AttemptBlock:
         if self._timer is not None:
             try:
                 await self._timer.__aexit__(kind, exc, traceback)
-            except TimeoutError:
+            except TimeoutError as over:
                 limit_s = self._step.limit_s if self._step else None
                 late = TimedOut(self._run.policy, kind=self._step.limit if self._step else "", limit_s=limit_s or 0.0)
+                late.__cause__ = over.__cause__  # the cancellation, whose traceback shows where the block hung
                 if not self._tell(late):
-                    raise late from None
+                    raise late  # noqa: B904 - it has its cause
                 return True
         return self._tell(exc)
 

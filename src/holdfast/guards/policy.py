@@ -33,7 +33,7 @@ from holdfast.guards.forms import AttemptBlock, Attempts, one_attempt
 from holdfast.guards.fused import fuse_async, fuse_sync
 from holdfast.guards.generators import AsyncRows, Rows, stream_async, stream_sync
 from holdfast.guards.judging import Judge, ResultJudge
-from holdfast.guards.lanes import Lane, Lanes
+from holdfast.guards.lanes import Lane, Lanes, key_text
 from holdfast.guards.listening import Event, Listener, Listening
 from holdfast.guards.loops import run_async, run_sync
 from holdfast.guards.shapes import Shape, shape_of
@@ -381,7 +381,7 @@ class Policy:
     def key_of(self, *args: object, **kwargs: object) -> str | None:
         """The key of a call with these arguments; None without keys, and for a call that has none."""
         part = None if self._key is None else self._key(*args, **kwargs)
-        return None if part is None else str(part)
+        return None if part is None else key_text(part, policy=self.name)
 
     @property
     def has_keys(self) -> bool:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum, unique
 from types import MappingProxyType
+from typing import Literal
 
 from holdfast.faults.taxonomy import ErrorCategory
 from holdfast.faults.verdict import Backoff, BackoffKind, Outcome, Verdict
@@ -104,8 +105,8 @@ class Retry:
     initial_delay_s: float = 1.0
     max_delay_s: float = 30.0
     multiplier: float = 2.0
-    growth: Growth = Growth.EXPONENTIAL
-    jitter: Jitter = Jitter.FULL
+    growth: Growth | Literal["fixed", "linear", "exponential"] = Growth.EXPONENTIAL
+    jitter: Jitter | Literal["none", "full", "equal", "decorrelated", "plus_minus_10", "plus_30"] = Jitter.FULL
     categories: frozenset[ErrorCategory] = _PASSING
     rules: Mapping[ErrorCategory, RetryRule] = field(default_factory=dict)
     on: tuple[type[Exception], ...] = ()
@@ -212,7 +213,7 @@ def wait_s(
     assert attempt >= 1, "attempts count from 1"
     assert 0.0 <= draw < 1.0, "a draw lies in [0, 1)"
     initial, cap = settings.initial_delay_s, settings.max_delay_s
-    jitter = settings.jitter
+    jitter = Jitter(settings.jitter)
     if backoff is not None:
         initial = initial if backoff.initial_delay_s is None else backoff.initial_delay_s
         cap = max(cap, initial) if backoff.max_delay_s is None else backoff.max_delay_s
@@ -221,7 +222,7 @@ def wait_s(
         previous = initial if previous_s is None else previous_s
         spread = initial + draw * max(0.0, 3.0 * previous - initial)
     else:
-        kind = settings.growth if backoff is None else _PRESCRIBED[backoff.kind]
+        kind = Growth(settings.growth) if backoff is None else _PRESCRIBED[backoff.kind]
         spread = _jittered(
             jitter, _base_s(kind, initial, cap=cap, multiplier=settings.multiplier, attempt=attempt), draw
         )
