@@ -9,7 +9,7 @@ import inspect
 import logging
 import pickle
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
@@ -225,3 +225,46 @@ async def test_a_timeout_shows_where_the_call_hung(guarded: Callable[[holdfast.P
         await guarded(policy)
 
     assert "await asyncio.Event().wait()" in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("word", ["no", 0, 1])
+def test_a_word_on_repeats_is_a_word(word: object) -> None:
+    """A text, which would be true, is never taken for leave to do something twice."""
+    policy = holdfast.policy("payments", retry=holdfast.Retry())
+
+    with pytest.raises(BadSettings, match="repeatable: must be True, False or None"):
+        policy.guard(repeatable=word)  # type: ignore[arg-type]  # the point of the test
+    with pytest.raises(BadSettings, match="repeatable: must be True, False or None"):
+        policy.attempts(repeatable=word)  # type: ignore[arg-type]  # the same
+
+
+def next_row(rows: Iterator[int]) -> int:
+    """What ends a loop somewhere further out."""
+    return next(rows)
+
+
+PLAIN = [
+    pytest.param(holdfast.policy("rows", breaker=holdfast.Breaker()), id="fused"),
+    pytest.param(holdfast.policy("rows", bulkhead=holdfast.Bulkhead()), id="course"),
+    pytest.param(holdfast.policy("rows", retry=holdfast.Retry(reraise=True)), id="retry"),
+]
+
+
+@pytest.mark.parametrize("policy", PLAIN)
+def test_a_stop_of_an_iteration_is_raised_as_it_is(policy: holdfast.Policy) -> None:
+    """`next()` at its end raises what it always does, guarded as a function or as a block, and nothing stays taken."""
+    raised = StopIteration("the last")
+
+    def end() -> None:
+        raise raised
+
+    with pytest.raises(StopIteration) as caught:
+        policy(next_row)(iter(()))
+    with pytest.raises(StopIteration) as same:
+        policy(end)()
+    with pytest.raises(StopIteration), policy.attempt():
+        next_row(iter(()))
+
+    assert caught.value.value is None
+    assert same.value is raised
+    assert 7 == policy.call(next_row, iter([7]))

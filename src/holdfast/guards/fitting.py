@@ -23,6 +23,7 @@ __all__ = [
     "Disturbance",
     "answering_for",
     "looks_at_results",
+    "own_word",
     "refuse_arguments",
     "refuse_copy",
     "refuse_hedge",
@@ -122,6 +123,18 @@ def refuse_arguments(*, key: object, keys_max: object, quorum: object, result: o
         ("result", function_problem(result, optional=True)),
     ]
     refuse("policy", found)
+
+
+def own_word(composition: Composition, *, repeatable: object) -> bool:
+    """Whether a function or a block is repeatable: its own word, else the policy's. A text such as "no" would be true, and is refused.
+
+    Raises:
+        BadSettings: it is neither True, False nor None.
+    """
+    if repeatable is not None and not isinstance(repeatable, bool):
+        message = f"must be True, False or None, not {repeatable!r}"
+        raise BadSettings([Problem(source=f"policy {composition.name!r}", path="repeatable", message=message)])
+    return composition.repeatable if repeatable is None else repeatable
 
 
 def refuse_copy(policy: object) -> str:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Self
 
 from holdfast.errors import TimedOut
 from holdfast.guards.ambient import DEADLINE, SPENT
-from holdfast.guards.course import Attempt, Course, Done, Failed, Pause, Queue, Step, Told
+from holdfast.guards.course import Attempt, Course, Done, Failed, Pause, Queue, Step, Told, ended
 from holdfast.guards.world import WORLD
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class _Run:
             self.pending, self.ended = None, True
             if not isinstance(end, StopIteration):
                 raise
+            ended(end.value)
 
     def abandon(self, exc: BaseException) -> None:
         """Have the course give back what it holds; the exception goes its way."""

@@ -23,6 +23,7 @@ from holdfast.guards.fitting import (
     Disturbance,
     answering_for,
     looks_at_results,
+    own_word,
     refuse_arguments,
     refuse_copy,
     refuse_hedge,
@@ -209,7 +210,7 @@ class Policy:
         Raises:
             BadInput: the function cannot be guarded, or cannot be handed over; everything is listed.
         """
-        own = self._composition.repeatable if repeatable is None else repeatable
+        own = own_word(self._composition, repeatable=repeatable)
 
         def decorate(function: Guardable) -> Guardable:
             guard = _Guard(self, repeatable=own, restartable=restartable)
@@ -283,7 +284,7 @@ class Policy:
     def attempts(self, *, repeatable: bool | None = None) -> Attempts:
         """The attempts of one call as a loop: `for attempt in policy.attempts():` with `with attempt:` inside, or `async for`."""
         refuse_hedge(self._composition, "a block of code", repeatable=True, asynchronous=False)
-        own = self._composition.repeatable if repeatable is None else repeatable
+        own = own_word(self._composition, repeatable=repeatable)
         return Attempts(self.name, course(self._guarded(self._lanes.only, repeatable=own)))
 
     # --- looking and steering ---
