@@ -141,6 +141,13 @@ def test_a_wrong_word_is_answered_with_the_words() -> None:
         holdfast.Retry(growth="exp")  # type: ignore[arg-type]  # the point of the test
 
 
+def test_a_word_does_for_a_choice_everywhere() -> None:
+    """What may be given as a word in one place may be so in all."""
+    assert holdfast.Jitter.NONE is holdfast.Repeat(jitter="none").jitter
+    assert holdfast.Severity.ERROR is holdfast.RaiseAlert(severity="error").severity
+    assert holdfast.Growth.LINEAR is holdfast.Retry(growth="linear").growth
+
+
 def test_a_key_cannot_write_into_the_log(caplog: pytest.LogCaptureFixture) -> None:
     """Names and reasons from outside stay within their value and their line."""
     policy = holdfast.policy("crm", breaker=holdfast.Breaker(), key=lambda tenant: tenant)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import fields
-from enum import Enum
+from enum import Enum, StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from holdfast.errors import BadSettings, Problem
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-__all__ = ["by_fields", "choice_problem", "function_problem", "number_problem", "refuse"]
+__all__ = ["by_fields", "choice_problem", "function_problem", "number_problem", "refuse", "take_words"]
 
 
 def number_problem(
@@ -43,6 +43,14 @@ def choice_problem(value: object, kind: type) -> str | None:
         return None
     words = ", ".join(str(word) for word in kind) if issubclass(kind, Enum) else f"a {kind.__name__}"
     return f"must be {'one of ' if issubclass(kind, Enum) else ''}{words}, not {value!r}"
+
+
+def take_words(settings: object, **kinds: type[StrEnum]) -> None:
+    """Put the member in the place of its word, in the fields that are named; what is no word stays, and is refused later."""
+    for name, kind in kinds.items():
+        word: object = getattr(settings, name)
+        if isinstance(word, str) and word in set(kind):
+            object.__setattr__(settings, name, kind(word))
 
 
 def by_fields(settings: DataclassInstance) -> tuple[object, ...]:

@@ -19,7 +19,7 @@ from typing import Literal
 from holdfast.faults.taxonomy import ErrorCategory
 from holdfast.faults.verdict import Backoff, BackoffKind, Outcome, Verdict
 from holdfast.policies.budget import Budget
-from holdfast.policies.checks import by_fields, choice_problem, number_problem, refuse
+from holdfast.policies.checks import by_fields, choice_problem, number_problem, refuse, take_words
 
 RETRY_AFTER_MAX_S = 7 * 24 * 3600.0
 """A stated wait beyond this is a matter for a person: it is neither shortened nor slept through."""
@@ -39,6 +39,9 @@ class Jitter(StrEnum):
     DECORRELATED = "decorrelated"
     PLUS_MINUS_10 = "plus_minus_10"
     PLUS_30 = "plus_30"
+
+
+JitterWord = Literal["none", "full", "equal", "decorrelated", "plus_minus_10", "plus_30"]
 
 
 @unique
@@ -106,7 +109,7 @@ class Retry:
     max_delay_s: float = 30.0
     multiplier: float = 2.0
     growth: Growth | Literal["fixed", "linear", "exponential"] = Growth.EXPONENTIAL
-    jitter: Jitter | Literal["none", "full", "equal", "decorrelated", "plus_minus_10", "plus_30"] = Jitter.FULL
+    jitter: Jitter | JitterWord = Jitter.FULL
     categories: frozenset[ErrorCategory] = _PASSING
     rules: Mapping[ErrorCategory, RetryRule] = field(default_factory=dict)
     on: tuple[type[Exception], ...] = ()
@@ -116,10 +119,7 @@ class Retry:
     reraise: bool = False
 
     def __post_init__(self) -> None:
-        for name, kind in (("growth", Growth), ("jitter", Jitter)):
-            word: object = getattr(self, name)
-            if isinstance(word, str) and word in set(kind):
-                object.__setattr__(self, name, kind(word))
+        take_words(self, growth=Growth, jitter=Jitter)
         refuse("retry", _faults_of(self))
         object.__setattr__(self, "rules", MappingProxyType(dict(self.rules)))
 
