@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
+import pickle
 from collections.abc import Callable
 
 import pytest
@@ -141,3 +143,14 @@ def test_a_timeout_of_ours_has_no_error_number() -> None:
     error = errors.TimedOut("payments", kind="attempt", limit_s=2.0)
 
     assert (None, None) == (error.errno, error.strerror)
+
+
+@pytest.mark.parametrize("make", SAMPLES.values(), ids=SAMPLES)
+def test_an_error_survives_a_copy_and_another_process(make: Callable[[], HoldfastError]) -> None:
+    """Copied or pickled, an error is of the same kind, says the same and has the same facts and notes."""
+    error = make()
+    error.add_note("while paying")
+
+    for same in (copy.copy(error), copy.deepcopy(error), pickle.loads(pickle.dumps(error))):
+        assert type(error) is type(same)
+        assert (str(error), error.args, vars(error)) == (str(same), same.args, vars(same))

@@ -18,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
 
+    from holdfast import errors as errors, settings as settings, testing as testing
     from holdfast.adapters.cache_redis import RedisCache as RedisCache
     from holdfast.adapters.cache_sqlite import SqliteCache as SqliteCache
     from holdfast.adapters.clients.aiohttp_middleware import aiohttp_middleware as aiohttp_middleware
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from holdfast.guards.circuit import CircuitHealth as CircuitHealth
     from holdfast.guards.engine import RecoveryEngine as RecoveryEngine
     from holdfast.guards.features import Features as Features, features as features
+    from holdfast.guards.forms import AttemptBlock as AttemptBlock, Attempts as Attempts
     from holdfast.guards.integration import Integration as Integration, Reply as Reply
     from holdfast.guards.judging import Judgement as Judgement
     from holdfast.guards.later_queue import Later as Later, LaterQueue as LaterQueue
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
     from holdfast.guards.recovery_result import RecoveryResult as RecoveryResult
     from holdfast.hold import Hold
     from holdfast.policies.adaptive import AdaptiveLimit as AdaptiveLimit
-    from holdfast.policies.breaker import Breaker as Breaker
+    from holdfast.policies.breaker import Breaker as Breaker, CircuitState as CircuitState
     from holdfast.policies.budget import Budget as Budget
     from holdfast.policies.bulkhead import Bulkhead as Bulkhead
     from holdfast.policies.cache import Cache as Cache
@@ -92,6 +94,8 @@ __all__ = [
     "Alert",
     "Alternative",
     "Answer",
+    "AttemptBlock",
+    "Attempts",
     "Breaker",
     "Budget",
     "Bulkhead",
@@ -99,6 +103,7 @@ __all__ = [
     "Cached",
     "CallFacts",
     "CircuitHealth",
+    "CircuitState",
     "Condition",
     "Default",
     "Degradation",
@@ -170,6 +175,8 @@ _ROOMS: dict[str, tuple[str, str]] = {
     "Alert": ("holdfast.guards.alarm", ""),
     "Alternative": ("holdfast.policies.lesser_answers", ""),
     "Answer": ("holdfast.guards.answers", ""),
+    "AttemptBlock": ("holdfast.guards.forms", ""),
+    "Attempts": ("holdfast.guards.forms", ""),
     "Breaker": ("holdfast.policies.breaker", ""),
     "Budget": ("holdfast.policies.budget", ""),
     "Bulkhead": ("holdfast.policies.bulkhead", ""),
@@ -177,6 +184,7 @@ _ROOMS: dict[str, tuple[str, str]] = {
     "Cached": ("holdfast.policies.lesser_answers", ""),
     "CallFacts": ("holdfast.policies.remedies", ""),
     "CircuitHealth": ("holdfast.guards.circuit", ""),
+    "CircuitState": ("holdfast.policies.breaker", ""),
     "Condition": ("holdfast.policies.remedies", ""),
     "Default": ("holdfast.policies.lesser_answers", ""),
     "Degradation": ("holdfast.policies.degradation", ""),
@@ -240,6 +248,9 @@ _ROOMS: dict[str, tuple[str, str]] = {
     "transport": ("holdfast.adapters.clients.httpx_transport", ""),
 }
 
+# Public packages that are there without an import statement of their own: `except holdfast.errors.Exhausted`.
+_PACKAGES = frozenset({"errors", "settings", "testing"})
+
 
 def open(  # noqa: A001 - as in gzip.open: it is read as holdfast.open
     url: str | None = None, *, worker: bool = True, catalog: str | os.PathLike[str] | None = None
@@ -285,12 +296,22 @@ def __getattr__(name: str) -> object:
     Raises:
         MissingExtra: the room needs packages that are not installed.
     """
+    if name in _PACKAGES:
+        return importlib.import_module(f"holdfast.{name}")
     if name not in _ROOMS:
-        raise AttributeError(f"module 'holdfast' has no attribute {name!r}; its public names are: {', '.join(__all__)}")
+        raise AttributeError(f"module 'holdfast' has no attribute {name!r}; {_where_it_is(name)}")
     room, extra = _ROOMS[name]
     value = _find(room, name, extra=extra, feature=name)
     globals()[name] = value
     return value
+
+
+def _where_it_is(name: str) -> str:
+    from holdfast import errors  # noqa: PLC0415 - only who misses something pays for the message
+
+    if name in errors.__all__:
+        return f"errors have a room of their own: holdfast.errors.{name}"
+    return f"its public names are: {', '.join(__all__)}"
 
 
 def _find(room: str, name: str, *, extra: str, feature: str):  # type: ignore[no-untyped-def]  # whatever the room has; callers know what that is
@@ -305,4 +326,4 @@ def _find(room: str, name: str, *, extra: str, feature: str):  # type: ignore[no
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_PACKAGES})

@@ -56,7 +56,7 @@ def follow(page: str, text: str) -> int:
     return count
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [page for page in PAGES if page.stem != "index"], ids=lambda page: page.stem)
 def test_pages_have_the_same_headings(page: Path) -> None:
     """Whoever knows one page finds things on all of them."""
     found = re.findall(r"^## (.+)$", page.read_text(), re.MULTILINE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import pytest
@@ -22,6 +23,22 @@ def test_an_unknown_name_is_an_attribute_error_that_lists_the_names() -> None:
     """A misspelt name is answered with the names that exist."""
     with pytest.raises(AttributeError, match="HoldfastError"):
         holdfast.__getattr__("HoldfastEror")
+
+
+def test_an_error_that_is_looked_for_at_the_door_is_shown_the_way() -> None:
+    """Who asks the door for an error is told where errors are."""
+    with pytest.raises(AttributeError, match=r"holdfast\.errors\.CircuitOpen"):
+        holdfast.__getattr__("CircuitOpen")
+
+
+@pytest.mark.parametrize("package", ["errors", "settings", "testing"])
+def test_public_packages_need_no_import_of_their_own(package: str) -> None:
+    """After `import holdfast` alone, the errors, the settings and the tools for tests are there."""
+    program = f"import holdfast; print(holdfast.{package}.__name__)"
+
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert f"holdfast.{package}\n" == ran.stdout
 
 
 def test_a_missing_package_is_named_by_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:

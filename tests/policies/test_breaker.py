@@ -60,7 +60,7 @@ def why(breaker: Breaker, seen: Counts, *, category: C | None = C.NETWORK_TIMEOU
         ),
         pytest.param(Breaker(slow_s=2, slow_ratio=0.8), counts(calls=10, slow=7), None, id="not-slow-enough"),
         pytest.param(
-            Breaker(failures_consecutive=1), counts(calls=1, failures=1, consecutive=1), "1 calls in a row failed", id="first"
+            Breaker(failures_consecutive=1), counts(calls=1, failures=1, consecutive=1), "a call failed", id="first"
         ),
     ],
 )  # fmt: skip

@@ -62,7 +62,7 @@ def test_an_open_range_says_or_more() -> None:
 def test_a_choice_is_a_member() -> None:
     """A text that looks like one is none."""
     assert choice_problem(Colour.RED, Colour) is None
-    assert choice_problem("red", Colour) == "must be a Colour, not 'red'"
+    assert choice_problem("red", Colour) == "must be one of red, not 'red'"
 
 
 def test_all_problems_are_told_at_once() -> None:

@@ -219,7 +219,7 @@ def test_the_lowest_priority_number_goes_first(priorities: list[int], words: lis
         pytest.param(lambda: Condition(predicate=3), {"predicate"}, id="no predicate"),
         pytest.param(lambda: Repeat(attempts_max=0, initial_delay_s=-1, multiplier=0.5, max_delay_s=float("nan")),
                      {"attempts_max", "initial_delay_s", "multiplier", "max_delay_s"}, id="repeat"),
-        pytest.param(lambda: Repeat(jitter="full", refresh_credential=None, timeout_s=0, delay_s=-1),
+        pytest.param(lambda: Repeat(jitter="fully", refresh_credential=None, timeout_s=0, delay_s=-1),
                      {"jitter", "refresh_credential", "timeout_s", "delay_s"}, id="repeat, the rest"),
         pytest.param(lambda: UseCache(timeout_s=0, delay_s=True), {"timeout_s", "delay_s"}, id="cache"),
         pytest.param(lambda: UseAlternative(name=" ", harmless=0, timeout_s=1e9, delay_s=-1),

@@ -16,7 +16,7 @@ def tenant_of(tenant: str, **_: object) -> str:
 
 api = holdfast.policy(
     "api",
-    retry=holdfast.Retry(attempts_max=5, jitter=holdfast.Jitter.EQUAL),
+    retry=holdfast.Retry(attempts_max=5, jitter=holdfast.Jitter.EQUAL, growth="linear"),
     breaker=holdfast.Breaker(window_calls=100),
     timeout=holdfast.Timeout(deadline_s=20),
     classify={KeyError: "neutral", OSError: holdfast.Judgement(retryable=False)},

@@ -102,12 +102,14 @@ class HandingOver(Protocol):
 class PolicyError(HoldfastError):
     """A policy did not let a call succeed; its kinds say whether anything was sent. `policy` is the policy's name.
 
-    `resume` is how the call goes on durably; None unless it was made for that (`handover="a.name"`).
+    `resume` is how the call goes on durably; None unless it was made for that (`handover="a.name"`). A copy, and what a pool of processes brings
+    back, has every fact but that one: `left_resume` says so.
     """
 
     slug = "policy-error"
     policy: str = ""
     resume: Callable[[object], HandingOver] | None = None
+    left_resume: bool = False
 
     def hand_over(self, *, hold: object = None) -> HandingOver:
         """Continue durably: the call becomes an execution that has the attempts made so far on its ledger already.
@@ -123,8 +125,18 @@ class PolicyError(HoldfastError):
             StoreError: the database cannot be used.
         """
         if self.resume is None:
-            raise HandoverUnavailable(self.policy, "the call was not registered for it")
+            why = (
+                "this error is a copy or comes from another process"
+                if self.left_resume
+                else "the call was not registered for it"
+            )
+            raise HandoverUnavailable(self.policy, why)
         return self.resume(hold)
+
+    def _carried(self) -> dict[str, object]:
+        # How a call goes on is bound to the process that made it: it stays, and the copy remembers why it has none.
+        facts = super()._carried()
+        return facts if facts.get("resume") is None else {**facts, "resume": None, "left_resume": True}
 
 
 class Exhausted(PolicyError):
@@ -185,6 +197,8 @@ class Exhausted(PolicyError):
             "unknown": " Its effect may have happened: find out before you repeat it.",
             "not_executed": " Its effect did not happen.",
         }[self.outcome]
+        if self.reason == "outcome-unknown":
+            effect = f"{effect[:-1]}, or say repeatable=True if doing it twice does no harm."
         return f"{self.policy!r} gave up after {made}: {self.verdict.message} — {self.explanation} ({self.reason}).{effect}"
 
 
@@ -387,5 +401,6 @@ class HandoverUnavailable(HoldfastError):
     def __str__(self) -> str:
         return (
             f"A call under {self.policy!r} cannot be continued durably: {self.why}."
-            " Register it with handover='a.name' and JSON arguments, and open a database first: holdfast.open()"
+            " Register it with handover='a.name' and JSON arguments, open a database first (holdfast.open()),"
+            " and hand over the error that the call raised, where it raised it."
         )

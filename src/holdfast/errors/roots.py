@@ -32,6 +32,15 @@ class HoldfastError(Exception):
 
     slug: ClassVar[str] = "holdfast-error"
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # Exceptions are rebuilt from `args` by default, which initialisers with keywords cannot take. In a process pool that would not be an error
+        # of the one call: what cannot be read back breaks the whole pool.
+        return _made_again, (type(self), self.args), self._carried()
+
+    def _carried(self) -> dict[str, object]:
+        """What goes along into a copy or another process."""
+        return dict(vars(self))
+
 
 class BadInput(HoldfastError):
     """Something handed to Holdfast cannot be used; `problems` lists everything that is wrong with it, not only the first."""
@@ -67,3 +76,10 @@ class MissingExtra(HoldfastError):
         super().__init__(
             f"{feature} needs packages that are not installed. Install them with: pip install 'holdfast[{extra}]'"
         )
+
+
+def _made_again(kind: type[HoldfastError], args: tuple[object, ...]) -> HoldfastError:
+    """An error of that kind without its initialiser; its facts follow."""
+    made = kind.__new__(kind, *args)
+    made.args = args
+    return made

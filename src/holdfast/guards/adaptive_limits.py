@@ -91,8 +91,9 @@ class _Slot:
 
 
 def _rejection(calls_max: int, policy: str) -> Rejection:
+    calls = "call" if calls_max == 1 else "calls"
     return Rejection(
         policy=policy,
-        because=f"{policy!r} has {calls_max} calls under way, and bears no more without becoming slower",
+        because=f"{policy!r} has {calls_max} {calls} under way, and bears no more without becoming slower",
         next_step="Try again when some of them have ended; the limit grows again when calls become faster.",
     )

@@ -233,9 +233,10 @@ def _come(turn: object) -> None:
 
 def _full(settings: Bulkhead, policy: str) -> Rejection:
     queue = f", and {settings.queue_max} wait for a place" if settings.queue_max else ""
+    calls = "call" if settings.calls_max == 1 else "calls"
     return Rejection(
         policy=policy,
-        because=f"{policy!r} has {settings.calls_max} calls under way{queue}: the bulkhead is full",
+        because=f"{policy!r} has {settings.calls_max} {calls} under way{queue}: the bulkhead is full",
         next_step="Try again when some of them have ended, or allow more with calls_max or queue_max.",
     )
 

@@ -43,8 +43,10 @@ __all__ = [
     "Progress",
     "Queue",
     "Step",
+    "Stopped",
     "Told",
     "course",
+    "ended",
 ]
 
 _CAUSES_MAX = 8
@@ -122,6 +124,23 @@ class Failed:
         exc = self.exc
         del self.exc
         return exc
+
+
+class Stopped(Failed):
+    """What a course returns instead of raising a `StopIteration` of the call's own, such as that of `next()`: a generator cannot raise one."""
+
+    __slots__ = ()
+
+
+def ended(value: object) -> object:
+    """What a course has returned, as the call's own end.
+
+    Raises:
+        StopIteration: the call has raised one.
+    """
+    if type(value) is Stopped:
+        raise value.let_go()
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,9 +416,11 @@ def _ending(call: _Call, answer: Done | Failed, decision: RetryDecision) -> obje
                 error, cause = exhausted, error
             del exhausted
         answer.let_go()
-        if cause is None:
-            raise error
-        raise error from cause
+        if cause is not None:
+            raise error from cause
+        if isinstance(error, StopIteration):
+            return Stopped(error)
+        raise error
     finally:
         del error, cause  # see `Failed`
 

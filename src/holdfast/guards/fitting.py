@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, cast
 
 from holdfast.errors import BadInput, BadSettings, Problem
+from holdfast.guards.sharing import QUORUM_BOUND
+from holdfast.policies.checks import function_problem, number_problem, refuse
 from holdfast.policies.hedge import misuse
 from holdfast.policies.timeout import allowed_s
 
@@ -17,7 +19,19 @@ if TYPE_CHECKING:
     from holdfast.policies.composition import Composition
     from holdfast.policies.retry import Retry
 
-__all__ = ["Disturbance", "answering_for", "looks_at_results", "refuse_hedge", "shape_of_fuse", "update_answering"]
+__all__ = [
+    "Disturbance",
+    "answering_for",
+    "looks_at_results",
+    "own_word",
+    "refuse_arguments",
+    "refuse_copy",
+    "refuse_hedge",
+    "shape_of_fuse",
+    "update_answering",
+]
+
+KEYS_BOUND = 1_000_000
 
 
 class Disturbance(Protocol):
@@ -94,3 +108,42 @@ def update_answering(answering: Answering | None, after: Composition) -> None:
     if begun:
         message = "can be changed, but not begun: give it when the policy is made"
         raise BadSettings([Problem(source="policy", path=name, message=message) for name in begun])
+
+
+def refuse_arguments(*, key: object, keys_max: object, quorum: object, result: object) -> None:
+    """Refuse what is no strategy and still wrong, all at once.
+
+    Raises:
+        BadSettings: with the ranges.
+    """
+    found = [
+        ("key", function_problem(key, optional=True)),
+        ("keys_max", number_problem(keys_max, 1, KEYS_BOUND, whole=True)),
+        ("quorum", number_problem(quorum, 1, QUORUM_BOUND, whole=True)),
+        ("result", function_problem(result, optional=True)),
+    ]
+    refuse("policy", found)
+
+
+def own_word(composition: Composition, *, repeatable: object) -> bool:
+    """Whether a function or a block is repeatable: its own word, else the policy's. A text such as "no" would be true, and is refused.
+
+    Raises:
+        BadSettings: it is neither True, False nor None.
+    """
+    if repeatable is not None and not isinstance(repeatable, bool):
+        message = f"must be True, False or None, not {repeatable!r}"
+        raise BadSettings([Problem(source=f"policy {composition.name!r}", path="repeatable", message=message)])
+    return composition.repeatable if repeatable is None else repeatable
+
+
+def refuse_copy(policy: object) -> str:
+    """Stands for the `__reduce__` of a policy: a copy would have a state of its own, without anybody having said so.
+
+    Raises:
+        TypeError: always, with the way out.
+    """
+    raise TypeError(
+        f"{policy!r} cannot be copied or pickled: what it knows is shared by all who use it, in one process."
+        " Make it in a module, and have each process import it from there"
+    )

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Self
 
 from holdfast.errors import TimedOut
 from holdfast.guards.ambient import SPENT, put_deadline, take_deadline_back
-from holdfast.guards.course import Attempt, Course, Done, Failed, Pause, Queue, Step, Told
+from holdfast.guards.course import Attempt, Course, Done, Failed, Pause, Queue, Step, Told, ended
 from holdfast.guards.world import WORLD
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class _Run:
             self.pending, self.ended = None, True
             if not isinstance(end, StopIteration):
                 raise
+            ended(end.value)
 
     def abandon(self, exc: BaseException) -> None:
         """Have the course give back what it holds; the exception goes its way."""
@@ -137,11 +138,12 @@ class AttemptBlock:
         if self._timer is not None:
             try:
                 await self._timer.__aexit__(kind, exc, traceback)
-            except TimeoutError:
+            except TimeoutError as over:
                 limit_s = self._step.limit_s if self._step else None
                 late = TimedOut(self._run.policy, kind=self._step.limit if self._step else "", limit_s=limit_s or 0.0)
+                late.__cause__ = over.__cause__  # the cancellation, whose traceback shows where the block hung
                 if not self._tell(late):
-                    raise late from None
+                    raise late  # noqa: B904 - it has its cause
                 return True
         return self._tell(exc)
 

@@ -326,7 +326,7 @@ def _limited_async(
                 result = await function(*args, **kwargs)
         except Exception as exc:  # noqa: BLE001 - as above
             late = timer.expired() and isinstance(exc, TimeoutError)
-            failed = Failed(TimedOut(policy, kind=limit, limit_s=limit_s) if late else exc)
+            failed = Failed(_late(TimedOut(policy, kind=limit, limit_s=limit_s), exc) if late else exc)
         else:
             now = world.monotonic()
             if now >= window.edge or now - started >= cell.slow_s:
@@ -343,3 +343,9 @@ def _limited_async(
             del failed
 
     return call
+
+
+def _late(error: TimedOut, exc: Exception) -> TimedOut:
+    """Ours with the cancellation as its cause: its traceback shows where the call hung."""
+    error.__cause__ = exc.__cause__
+    return error

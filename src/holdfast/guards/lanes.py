@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from holdfast.errors import BadInput, Problem
 from holdfast.guards.circuit import Cell, Mode
 from holdfast.guards.hedging import HedgeState
 from holdfast.guards.listening import Listening
@@ -20,7 +21,7 @@ from holdfast.policies.breaker import CircuitState
 from holdfast.policies.budget import Budget, Purse, give_back, open_purse, withdraw
 from holdfast.policies.composition import Composition
 
-__all__ = ["Lane", "Lanes", "StageMakers"]
+__all__ = ["Lane", "Lanes", "StageMakers", "key_text"]
 
 StageMaker = Callable[[Composition, Listening, "str | None"], Stage | None]
 
@@ -158,3 +159,20 @@ def _kept(made: Stage, before: tuple[Stage, ...]) -> Stage:
             stage.adopt(made)
             return stage
     return made
+
+
+def key_text(part: object, *, policy: str) -> str:
+    """The part of a dependency that a call is for, as text.
+
+    Raises:
+        BadInput: its text is an address in memory: each object would have a lane of its own, and nothing would be shared. The usual way there is
+            a key that takes the first argument, above a method, where that is the object.
+    """
+    if isinstance(part, str):
+        return part
+    text = str(part)
+    if " at 0x" in text:
+        kind = type(part).__qualname__
+        message = f"returned a {kind}, which has no text of its own. Return what names it, such as `lambda client, *_, **__: client.tenant`"
+        raise BadInput([Problem(source=f"policy {policy!r}", path="key", message=message)])
+    return text

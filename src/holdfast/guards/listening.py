@@ -15,6 +15,8 @@ __all__ = ["EVENTS", "Event", "Listener", "Listening"]
 
 LISTENERS_MAX = 1_000
 
+_ENDS_A_VALUE: Final = frozenset(' "=\\')
+
 # Name → (level, meaning, fields); the documented table of what policies tell. Those with a level have a line in the log.
 EVENTS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
     "attempt.failed": (
@@ -123,8 +125,11 @@ class Listening:
         """Have `listener` called for each event called `name`, or for all with `*`; returns what takes it back.
 
         Raises:
+            TypeError: the listener cannot be called.
             ValueError: no event has that name.
         """
+        if not callable(listener):
+            raise TypeError(f"a listener is called with the event, and {listener!r} cannot be called")
         if name != "*" and name not in EVENTS:
             raise ValueError(f"no event is called {name!r}; there are: *, {', '.join(EVENTS)}")
         before = self._listeners.get(name, ())
@@ -161,8 +166,8 @@ class Listening:
     def _log(self, level: str, name: str, key: str | None, facts: Mapping[str, object]) -> None:
         import logging  # noqa: PLC0415 - most programs log nothing of ours before something fails
 
-        told = " ".join(f"{fact}={value}" for fact, value in facts.items())
-        of = self.policy if key is None else f"{self.policy}[{key}]"
+        told = " ".join(f"{fact}={_written(value)}" for fact, value in facts.items())
+        of = _written(self.policy) if key is None else f"{_written(self.policy)} key={_written(key)}"
         logging.getLogger("holdfast.guards").log(
             getattr(logging, level.upper()), "%s %s %s", name, of, told, extra={"policy": self.policy, "event": name}
         )
@@ -176,3 +181,16 @@ class Listening:
         logging.getLogger("holdfast.guards").warning(
             "a listener of %s raised %s; the call went on, and this is said once", self.policy, type(err).__name__
         )
+
+
+def _written(value: object) -> str:
+    """A value as it stands in a line of the log: in quotes when it has blanks, and never with a line break of its own.
+
+    Keys come from callers and reasons from people: neither may write a second line, or a fact that is not one.
+    """
+    text = str(value)
+    if text.isprintable() and text and not _ENDS_A_VALUE.intersection(text):
+        return text
+    import json  # noqa: PLC0415 - as above
+
+    return json.dumps(text, ensure_ascii=not text.isprintable())

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from holdfast.errors import TimedOut
 from holdfast.guards.ambient import DEADLINE, SPENT, put_deadline, take_deadline_back
-from holdfast.guards.course import Attempt, Course, Done, Failed, Overtaken, Pause, Queue, Told
+from holdfast.guards.course import Attempt, Course, Done, Failed, Overtaken, Pause, Queue, Told, ended
 from holdfast.guards.hedging import hedged
 from holdfast.guards.shapes import refuse_awaitable
 from holdfast.guards.world import WORLD
@@ -31,7 +31,7 @@ def run_sync(
         try:
             step = steps.send(told)
         except StopIteration as end:
-            return end.value
+            return ended(end.value)
         told = None
         try:
             if isinstance(step, Attempt):

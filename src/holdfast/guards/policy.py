@@ -23,6 +23,9 @@ from holdfast.guards.fitting import (
     Disturbance,
     answering_for,
     looks_at_results,
+    own_word,
+    refuse_arguments,
+    refuse_copy,
     refuse_hedge,
     shape_of_fuse,
     update_answering,
@@ -31,15 +34,15 @@ from holdfast.guards.forms import AttemptBlock, Attempts, one_attempt
 from holdfast.guards.fused import fuse_async, fuse_sync
 from holdfast.guards.generators import AsyncRows, Rows, stream_async, stream_sync
 from holdfast.guards.judging import Judge, ResultJudge
-from holdfast.guards.lanes import Lane, Lanes
+from holdfast.guards.lanes import Lane, Lanes, key_text
 from holdfast.guards.listening import Event, Listener, Listening
 from holdfast.guards.loops import run_async, run_sync
 from holdfast.guards.shapes import Shape, shape_of
-from holdfast.guards.sharing import QUORUM_BOUND, Sharing
+from holdfast.guards.sharing import Sharing
 from holdfast.policies.adaptive import AdaptiveLimit
 from holdfast.policies.breaker import SECONDS_BOUND, Breaker
 from holdfast.policies.bulkhead import Bulkhead
-from holdfast.policies.checks import number_problem, refuse
+from holdfast.policies.checks import number_problem
 from holdfast.policies.composition import KINDS, Composition, explain
 from holdfast.policies.hedge import Hedge
 from holdfast.policies.rate_limit import RateLimit
@@ -58,8 +61,6 @@ __all__ = ["Disturbance", "Event", "Policy", "policy"]
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 Guardable = TypeVar("Guardable", bound=Callable[..., object])
-
-KEYS_BOUND = 1_000_000
 
 
 def policy(
@@ -128,8 +129,7 @@ def policy(
         repeatable=repeatable,
         returns_last=returns_last,
     )
-    bounds = (("keys_max", keys_max, KEYS_BOUND), ("quorum", quorum, QUORUM_BOUND))
-    refuse("policy", [(path, number_problem(value, 1, most, whole=True)) for path, value, most in bounds])
+    refuse_arguments(key=key, keys_max=keys_max, quorum=quorum, result=result)
     made = Policy(composition, classify=classify, result=result, api=api, key=key, keys_max=keys_max)
     return made if store is None else made.share(store, quorum=quorum).start(made)
 
@@ -167,6 +167,8 @@ class Policy:
 
     def __repr__(self) -> str:
         return f"<holdfast policy {self.name!r}>"
+
+    __reduce__ = refuse_copy
 
     @property
     def name(self) -> str:
@@ -208,7 +210,7 @@ class Policy:
         Raises:
             BadInput: the function cannot be guarded, or cannot be handed over; everything is listed.
         """
-        own = self._composition.repeatable if repeatable is None else repeatable
+        own = own_word(self._composition, repeatable=repeatable)
 
         def decorate(function: Guardable) -> Guardable:
             guard = _Guard(self, repeatable=own, restartable=restartable)
@@ -282,7 +284,7 @@ class Policy:
     def attempts(self, *, repeatable: bool | None = None) -> Attempts:
         """The attempts of one call as a loop: `for attempt in policy.attempts():` with `with attempt:` inside, or `async for`."""
         refuse_hedge(self._composition, "a block of code", repeatable=True, asynchronous=False)
-        own = self._composition.repeatable if repeatable is None else repeatable
+        own = own_word(self._composition, repeatable=repeatable)
         return Attempts(self.name, course(self._guarded(self._lanes.only, repeatable=own)))
 
     # --- looking and steering ---
@@ -380,7 +382,7 @@ class Policy:
     def key_of(self, *args: object, **kwargs: object) -> str | None:
         """The key of a call with these arguments; None without keys, and for a call that has none."""
         part = None if self._key is None else self._key(*args, **kwargs)
-        return None if part is None else str(part)
+        return None if part is None else key_text(part, policy=self.name)
 
     @property
     def has_keys(self) -> bool:

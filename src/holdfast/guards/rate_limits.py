@@ -91,8 +91,9 @@ class _Turn:
 def _rejection(settings: RateLimit, policy: str) -> Rejection:
     burst = f" (and {settings.burst_calls} at once)" if settings.kind == RateKind.TOKEN_BUCKET else ""
     wait = f" for longer than {settings.wait_max_s:g} s" if settings.wait_max_s else ""
+    calls = "call" if settings.calls == 1 else "calls"
     return Rejection(
         policy=policy,
-        because=f"{policy!r} may begin {settings.calls} calls per {settings.per_s:g} s{burst}, and the next would have to wait{wait}",
+        because=f"{policy!r} may begin {settings.calls} {calls} per {settings.per_s:g} s{burst}, and the next would have to wait{wait}",
         next_step="Come back then, or let calls wait longer with wait_max_s.",
     )

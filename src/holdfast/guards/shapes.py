@@ -31,14 +31,13 @@ def shape_of(function: object) -> Shape:
     Raises:
         BadInput: it cannot be called, or it is a class, whose instances are what one means to guard.
     """
+    if isinstance(function, staticmethod | classmethod | property):
+        kind = type(function).__name__
+        raise _refused(function, f"is a {kind}. Put the guard below that decorator, next to the function")
     if not callable(function):
         raise _refused(function, "cannot be called. Give a function, or use `with policy.attempt()` around a block")
     if isinstance(function, type):
         raise _refused(function, "is a class. Guard its methods, or a function that makes the object")
-    if isinstance(function, staticmethod | classmethod):
-        raise _refused(
-            function, f"is a {type(function).__name__}. Put the guard below that decorator, next to the function"
-        )
     for candidate in _layers(function):
         for is_kind, shape in (
             (inspect.iscoroutinefunction, Shape.ASYNC),

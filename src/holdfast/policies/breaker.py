@@ -25,7 +25,7 @@ from typing import assert_never
 
 from holdfast.faults.taxonomy import ErrorCategory
 from holdfast.faults.verdict import Health
-from holdfast.policies.checks import number_problem, refuse
+from holdfast.policies.checks import by_fields, number_problem, refuse
 from holdfast.policies.windows import Counts, CountWindow, TimeWindow, Window
 
 __all__ = [
@@ -103,6 +103,9 @@ class Breaker:
         found = [*_ranges(self), *_categories(self.categories)]
         refuse("breaker", [*found, *_crossings(self, wrong={name for name, message in found if message is not None})])
         object.__setattr__(self, "categories", MappingProxyType(dict(self.categories)))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return by_fields(self)
 
     @classmethod
     def spec_001(cls) -> Breaker:
@@ -191,7 +194,7 @@ def why_trip(breaker: Breaker, counts: Counts, *, category: ErrorCategory | None
     if limit is not None and category_run >= limit:
         return f"{category_run} failures in a row were {category}"
     if breaker.failures_consecutive is not None and counts.consecutive >= breaker.failures_consecutive:
-        return f"{counts.consecutive} calls in a row failed"
+        return "a call failed" if counts.consecutive == 1 else f"{counts.consecutive} calls in a row failed"
     if counts.calls < breaker.calls_min:
         return None
     over = f"the last {breaker.window_calls} calls" if breaker.window_calls is not None else f"{breaker.window_s:g} s"

@@ -6,11 +6,18 @@ Values are looked at as plain objects, because callers without a type checker se
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import fields
+from enum import Enum, StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from holdfast.errors import BadSettings, Problem
 
-__all__ = ["choice_problem", "function_problem", "number_problem", "refuse"]
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+__all__ = ["by_fields", "choice_problem", "function_problem", "number_problem", "refuse", "take_words"]
 
 
 def number_problem(
@@ -32,7 +39,29 @@ def number_problem(
 
 def choice_problem(value: object, kind: type) -> str | None:
     """What is wrong with a value that has to be a member of an enumeration; None when it is fine."""
-    return None if isinstance(value, kind) else f"must be a {kind.__name__}, not {value!r}"
+    if isinstance(value, kind):
+        return None
+    words = ", ".join(str(word) for word in kind) if issubclass(kind, Enum) else f"a {kind.__name__}"
+    return f"must be {'one of ' if issubclass(kind, Enum) else ''}{words}, not {value!r}"
+
+
+def take_words(settings: object, **kinds: type[StrEnum]) -> None:
+    """Put the member in the place of its word, in the fields that are named; what is no word stays, and is refused later."""
+    for name, kind in kinds.items():
+        word: object = getattr(settings, name)
+        if isinstance(word, str) and word in set(kind):
+            object.__setattr__(settings, name, kind(word))
+
+
+def by_fields(settings: DataclassInstance) -> tuple[object, ...]:
+    """How settings that hold a read-only mapping are copied and pickled: by their fields, and checked again. For use as `__reduce__`."""
+    values = {field.name: getattr(settings, field.name) for field in fields(settings)}
+    plain = {name: dict(value) if isinstance(value, MappingProxyType) else value for name, value in values.items()}
+    return _made_again, (type(settings), plain)
+
+
+def _made_again(kind: Callable[..., object], values: dict[str, object]) -> object:
+    return kind(**values)
 
 
 def function_problem(value: object, *, optional: bool = False) -> str | None:

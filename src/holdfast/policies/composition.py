@@ -147,7 +147,7 @@ def _retry_lines(retry: Retry, *, repeatable: bool) -> list[str]:
         Growth.FIXED: f"{retry.initial_delay_s:g} s each",
         Growth.LINEAR: f"{retry.initial_delay_s:g} s more each time, at most {retry.max_delay_s:g} s",
         Growth.EXPONENTIAL: f"{retry.initial_delay_s:g} s, times {retry.multiplier:g}, at most {retry.max_delay_s:g} s",
-    }[retry.growth]
+    }[Growth(retry.growth)]
     lines = [
         f"  retry     {retry.attempts_max} attempts in all; waits {growth}, jitter {retry.jitter}; Retry-After is never undercut"
     ]

@@ -473,6 +473,8 @@ def _keep(state: _State, measure: KeepForLater) -> _Part:
 
 
 def _warn(state: _State, measure: RaiseAlert) -> _Part:
-    warning = Warn(remedy=state.remedy, message=measure.message, severity=measure.severity, verdict=state.verdict)
+    warning = Warn(
+        remedy=state.remedy, message=measure.message, severity=Severity(measure.severity), verdict=state.verdict
+    )
     report = state.hear((yield warning))
     return state.note(measure.word, "done" if report.done else "failed", report.why)

@@ -11,15 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from holdfast.errors import BadInput, Problem
 from holdfast.faults.patterns import Pattern, compile_pattern
 from holdfast.faults.taxonomy import ErrorCategory
 from holdfast.faults.traits import LABEL_PRIORITIES
 from holdfast.faults.verdict import Verdict
-from holdfast.policies.checks import choice_problem, function_problem, number_problem, refuse
-from holdfast.policies.retry import ATTEMPTS_BOUND, DELAY_BOUND_S, MULTIPLIER_BOUND, Jitter, Retry
+from holdfast.policies.checks import choice_problem, function_problem, number_problem, refuse, take_words
+from holdfast.policies.retry import ATTEMPTS_BOUND, DELAY_BOUND_S, MULTIPLIER_BOUND, Jitter, JitterWord, Retry
 
 __all__ = [
     "SPEC_001",
@@ -140,12 +140,13 @@ class Repeat:
     initial_delay_s: float = 1.0
     multiplier: float = 2.0
     max_delay_s: float = 30.0
-    jitter: Jitter = Jitter.PLUS_30
+    jitter: Jitter | JitterWord = Jitter.PLUS_30
     refresh_credential: bool = False
     timeout_s: float | None = None
     delay_s: float = 0.0
 
     def __post_init__(self) -> None:
+        take_words(self, jitter=Jitter)
         refuse(
             self.word,
             [
@@ -309,10 +310,11 @@ class RaiseAlert:
     word: ClassVar[str] = "alert"
 
     message: str = "A call could not be recovered"
-    severity: Severity = Severity.WARNING
+    severity: Severity | Literal["info", "warning", "error", "critical"] = Severity.WARNING
     delay_s: float = 0.0
 
     def __post_init__(self) -> None:
+        take_words(self, severity=Severity)
         refuse(
             self.word,
             [

@@ -14,11 +14,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum, unique
 from types import MappingProxyType
+from typing import Literal
 
 from holdfast.faults.taxonomy import ErrorCategory
 from holdfast.faults.verdict import Backoff, BackoffKind, Outcome, Verdict
 from holdfast.policies.budget import Budget
-from holdfast.policies.checks import choice_problem, number_problem, refuse
+from holdfast.policies.checks import by_fields, choice_problem, number_problem, refuse, take_words
 
 RETRY_AFTER_MAX_S = 7 * 24 * 3600.0
 """A stated wait beyond this is a matter for a person: it is neither shortened nor slept through."""
@@ -38,6 +39,9 @@ class Jitter(StrEnum):
     DECORRELATED = "decorrelated"
     PLUS_MINUS_10 = "plus_minus_10"
     PLUS_30 = "plus_30"
+
+
+JitterWord = Literal["none", "full", "equal", "decorrelated", "plus_minus_10", "plus_30"]
 
 
 @unique
@@ -104,8 +108,8 @@ class Retry:
     initial_delay_s: float = 1.0
     max_delay_s: float = 30.0
     multiplier: float = 2.0
-    growth: Growth = Growth.EXPONENTIAL
-    jitter: Jitter = Jitter.FULL
+    growth: Growth | Literal["fixed", "linear", "exponential"] = Growth.EXPONENTIAL
+    jitter: Jitter | JitterWord = Jitter.FULL
     categories: frozenset[ErrorCategory] = _PASSING
     rules: Mapping[ErrorCategory, RetryRule] = field(default_factory=dict)
     on: tuple[type[Exception], ...] = ()
@@ -115,12 +119,12 @@ class Retry:
     reraise: bool = False
 
     def __post_init__(self) -> None:
-        for name, kind in (("growth", Growth), ("jitter", Jitter)):
-            word: object = getattr(self, name)
-            if isinstance(word, str) and word in set(kind):
-                object.__setattr__(self, name, kind(word))
+        take_words(self, growth=Growth, jitter=Jitter)
         refuse("retry", _faults_of(self))
         object.__setattr__(self, "rules", MappingProxyType(dict(self.rules)))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return by_fields(self)
 
     @classmethod
     def spec_001(cls) -> Retry:
@@ -209,7 +213,7 @@ def wait_s(
     assert attempt >= 1, "attempts count from 1"
     assert 0.0 <= draw < 1.0, "a draw lies in [0, 1)"
     initial, cap = settings.initial_delay_s, settings.max_delay_s
-    jitter = settings.jitter
+    jitter = Jitter(settings.jitter)
     if backoff is not None:
         initial = initial if backoff.initial_delay_s is None else backoff.initial_delay_s
         cap = max(cap, initial) if backoff.max_delay_s is None else backoff.max_delay_s
@@ -218,7 +222,7 @@ def wait_s(
         previous = initial if previous_s is None else previous_s
         spread = initial + draw * max(0.0, 3.0 * previous - initial)
     else:
-        kind = settings.growth if backoff is None else _PRESCRIBED[backoff.kind]
+        kind = Growth(settings.growth) if backoff is None else _PRESCRIBED[backoff.kind]
         spread = _jittered(
             jitter, _base_s(kind, initial, cap=cap, multiplier=settings.multiplier, attempt=attempt), draw
         )
