@@ -45,7 +45,7 @@ def presets() -> str:
 
 def test_the_presets_are_those_of_the_code() -> None:
     """Every setting of every preset is in the table, as the code has it."""
-    found = re.search(r"<!-- table presets -->\n(.*?)\n<!-- end -->", PAGE, re.DOTALL)
+    found = re.search(r"<!-- presets: compared with the code by a test -->\n(.*?)\n<!-- end -->", PAGE, re.DOTALL)
 
     assert found is not None
     assert presets() == found[1]

@@ -229,7 +229,7 @@ def course(guarded: Guarded, *, first: First | None = None) -> Course:
             except Rejected as refusal:
                 if last is None:
                     raise
-                refused = RetryDecision(retry=False, wait_s=0.0, rule=refusal.slug, reason=str(refusal))
+                refused = RetryDecision(retry=False, wait_s=0.0, rule=refusal.slug, reason=str(refusal).rstrip("."))
                 raise _exhausted(call, last, refused) from _cause(last)
             started = WORLD.monotonic()
             answer = yield from _attempting(call, permits, started)
