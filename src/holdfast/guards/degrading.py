@@ -31,7 +31,7 @@ from holdfast.guards.answers import Answer, Degraded, LastAnswer, note_answer
 from holdfast.guards.features import Features, features as process_features
 from holdfast.guards.level_meter import LevelMeter
 from holdfast.guards.shelf import Call, Found, Missing, Shelf
-from holdfast.guards.snapshots import DEPTH_MAX, TooLarge, snapshot
+from holdfast.guards.snapshots import DEPTH_MAX, SIZE_UNBOUND_BYTES, TooLarge, snapshot
 from holdfast.guards.waiting_calls import WaitingCalls
 from holdfast.policies.checks import number_problem, refuse
 from holdfast.policies.degradation import Choice, Degradation, Failed, choose
@@ -49,7 +49,6 @@ from holdfast.ports.later import KeptCall, Later
 
 __all__ = ["Call", "DegradationRuntime", "Failure", "degrade_async", "degrade_sync", "remember", "remember_async"]
 
-SIZE_UNBOUND_BYTES = 1 << 62
 _REFUSALS = frozenset(kind.slug for kind in Rejected.__subclasses__())
 
 
@@ -410,15 +409,16 @@ def _default(policy: str, strategy: Default) -> Generator[_Ask, _Told, object]:
 
 def _queued(runtime: DegradationRuntime, strategy: QueueForLater, failure: Failure, call: Call) -> object:
     queue: Later = runtime.queue(strategy.queue, size_max=strategy.size_max) if strategy.sink is None else strategy.sink
+    own = call.own()
     kept = KeptCall(
         policy=runtime.policy,
-        operation=call.operation,
-        function=call.function,
-        args=call.args,
-        kwargs=call.kwargs,
+        operation=own.operation,
+        function=own.function,
+        args=own.args,
+        kwargs=own.kwargs,
         reason=failure.reason,
-        run=call.again,
-        is_async=call.is_async,
+        run=own.again,
+        is_async=own.is_async,
     )
     try:
         return queue.keep(kept)

@@ -78,6 +78,7 @@ def answering_for(composition: Composition, judge: Judge, listening: Listening) 
         cache=composition.cache,
         judge=judge,
         listening=listening,
+        returns_last=composition.returns_last,
     )
 
 
@@ -88,7 +89,7 @@ def update_answering(answering: Answering | None, after: Composition) -> None:
         BadSettings: it is not there to be changed.
     """
     if answering is not None:
-        answering.update(degradation=after.degradation, cache=after.cache)
+        answering.update(degradation=after.degradation, cache=after.cache, returns_last=after.returns_last)
         return
     begun = [name for name in ("degradation", "cache") if getattr(after, name) is not None]
     if begun:

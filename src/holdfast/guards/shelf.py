@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from holdfast.errors import BadInput
 from holdfast.guards.caches.memory import MemoryCache
 from holdfast.guards.keys import Anything, Declared, KeyMakers, Unkeyable, operation_of
 from holdfast.guards.refreshing import Refresher
+from holdfast.guards.snapshots import SIZE_UNBOUND_BYTES, TooLarge, snapshot
 from holdfast.guards.world import WORLD
 from holdfast.policies.cache import Freshness, freshness
 from holdfast.ports.cache import CacheStore
@@ -30,8 +31,9 @@ _log = logging.getLogger("holdfast.cache")
 class Call:
     """A guarded call as lesser answers need it.
 
-    `repeatable` is the policy's word on whether it may be made twice. `again` makes it once more through the policy, without degradation: it
-    returns the answer, or an awaitable of it if `is_async`. `at_endpoint` makes it at another base address; None if the call has none.
+    `repeatable` is the policy's word on whether it may be made twice. `inner` is the function as its policy guards it, without degradation.
+    `at_endpoint` makes the call at another base address; None if the call has none. `keys` are the call's keys, by shelf: made before the call,
+    since a function may change what it is given, and the answer would be kept under the key of another call.
     """
 
     function: Anything
@@ -39,13 +41,29 @@ class Call:
     kwargs: dict[str, object]
     is_async: bool = False
     repeatable: bool = False
-    again: Callable[[], object]
+    inner: Callable[..., object]
     at_endpoint: Callable[[str], object] | None = None
+    keys: dict[object, str | None] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def operation(self) -> str:
         """The function's qualified name."""
         return operation_of(self.function)
+
+    def again(self) -> object:
+        """Make it once more through the policy; returns the answer, or an awaitable of it if `is_async`."""
+        return self.inner(*self.args, **self.kwargs)
+
+    def own(self) -> Call:
+        """The same call with arguments that the caller cannot change any more, as far as they can be copied; its keys are not known yet."""
+        try:
+            args, _ = snapshot(self.args, SIZE_UNBOUND_BYTES)
+            kwargs, _ = snapshot(self.kwargs, SIZE_UNBOUND_BYTES)
+        except TooLarge:  # nested too deep to be copied
+            args, kwargs = self.args, self.kwargs
+        assert isinstance(args, tuple), "a copy is of the same class"
+        assert isinstance(kwargs, dict), "a copy is of the same class"
+        return replace(self, args=args, kwargs=kwargs, keys={})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,9 +122,13 @@ class Shelf:
         """
         self._makers.check(function)
 
+    def settle(self, call: Call) -> None:
+        """Make the key of a call, before the call is made; one that has none here is neither found nor kept. Never raises."""
+        call.keys[self] = self._key(call)
+
     def find(self, call: Call) -> Found | Missing:
         """The kept value of the same call, if it is not too old. Never raises."""
-        key = self._key(call)
+        key = call.keys.get(self)
         if key is None:
             return Missing("its arguments do not form a stable key")
         if self._is_resting():
@@ -129,7 +151,7 @@ class Shelf:
         keep_s = self._ttl_s + self._stale_s
         if keep_s <= 0 or self._is_resting():
             return False
-        key = self._key(call)
+        key = call.keys.get(self)
         if key is None:
             return False
         try:
@@ -144,10 +166,17 @@ class Shelf:
         return kept
 
     def refresh(self, call: Call, key: str) -> bool:
-        """Make the call again in the background and keep its answer; False when that is under way already, or too much is."""
-        if call.is_async:
-            return self._refresher.begin_async(key, lambda: self._refresh_async(call))
-        return self._refresher.begin(key, lambda: self.keep(call, call.again()))
+        """Make the call again in the background and keep its answer under `key`.
+
+        False when that is under way already, or too much is, or the arguments are others by now: the call that failed has changed them.
+        """
+        own = call.own()
+        self.settle(own)
+        if own.keys[self] != key:
+            return False
+        if own.is_async:
+            return self._refresher.begin_async(key, lambda: self._refresh_async(own))
+        return self._refresher.begin(key, lambda: self.keep(own, own.again()))
 
     async def find_async(self, call: Call) -> Found | Missing:
         """`find`, without holding up the loop."""

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import sys
 
-__all__ = ["DEPTH_MAX", "TooLarge", "snapshot"]
+__all__ = ["DEPTH_MAX", "SIZE_UNBOUND_BYTES", "TooLarge", "snapshot"]
 
 DEPTH_MAX = 50
 """How deep containers may lie in one another. The copying calls itself, and this is what keeps that bounded."""
+
+SIZE_UNBOUND_BYTES = 1 << 62
+"""For values that are in memory already and are only copied."""
 
 _PLAIN = frozenset({str, bytes, int, float, bool, complex, type(None)})
 

@@ -126,7 +126,7 @@ def test_the_worst_outcome_counts_whatever_the_last_verdict_says() -> None:
             DegradationRuntime("shop", settings, tell=Listening("shop").tell),
             settings,
             failure=Failure(exception=exhausted, verdict=refused),
-            call=Call(function=print, kwargs={}, again=print),
+            call=Call(function=print, kwargs={}, inner=print),
         )
 
 

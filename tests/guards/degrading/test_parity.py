@@ -49,7 +49,9 @@ def story(strategies: list[object], *, outcome: Outcome, is_async: bool, was_wel
         told.append((name, key, {fact: value for fact, value in facts.items() if fact != "age_s"}))
 
     runtime = DegradationRuntime("shop", settings, tell=tell, features=features)
-    call = Call(function=fetch, args=("book",), kwargs={}, again=lambda: None)
+    call = Call(function=fetch, args=("book",), kwargs={}, inner=fetch)
+    for shelf in runtime.shelves:
+        shelf.settle(call)
     if was_well:
         remember(runtime, call, value="kept")
     exc = ConnectionError("no")
