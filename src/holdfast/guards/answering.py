@@ -35,9 +35,23 @@ AT_ENDPOINT = "__holdfast_at_endpoint__"
 
 
 class Answering:
-    """What one policy answers from its cache and in the place of calls that failed. Safe over threads and loops."""
+    """What one policy answers from its cache and in the place of calls that failed. Safe over threads and loops.
 
-    __slots__ = ("_cache", "_full", "_judge", "_policy", "_returns_last", "_shelf", "runtime", "settings")
+    `returns_last` and `hides_attempts` say what else comes out of the guarded function: a last result that was judged a failure, and the exception
+    of the last attempt without a word on the others.
+    """
+
+    __slots__ = (
+        "_cache",
+        "_full",
+        "_hides_attempts",
+        "_judge",
+        "_policy",
+        "_returns_last",
+        "_shelf",
+        "runtime",
+        "settings",
+    )
 
     def __init__(
         self,
@@ -48,6 +62,7 @@ class Answering:
         judge: Judge,
         listening: Listening,
         returns_last: bool = False,
+        hides_attempts: bool = False,
         features: Features | None = None,
     ) -> None:
         self._policy = policy
@@ -59,9 +74,17 @@ class Answering:
         self._cache = cache
         self._shelf = _shelf(policy, cache)
         self._returns_last = returns_last
+        self._hides_attempts = hides_attempts
         self._full = LastAnswer(policy=policy)
 
-    def update(self, *, degradation: Degradation | None, cache: Cache | None, returns_last: bool = False) -> None:
+    def update(
+        self,
+        *,
+        degradation: Degradation | None,
+        cache: Cache | None,
+        returns_last: bool = False,
+        hides_attempts: bool = False,
+    ) -> None:
         """Go on by other settings; what was kept in memory under another `Cache` is forgotten.
 
         Raises:
@@ -73,7 +96,7 @@ class Answering:
         if degradation is not None and self.runtime is not None:
             self.runtime.update(degradation)
         self.settings = degradation
-        self._returns_last = returns_last
+        self._returns_last, self._hides_attempts = returns_last, hides_attempts
         if cache != self._cache:
             self._cache, self._shelf = cache, _shelf(self._policy, cache)
 
@@ -235,7 +258,8 @@ class Answering:
         return Answer(value=found.value, degraded=degraded)
 
     def _failure(self, exc: Exception) -> Failure:
-        return Failure(exception=exc, verdict=None if isinstance(exc, Rejected) else self._judge.exception(exc))
+        verdict = None if isinstance(exc, Rejected) else self._judge.exception(exc)
+        return Failure(exception=exc, verdict=verdict, hides_attempts=self._hides_attempts, judge=self._judge.exception)
 
 
 def _shelf(policy: str, cache: Cache | None) -> Shelf | None:

@@ -79,7 +79,13 @@ def answering_for(composition: Composition, judge: Judge, listening: Listening) 
         judge=judge,
         listening=listening,
         returns_last=composition.returns_last,
+        hides_attempts=_hides_attempts(composition),
     )
+
+
+def _hides_attempts(composition: Composition) -> bool:
+    """Whether what is raised may be the exception of the last attempt, which says nothing of those before it."""
+    return composition.retry is not None and composition.retry.reraise
 
 
 def update_answering(answering: Answering | None, after: Composition) -> None:
@@ -89,7 +95,12 @@ def update_answering(answering: Answering | None, after: Composition) -> None:
         BadSettings: it is not there to be changed.
     """
     if answering is not None:
-        answering.update(degradation=after.degradation, cache=after.cache, returns_last=after.returns_last)
+        answering.update(
+            degradation=after.degradation,
+            cache=after.cache,
+            returns_last=after.returns_last,
+            hides_attempts=_hides_attempts(after),
+        )
         return
     begun = [name for name in ("degradation", "cache") if getattr(after, name) is not None]
     if begun:
