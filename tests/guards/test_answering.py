@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import functools
 import logging
 import threading
@@ -347,6 +348,54 @@ def test_the_last_of_several_bad_answers_is_not_kept(keeping: Policy, clock: Con
     else:
         with pytest.raises(ConnectionRefusedError):
             ask()
+
+
+TENANT: contextvars.ContextVar[str] = contextvars.ContextVar("tenant")
+
+
+@pytest.mark.parametrize("strategy", ["cache", "cached"])
+def test_the_parts_of_a_dependency_keep_their_answers_apart(strategy: str) -> None:
+    """A policy with a key has a state for each, and so for kept answers, also where the key comes from elsewhere than the arguments."""
+    shop = policy(
+        "shop",
+        key=lambda *_: TENANT.get(),
+        cache=Cache() if strategy == "cache" else None,
+        degradation=Degradation.of(Cached(), Default(value="nothing")),
+    )
+    guarded = shop(fetch_stock)
+
+    def ask(tenant: str) -> object:
+        token = TENANT.set(tenant)
+        try:
+            return guarded("book")
+        finally:
+            TENANT.reset(token)
+
+    assert [("book", 1), ("book", 2)] == [ask("acme"), ask("beta")]
+    stock.down = True
+    assert [("book", 1), ("book", 2), "nothing"] == [ask("acme"), ask("beta"), ask("other")]
+
+
+def test_a_cache_that_goes_down_is_told_after_other_troubles(caplog: pytest.LogCaptureFixture) -> None:
+    """A call without a key and an answer that cannot be kept are told once each, and hide nothing else."""
+    cache = BrokenCache()
+    cache.down = False
+    shop = policy("shop", cache=Cache(cache=cache))
+
+    @shop
+    def fetch(sku: object) -> object:
+        return sku
+
+    with caplog.at_level(logging.WARNING, "holdfast.cache"):
+        fetch(object())
+        fetch(object())
+        cache.down = True
+        fetch("book")
+
+    assert ["no stable form", "failed with OSError"] == [
+        next(words for words in ("no stable form", "failed with OSError") if words in record.getMessage())
+        for record in caplog.records
+    ]
 
 
 def test_a_cache_that_is_down_breaks_nothing_and_is_left_alone(

@@ -38,7 +38,7 @@ class Answering:
     """What one policy answers from its cache and in the place of calls that failed. Safe over threads and loops.
 
     `returns_last` and `hides_attempts` say what else comes out of the guarded function: a last result that was judged a failure, and the exception
-    of the last attempt without a word on the others.
+    of the last attempt without a word on the others. `part_of` is the policy's key: kept answers are as separate as everything else of its parts.
     """
 
     __slots__ = (
@@ -46,6 +46,7 @@ class Answering:
         "_full",
         "_hides_attempts",
         "_judge",
+        "_part_of",
         "_policy",
         "_returns_last",
         "_shelf",
@@ -63,6 +64,7 @@ class Answering:
         listening: Listening,
         returns_last: bool = False,
         hides_attempts: bool = False,
+        part_of: Callable[..., object] | None = None,
         features: Features | None = None,
     ) -> None:
         self._policy = policy
@@ -75,6 +77,7 @@ class Answering:
         self._shelf = _shelf(policy, cache)
         self._returns_last = returns_last
         self._hides_attempts = hides_attempts
+        self._part_of = part_of
         self._full = LastAnswer(policy=policy)
 
     def update(
@@ -131,6 +134,7 @@ class Answering:
                 kwargs=kwargs,
                 repeatable=repeatable,
                 inner=inner,
+                part_of=self._part_of,
                 at_endpoint=_elsewhere(function, args, kwargs),
             )
 

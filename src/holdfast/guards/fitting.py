@@ -66,7 +66,9 @@ def looks_at_results(retry: Retry | None, result: ResultJudge | None) -> ResultJ
     return cast("ResultJudge", both)
 
 
-def answering_for(composition: Composition, judge: Judge, listening: Listening) -> Answering | None:
+def answering_for(
+    composition: Composition, judge: Judge, listening: Listening, *, part_of: Callable[..., object] | None
+) -> Answering | None:
     """What stands outside the attempts; None, the usual case, loads nothing of it."""
     if composition.degradation is None and composition.cache is None:
         return None
@@ -80,6 +82,7 @@ def answering_for(composition: Composition, judge: Judge, listening: Listening) 
         listening=listening,
         returns_last=composition.returns_last,
         hides_attempts=_hides_attempts(composition),
+        part_of=part_of,
     )
 
 

@@ -1,6 +1,7 @@
 """Keys: what tells one call from another, so that nobody is ever given somebody else's answer.
 
-A key is made of the policy's name, the function's name and the declared parameters (all of them, unless told otherwise). Values are written down
+A key is made of the policy's name and the part of the dependency that the call is for, the function's name and the declared parameters (all of
+them, unless told otherwise). Values are written down
 with their type and length (`holdfast.guards.written`) and hashed with SHA-256: two different inputs never read the same, and a secret among them
 does not stand in a cache in clear. (A hash hides a long secret, not a short one that can be guessed.)
 
@@ -66,13 +67,16 @@ class KeyMaker:
         own, other = self._defaults, _defaults(layers)
         return len(own) == len(other) and all(map(operator.is_, own, other))
 
-    def key(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> str:
-        """The key of a call with these arguments.
+    def key(self, args: tuple[object, ...], kwargs: Mapping[str, object], *, part: str | None = None) -> str:
+        """The key of a call with these arguments, for a part of the dependency.
 
         Raises:
             Unkeyable: one of them has no stable form or is too large, or they are no arguments of the function.
         """
         digest = hashlib.sha256(self._head)
+        if part is not None:
+            told = part.encode("utf-8", "surrogatepass")
+            digest.update(b"part#%d:%b" % (len(told), told))
         writer = Writer()
         for name, value in self._inputs(args, kwargs):
             try:
@@ -117,8 +121,10 @@ class KeyMakers:
         """
         self._maker(unbound(function)[0])
 
-    def key(self, function: Anything, args: tuple[object, ...], *, kwargs: Mapping[str, object]) -> str:
-        """The key of a call.
+    def key(
+        self, function: Anything, args: tuple[object, ...], *, kwargs: Mapping[str, object], part: str | None = None
+    ) -> str:
+        """The key of a call; `part` is the part of the dependency that it is for, where its policy has parts.
 
         Raises:
             Unkeyable: it has none.
@@ -128,7 +134,7 @@ class KeyMakers:
             maker = self._maker(plain)
         except BadSettings as error:
             raise Unkeyable("; ".join(str(problem) for problem in error.problems)) from None
-        return maker.key((*first, *args), {**more, **kwargs} if more else kwargs)
+        return maker.key((*first, *args), {**more, **kwargs} if more else kwargs, part=part)
 
     def _maker(self, plain: Anything) -> KeyMaker:
         # By code, not by function: an inner function is a new object each time, and remembering it would keep alive all that it remembers. By the

@@ -1,7 +1,8 @@
 """A shelf: where one policy keeps good values of its calls, by key. It joins a cache, the keys and the refreshing, and never breaks a call.
 
 Trouble with the cache is no trouble of the call: what cannot be read is not there, what cannot be written is not kept, and a cache that fails is
-left alone for a few seconds, so that a cache that is down does not slow down every call. It is logged once, until the cache works again.
+left alone for a few seconds, so that a cache that is down does not slow down every call. It is logged once, until the cache works again; so are,
+once each, a call that has no key and an answer that cannot be kept.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ class Call:
     """A guarded call as lesser answers need it.
 
     `repeatable` is the policy's word on whether it may be made twice. `inner` is the function as its policy guards it, without degradation.
-    `at_endpoint` makes the call at another base address; None if the call has none. `keys` are the call's keys, by shelf: made before the call,
+    `at_endpoint` makes the call at another base address; None if the call has none. `part_of` tells from the arguments which part of the dependency
+    the call is for, where its policy has parts. `keys` are the call's keys, by shelf: made before the call,
     since a function may change what it is given, and the answer would be kept under the key of another call.
     """
 
@@ -43,6 +45,7 @@ class Call:
     repeatable: bool = False
     inner: Callable[..., object]
     at_endpoint: Callable[[str], object] | None = None
+    part_of: Callable[..., object] | None = None
     keys: dict[object, str | None] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -102,7 +105,7 @@ class Shelf:
         self._makers = KeyMakers(policy, key)
         self._refresher = Refresher(policy)
         self._rests_until: float | None = None
-        self._complained = False
+        self._complained: set[str] = set()
 
     @property
     def is_local(self) -> bool:
@@ -157,7 +160,7 @@ class Shelf:
         try:
             kept = self.cache.put(key, value, keep_s=keep_s)
         except BadInput as error:  # the value is to blame, not the cache
-            self._complain(f"an answer is not kept: {error}")
+            self._complain("value", f"an answer is not kept: {error}")
             return False
         except Exception as error:  # noqa: BLE001 - of any library; the call itself was well
             self._rest(error)
@@ -200,11 +203,12 @@ class Shelf:
 
     def _key(self, call: Call) -> str | None:
         try:
-            return self._makers.key(call.function, call.args, kwargs=call.kwargs)
+            part = None if call.part_of is None else str(call.part_of(*call.args, **call.kwargs))
+            return self._makers.key(call.function, call.args, kwargs=call.kwargs, part=part)
         except Unkeyable as error:
-            self._complain(f"a call is not kept: {error}")
+            self._complain("key", f"a call is not kept: {error}")
         except Exception as error:  # noqa: BLE001 - the user's own function of the key
-            self._complain(f"a call is not kept: making its key failed with {type(error).__name__}")
+            self._complain("key", f"a call is not kept: making its key failed with {type(error).__name__}")
         return None
 
     def _is_resting(self) -> bool:
@@ -213,14 +217,15 @@ class Shelf:
 
     def _rest(self, error: Exception) -> None:
         self._rests_until = WORLD.monotonic() + REST_S
-        self._complain(f"the cache failed with {type(error).__name__}; calls go on without it")
+        self._complain("cache", f"the cache failed with {type(error).__name__}; calls go on without it")
 
     def _worked(self) -> None:
         if self._rests_until is not None:
             self._rests_until = None
-            self._complained = False
+            self._complained.discard("cache")
 
-    def _complain(self, text: str) -> None:
-        if not self._complained:
-            self._complained = True
+    def _complain(self, about: str, text: str) -> None:
+        """Say something once; each thing for itself, or a call without a key would hide that the cache is down."""
+        if about not in self._complained:
+            self._complained.add(about)
             _log.warning("%s: %s", self._policy, text)
