@@ -15,7 +15,7 @@ from holdfast.errors import BadInput
 from holdfast.guards.caches.memory import MemoryCache
 from holdfast.guards.keys import Anything, Declared, KeyMakers, Unkeyable, operation_of
 from holdfast.guards.refreshing import Refresher
-from holdfast.guards.snapshots import SIZE_UNBOUND_BYTES, TooLarge, snapshot
+from holdfast.guards.snapshots import own_arguments
 from holdfast.guards.world import WORLD
 from holdfast.policies.cache import Freshness, freshness
 from holdfast.ports.cache import CacheStore
@@ -59,13 +59,7 @@ class Call:
 
     def own(self) -> Call:
         """The same call with arguments that the caller cannot change any more, as far as they can be copied; its keys are not known yet."""
-        try:
-            args, _ = snapshot(self.args, SIZE_UNBOUND_BYTES)
-            kwargs, _ = snapshot(self.kwargs, SIZE_UNBOUND_BYTES)
-        except TooLarge:  # nested too deep to be copied
-            args, kwargs = self.args, self.kwargs
-        assert isinstance(args, tuple), "a copy is of the same class"
-        assert isinstance(kwargs, dict), "a copy is of the same class"
+        args, kwargs = own_arguments(self.args, self.kwargs)
         return replace(self, args=args, kwargs=kwargs, keys={})
 
 
