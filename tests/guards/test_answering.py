@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from holdfast.errors import BadInput, BadSettings, DegradationFailed, Problem
 from holdfast.guards.answers import Degraded, last_answer
+from holdfast.guards.caches.memory import MemoryCache
 from holdfast.guards.policy import Policy, policy
 from holdfast.guards.shelf import REST_S, Shelf
 from holdfast.policies.cache import Cache
@@ -348,6 +349,62 @@ def test_the_last_of_several_bad_answers_is_not_kept(keeping: Policy, clock: Con
     else:
         with pytest.raises(ConnectionRefusedError):
             ask()
+
+
+@pytest.mark.parametrize("on_loop", [False, True], ids=["sync", "async"])
+def test_a_refreshed_value_is_kept_for_worse_times_too(clock: ControlledWorld, on_loop: bool) -> None:
+    """In one cache for both, a refresh of the value that is answered first does not shorten the life of the one that is answered last."""
+    both = MemoryCache()
+    shop = policy(
+        "shop",
+        cache=Cache(ttl_s=60, stale_while_revalidate_s=30, cache=both),
+        degradation=Degradation.of(Cached(ttl_s=3600, cache=both)),
+    )
+
+    @functools.wraps(fetch_stock)
+    async def fetch_async(sku: str) -> tuple[str, int]:
+        return fetch_stock(sku)
+
+    guarded = shop(fetch_async if on_loop else fetch_stock)
+
+    async def ask_async() -> object:
+        answer = await guarded("book")
+        while shop._answering._shelf.refresher.pending:  # noqa: ASYNC110 - it has no event to wait for
+            await asyncio.sleep(0)
+        return answer
+
+    def ask() -> object:
+        answer = asyncio.run(ask_async()) if on_loop else guarded("book")
+        join(shop)
+        return answer
+
+    ask()
+    clock.advance(61)
+    assert ("book", 1) == ask()
+    stock.down = True
+    clock.advance(600)
+
+    assert ("book", 2) == ask()
+
+
+def test_a_refresh_keeps_no_bad_answer(clock: ControlledWorld) -> None:
+    """The last of several bad results is none to keep, whoever has asked for it."""
+    shop = policy(
+        "shop",
+        cache=Cache(ttl_s=60, stale_while_revalidate_s=3000),
+        returns_last=True,
+        result=lambda value: value == ("book", 2),
+    )
+    guarded = shop(fetch_stock)
+    guarded("book")
+    clock.advance(61)
+
+    seen = []
+    for _ in range(3):
+        seen.append(guarded("book"))
+        join(shop)
+
+    assert [("book", 1), ("book", 1), ("book", 3)] == seen
 
 
 TENANT: contextvars.ContextVar[str] = contextvars.ContextVar("tenant")

@@ -392,6 +392,30 @@ def test_what_a_dataclass_holds_beside_its_fields_counts() -> None:
         written(Tenant("acme"))
 
 
+def test_a_text_of_another_class_is_another_value() -> None:
+    """A class of texts means something by itself."""
+
+    class Sku(str):
+        """A kind of text."""
+
+        __slots__ = ()
+
+    assert written(Sku("x")) != written("x")
+    assert written(Sku("x")) == written(Sku("x"))
+
+
+def test_a_variable_that_is_not_set_yet_is_remembered_all_the_same() -> None:
+    """What an inner function will remember later would be missing in the key, too."""
+
+    def inner(sku: str) -> str:
+        return f"{sku}{later}"
+
+    with pytest.raises(BadSettings, match="later"):
+        KeyMakers("shop").check(inner)
+    later = "x"
+    assert inner("a") == "ax"
+
+
 def test_an_empty_set_of_flags_has_a_form() -> None:
     """It has no name, but a value."""
     assert written(Rights(0)) != written(Rights.READ)

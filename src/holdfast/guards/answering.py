@@ -135,6 +135,7 @@ class Answering:
                 repeatable=repeatable,
                 inner=inner,
                 part_of=self._part_of,
+                is_good=self._is_good,
                 at_endpoint=_elsewhere(function, args, kwargs),
             )
 
@@ -210,11 +211,10 @@ class Answering:
 
     def _after(self, shelf: Shelf | None, call: Call | None, value: object) -> None:
         """Keep a good answer, and count it."""
-        good = call if self._is_good(value) else None
-        if shelf is not None and good is not None:
-            shelf.keep(good, value)
+        if shelf is not None and call is not None:
+            shelf.keep(call, value)
         if (runtime := self.runtime) is not None and self.settings is not None:
-            remember(runtime, good, value=value)
+            remember(runtime, call, value=value)
         elif shelf is not None:
             note_answer(self._full)
 
@@ -231,11 +231,10 @@ class Answering:
 
     async def _after_async(self, shelf: Shelf | None, call: Call | None, value: object) -> None:
         """Keep a good answer, and count it."""
-        good = call if self._is_good(value) else None
-        if shelf is not None and good is not None:
-            await shelf.keep_async(good, value)
+        if shelf is not None and call is not None:
+            await shelf.keep_async(call, value)
         if (runtime := self.runtime) is not None and self.settings is not None:
-            await remember_async(runtime, good, value=value)
+            await remember_async(runtime, call, value=value)
         elif shelf is not None:
             note_answer(self._full)
 
@@ -255,7 +254,8 @@ class Answering:
             return None
         degraded = None
         if found.is_stale:
-            shelf.refresh(call, found.key)
+            # Where the shelves for worse times stand in the same cache, the new value must not come to lie there for a shorter time.
+            shelf.refresh(call, found.key, also=self._shelves)
             level = 0 if self.runtime is None else self.runtime.level
             degraded = Degraded(strategy="cached", level=level, reason="stale", age_s=found.age_s, stale=True)
         note_answer(LastAnswer(policy=self._policy, degraded=degraded))

@@ -28,14 +28,18 @@ REST_S = 5.0
 _log = logging.getLogger("holdfast.cache")
 
 
+def _every(value: object) -> bool:  # noqa: ARG001 - the answer does not hang on it
+    return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """A guarded call as lesser answers need it.
 
     `repeatable` is the policy's word on whether it may be made twice. `inner` is the function as its policy guards it, without degradation.
     `at_endpoint` makes the call at another base address; None if the call has none. `part_of` tells from the arguments which part of the dependency
-    the call is for, where its policy has parts. `keys` are the call's keys, by shelf: made before the call,
-    since a function may change what it is given, and the answer would be kept under the key of another call.
+    the call is for, where its policy has parts. `is_good` says whether an answer of it is one to keep. `keys` are the call's keys, by shelf: made
+    before the call, since a function may change what it is given, and the answer would be kept under the key of another call.
     """
 
     function: Anything
@@ -46,6 +50,7 @@ class Call:
     inner: Callable[..., object]
     at_endpoint: Callable[[str], object] | None = None
     part_of: Callable[..., object] | None = None
+    is_good: Callable[[object], bool] = _every
     keys: dict[object, str | None] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -146,7 +151,7 @@ class Shelf:
     def keep(self, call: Call, value: object) -> bool:
         """Keep a good value; whether it is kept now. Never raises."""
         keep_s = self._ttl_s + self._stale_s
-        if keep_s <= 0 or self._is_resting():
+        if keep_s <= 0 or self._is_resting() or not call.is_good(value):
             return False
         key = call.keys.get(self)
         if key is None:
@@ -162,18 +167,20 @@ class Shelf:
         self._worked()
         return kept
 
-    def refresh(self, call: Call, key: str) -> bool:
-        """Make the call again in the background and keep its answer under `key`.
+    def refresh(self, call: Call, key: str, *, also: tuple[Shelf, ...] = ()) -> bool:
+        """Make the call again in the background and keep its answer under `key`, and on other shelves under theirs.
 
         False when that is under way already, or too much is, or the arguments are others by now: the call that failed has changed them.
         """
         own = call.own()
-        self.settle(own)
+        shelves = (self, *also)
+        for shelf in shelves:
+            shelf.settle(own)
         if own.keys[self] != key:
             return False
         if own.is_async:
-            return self._refresher.begin_async(key, lambda: self._refresh_async(own))
-        return self._refresher.begin(key, lambda: self.keep(own, own.again()))
+            return self._refresher.begin_async(key, lambda: _refresh_async(own, shelves))
+        return self._refresher.begin(key, lambda: _refresh(own, shelves))
 
     async def find_async(self, call: Call) -> Found | Missing:
         """`find`, without holding up the loop."""
@@ -190,10 +197,6 @@ class Shelf:
         import asyncio  # noqa: PLC0415 - only who has a loop pays for it
 
         return await asyncio.to_thread(self.keep, call, value)
-
-    async def _refresh_async(self, call: Call) -> None:
-        value: object = await call.again()  # type: ignore[misc]  # awaitable, because the call is async
-        await self.keep_async(call, value)
 
     def _key(self, call: Call) -> str | None:
         try:
@@ -223,3 +226,15 @@ class Shelf:
         if about not in self._complained:
             self._complained.add(about)
             _log.warning("%s: %s", self._policy, text)
+
+
+def _refresh(call: Call, shelves: tuple[Shelf, ...]) -> None:
+    value = call.again()
+    for shelf in shelves:
+        shelf.keep(call, value)
+
+
+async def _refresh_async(call: Call, shelves: tuple[Shelf, ...]) -> None:
+    value: object = await call.again()  # type: ignore[misc]  # awaitable, because the call is async
+    for shelf in shelves:
+        await shelf.keep_async(call, value)
