@@ -187,10 +187,9 @@ def test_a_call_of_unknown_outcome_is_not_repeated_in_the_background(
             raise TimeoutError
         return sku
 
-    shop = policy(
-        "shop", repeatable=repeatable, degradation=Degradation.of(Cached(ttl_s=1, stale_while_revalidate_s=60))
-    )
-    guarded = shop(order_of(order))
+    kept = Cached(ttl_s=1, stale_while_revalidate_s=60, key=("sku",))
+    shop = policy("shop", repeatable=repeatable, degradation=Degradation.of(kept))
+    guarded = shop(order)
     guarded("book")
     made.clear()
     stock.down = True
@@ -199,12 +198,6 @@ def test_a_call_of_unknown_outcome_is_not_repeated_in_the_background(
     shop.degradation.shelves[0].refresher.join(PATIENCE_S)
 
     assert calls == len(made)
-
-
-def order_of(function: object) -> object:
-    """A function that says what it wraps, so that it has a key."""
-    function.__wrapped__ = fetch_stock
-    return function
 
 
 def test_a_cache_that_is_down_breaks_nothing_and_is_left_alone(

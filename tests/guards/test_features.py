@@ -121,6 +121,16 @@ def test_features_that_were_switched_off_come_back_by_themselves(clock: Controll
     assert features.is_on("ads")
 
 
+@pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), True, None, 24 * 3600 + 1])
+def test_a_time_that_is_none_is_refused(clock: ControlledWorld, seconds: float) -> None:
+    """A feature is off for so many seconds, never for ever by mistake."""
+    features = Features()
+
+    with pytest.raises(BadSettings, match="seconds"):
+        features.switch_off("ads", seconds=seconds)
+    assert {} == features._off_until
+
+
 def test_features_can_be_off_for_one_answer_only(clock: ControlledWorld) -> None:
     """What runs inside sees them off; another thread does not."""
     features = Features()
@@ -163,6 +173,9 @@ def test_names_made_of_data_are_refused_before_they_fill_the_memory(
         features.switch_off(f"off {number}", seconds=5)
 
     assert 3 == len(features._off_until)
+    clock.advance(5)
+    features.switch_off("new", seconds=5)
+    assert (False, ["new"]) == (features.is_on("new"), list(features._off_until)), "those that are on again make room"
 
 
 def test_a_policy_that_is_gone_no_longer_counts(clock: ControlledWorld) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import warnings
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -272,6 +272,68 @@ def test_one_failure_goes_to_one_database(now: list[float]) -> None:
     with pytest.raises(HandoverUnavailable, match=r"b\.db has taken it over already"):
         error.hand_over(hold="hold")
     assert 1 == len(second.calls)
+
+
+class Slow:
+    """An execution that is a long time coming."""
+
+    def __await__(self) -> Generator[object, None, Taken]:
+        return (yield from asyncio.Event().wait().__await__())  # type: ignore[return-value]  # nobody ever sets it
+
+    def result(self) -> Taken:
+        """Give up on it at once, as Ctrl-C does."""
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("on_loop", [True, False], ids=["cancelled", "interrupted"])
+def test_a_database_whose_answer_was_not_awaited_may_have_taken_it(
+    now: list[float], monkeypatch: pytest.MonkeyPatch, on_loop: bool
+) -> None:
+    """Giving up the wait does not undo it, so the call goes to that database or to none; there, it is the same execution."""
+    handovers, first, second = Handovers(), Door(database="a.db"), Door(owner="second", database="b.db")
+    handovers.opened(second)
+    handovers.opened(first)
+    error = exhausted(handovers)
+
+    async def give_up() -> None:
+        task = asyncio.ensure_future(awaited(error))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+
+    with monkeypatch.context() as slow:
+        slow.setattr(Door, "submit", lambda self, call: self.calls.append(call) or Slow())
+        if on_loop:
+            asyncio.run(give_up())
+        else:
+            with pytest.raises(KeyboardInterrupt):
+                error.hand_over()
+
+    with pytest.raises(HandoverUnavailable, match=r"a\.db has taken it over already, or may have"):
+        error.hand_over(hold="second")
+    assert error.hand_over().wait() == Taken(first.calls[0].execution)
+    assert [] == second.calls
+
+
+def test_of_two_databases_at_once_one_takes_it(now: list[float]) -> None:
+    """Whoever is asked while another one is at it is not asked; a failure of one try does not free what another try has begun."""
+    handovers, first, second = Handovers(), Door(database="a.db"), Door(owner="second", database="b.db")
+    handovers.opened(second)
+    handovers.opened(first)
+    error = exhausted(handovers)
+
+    async def both() -> list[object]:
+        ways = [error.hand_over(), error.hand_over(hold="second")]
+        return await asyncio.gather(*(to_task(way) for way in ways), return_exceptions=True)
+
+    async def to_task(way: Awaitable[object]) -> object:
+        return await way
+
+    taken, refused = asyncio.run(both())
+
+    assert Taken(first.calls[0].execution) == taken
+    assert isinstance(refused, HandoverUnavailable)
+    assert [] == second.calls
 
 
 # --- what is handed over ---

@@ -21,6 +21,7 @@ from hypothesis import given, strategies as st
 
 from holdfast.errors import BadSettings
 from holdfast.guards.keys import KeyMaker, KeyMakers, Unkeyable, operation_of
+from holdfast.guards.policy import policy
 from holdfast.guards.written import NoForm, Writer
 
 PLAIN = st.recursive(
@@ -49,6 +50,12 @@ class Account:
 
     id: int
     tenant: str = "acme"
+
+
+class Rights(enum.Flag):
+    """A set of flags."""
+
+    READ = 1
 
 
 class Connection:
@@ -278,6 +285,140 @@ def test_what_an_inner_function_remembers_is_not_forgotten() -> None:
         key_of(make_local("ann"), "x")
     with pytest.raises(BadSettings, match="lambda"):
         KeyMakers("shop").check(lambda sku: sku)
+
+
+@wrapping
+def first(sku: str) -> str:
+    """One of two functions that share a decorator, and with it the decorator's code."""
+    return f"first {sku}"
+
+
+@wrapping
+def second(sku: str) -> str:
+    """The other one."""
+    return f"second {sku}"
+
+
+def test_two_functions_under_one_decorator_do_not_share_answers() -> None:
+    """A decorator's code is the same around each of them; the keys of a policy are not, and neither are those of guarded functions."""
+    makers = KeyMakers("shop")
+    inner = policy("inner")
+
+    assert makers.key(first, ("x",), kwargs={}) != makers.key(second, ("x",), kwargs={})
+    assert makers.key(inner(first), ("x",), kwargs={}) != makers.key(inner(second), ("x",), kwargs={})
+
+
+def make_default(user: str) -> object:
+    """An inner function that keeps who asked as a default."""
+
+    def inner(sku: str, user: str = user) -> str:
+        return f"{user}{sku}"
+
+    return inner
+
+
+def test_two_functions_of_one_code_have_their_own_defaults() -> None:
+    """A default is an input like any other, also where a function is made anew with another one."""
+    makers = KeyMakers("shop")
+
+    keys = [makers.key(make_default(user), ("x",), kwargs={}) for user in ("ann", "bob", "ann")]
+
+    assert keys[0] == keys[2]
+    assert keys[0] != keys[1]
+
+
+def with_tenant(tenant: str) -> object:
+    """A decorator that remembers for whom it is."""
+
+    def decorate(function: object) -> object:
+        @functools.wraps(function)
+        def wrapper(*args: object) -> object:
+            return tenant, function(*args)
+
+        return wrapper
+
+    return decorate
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        pytest.param(wrapping(make_local("ann")), "user", id="an inner function under a decorator"),
+        pytest.param(policy("inner")(make_local("ann")), "user", id="an inner function that is guarded already"),
+        pytest.param(with_tenant("acme")(fetch), "tenant", id="a decorator with settings"),
+        pytest.param(wrapping(lambda sku: sku), "lambda", id="a lambda under a decorator"),
+    ],
+)
+def test_a_decorator_does_not_hide_what_is_remembered(function: object, name: str) -> None:
+    """What decorators and the functions below them remember would be missing in the key, so it is refused by name."""
+    with pytest.raises(BadSettings, match=name):
+        KeyMakers("shop").check(function)
+
+
+def test_a_guarded_function_and_one_that_calls_itself_have_keys() -> None:
+    """Neither remembers anything that tells one caller from another."""
+
+    def count(down: int) -> int:
+        return count(down - 1) if down else 0
+
+    assert key_of(count, 1) != key_of(count, 2)
+    assert key_of(policy("inner")(wrapping(fetch)), "ann") == key_of(fetch, "ann")
+
+
+class Tenant(Account):
+    """A class below a dataclass that is none itself: what it holds is no field."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(id=1)
+        object.__setattr__(self, "name", name)
+
+
+@dataclasses.dataclass
+class Session:
+    """A dataclass that is given more than its fields."""
+
+    user: dataclasses.InitVar[str]
+    id: int = 1
+
+    def __post_init__(self, user: str) -> None:
+        self._user = user
+
+
+def test_what_a_dataclass_holds_beside_its_fields_counts() -> None:
+    """Two values are alike only if all that they hold is; a class that adds to a dataclass in its own way has no stable form."""
+    assert written(Session("ann")) != written(Session("bob"))
+    assert written(Session("ann")) == written(Session("ann"))
+    with pytest.raises(NoForm):
+        written(Tenant("acme"))
+
+
+def test_a_text_of_another_class_is_another_value() -> None:
+    """A class of texts means something by itself."""
+
+    class Sku(str):
+        """A kind of text."""
+
+        __slots__ = ()
+
+    assert written(Sku("x")) != written("x")
+    assert written(Sku("x")) == written(Sku("x"))
+
+
+def test_a_variable_that_is_not_set_yet_is_remembered_all_the_same() -> None:
+    """What an inner function will remember later would be missing in the key, too."""
+
+    def inner(sku: str) -> str:
+        return f"{sku}{later}"
+
+    with pytest.raises(BadSettings, match="later"):
+        KeyMakers("shop").check(inner)
+    later = "x"
+    assert inner("a") == "ax"
+
+
+def test_an_empty_set_of_flags_has_a_form() -> None:
+    """It has no name, but a value."""
+    assert written(Rights(0)) != written(Rights.READ)
 
 
 def test_a_function_without_parameters_has_one_key() -> None:

@@ -134,3 +134,17 @@ class CacheAgainstItsPromises(RuleBasedStateMachine):
 
 TestCache = CacheAgainstItsPromises.TestCase
 TestCache.settings = hypothesis_settings(max_examples=60, stateful_step_count=40, deadline=None)
+
+
+def test_every_value_that_was_kept_can_be_read() -> None:
+    """A copy can be larger than what it was made from, since lists keep room for growing; that does not lose a value."""
+    cache = MemoryCache(size_max_bytes=300_000)
+    kept = 0
+    for size in range(1000, 1300):
+        value = [None] * size
+        if cache.put("key", value, keep_s=60):
+            kept += 1
+            found = cache.get("key")
+            assert found is not None
+            assert value == found.value
+    assert 200 < kept < 300, "the bound lies in between"

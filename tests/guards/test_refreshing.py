@@ -156,3 +156,48 @@ def test_a_child_of_a_fork_begins_anew() -> None:
     )
 
     subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True, timeout=60)
+
+
+def test_a_thread_that_cannot_be_begun_breaks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The caller has an answer already; when there is room for a thread again, the key is refreshed as if nothing had been."""
+    refresher, made = Refresher("shop"), []
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", refuse)
+        assert not refresher.begin("key", lambda: made.append(1))
+    assert 0 == refresher.pending
+
+    assert refresher.begin("key", lambda: made.append(2))
+    assert refresher.join(PATIENCE_S)
+    assert [2] == made
+
+
+def test_a_loop_that_was_closed_around_its_refreshes_blocks_no_key() -> None:
+    """Tasks of a loop that is closed without being cancelled never end; their keys are free for the next loop."""
+    refresher, made = Refresher("shop", pending_max=1), []
+
+    async def refresh() -> None:
+        made.append(1)
+
+    async def begin() -> bool:
+        return refresher.begin_async("key", asyncio.Event().wait)
+
+    loop = asyncio.new_event_loop()
+    assert loop.run_until_complete(begin())
+    left = list(refresher._tasks)
+    loop.close()
+
+    async def again() -> bool:
+        begun = refresher.begin_async("key", refresh)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return begun
+
+    made.clear()
+    assert asyncio.run(again())
+    assert ([1], 0) == (made, refresher.pending)
+    for task in left:
+        task._log_destroy_pending = False  # it is destroyed on purpose

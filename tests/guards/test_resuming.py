@@ -222,6 +222,35 @@ def rows_made() -> list[int]:
     return [1]
 
 
+def order(item: dict[str, object], tags: object = None) -> str:
+    """Order what is described."""
+    return f"{item}{tags}: {FAR.answer()}"
+
+
+def test_what_is_handed_over_is_what_the_call_was_made_with(door: Door) -> None:
+    """A loop may fill one dictionary again and again, and hand over at its end: each call goes on with what it was made with."""
+    FAR.troubles = [ConnectionRefusedError() for _ in range(20)]
+    ordered = guarded(holdfast.policy("crm", retry=THREE), order, "crm.order")
+    deep: list[object] = []
+    for _ in range(60):
+        deep = [deep]
+    errors, item, tags = [], {}, ["new"]
+
+    for name in ("book", "pen"):
+        item["name"] = name
+        errors.append(raised_by(lambda: ordered(item, tags=tags)))
+        tags.append(name)
+    too_deep = raised_by(lambda: ordered({}, tags=deep))
+    for error in (*errors, too_deep):
+        error.hand_over()
+
+    assert [
+        {"item": {"name": "book"}, "tags": ["new"]},
+        {"item": {"name": "pen"}, "tags": ["new", "book"]},
+        {"item": {}, "tags": deep},
+    ] == [call.arguments for call in door.calls]
+
+
 def test_a_call_that_succeeds_is_as_before(door: Door) -> None:
     """Nothing changes for calls that work: the result, the name and the signature."""
     call = guarded(holdfast.policy("crm", retry=THREE))

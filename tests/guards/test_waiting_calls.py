@@ -130,8 +130,8 @@ async def test_sync_and_async_calls_are_made_on_a_loop() -> None:
 
 @pytest.mark.parametrize("is_async", [pytest.param(False, id="thread"), pytest.param(True, id="loop")])
 @pytest.mark.anyio
-async def test_an_interrupted_call_gives_its_place_back(is_async: bool) -> None:
-    """Ctrl-C while a call is made does not use up the bound for ever."""
+async def test_an_interrupted_call_gives_its_place_back(is_async: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """Ctrl-C while a call is made does not use up the bound for ever; the call is gone, which is said."""
 
     def interrupted() -> None:
         raise KeyboardInterrupt
@@ -143,6 +143,9 @@ async def test_an_interrupted_call_gives_its_place_back(is_async: bool) -> None:
         await queue.run_async() if is_async else queue.run()
 
     assert 1 == queue.keep(kept(print)).place
+    assert [
+        "later: a call of shop.order was interrupted and has left the queue; whether it took effect is not known"
+    ] == [record.getMessage() for record in caplog.records]
 
 
 def test_many_threads_never_overfill_it() -> None:

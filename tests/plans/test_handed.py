@@ -281,3 +281,30 @@ def test_an_ordinary_plan_is_written_as_before() -> None:
 
     assert (1, False) == (ordinary["format"], "arguments" in ordinary)
     assert (2, {ACTION: {}}) == (handed["format"], handed["arguments"])
+
+
+@pytest.mark.parametrize(
+    ("given", "places"),
+    [
+        pytest.param({"headers": {"Authorization": "Bearer hunter2"}}, ["headers.Authorization"], id="headers"),
+        pytest.param({"user": {"name": "Ada", "password": "hunter2"}}, ["user.password"], id="inside"),
+        pytest.param({"api_key": "hunter2"}, ["api_key"], id="a name that a function takes among others"),
+        pytest.param({"all": [1, {"Client-Secret": "hunter2"}, [{"token": "hunter2"}]]}, ["all[1].Client-Secret", "all[2][0].token"], id="deep"),
+    ],
+)  # fmt: skip
+def test_a_secret_inside_an_argument_never_comes_to_rest(given: dict[str, object], places: list[str]) -> None:
+    """What a parameter of that name would be refused for is refused inside of one, too; the value is not repeated."""
+    body = json.dumps(given).encode()
+
+    for made in (call(arguments=given), call(replace(POST, body=body))):
+        with pytest.raises(BadInput) as found:
+            arguments_of(made, size_max_bytes=10_000)
+        assert places == [problem.path for problem in found.value.problems]
+        assert "hunter2" not in str(found.value)
+
+
+def test_empty_secrets_and_names_that_only_sound_like_one_may_rest() -> None:
+    """A secret that was left out is none, and a page's token is no credential."""
+    given = {"user": {"password": None, "token": ""}, "page_token": "7", "sort_key": "name"}
+
+    assert given == arguments_of(call(arguments=given), size_max_bytes=10_000)

@@ -15,7 +15,9 @@ from holdfast.policies.degradation import (
     Failed,
     Rule,
     When,
+    bar,
     choose,
+    with_outcome,
 )
 from holdfast.policies.lesser_answers import Alternative, Cached, Default, QueueForLater, Reduced, Strategy, word_of
 
@@ -251,3 +253,19 @@ def test_wrong_settings_are_refused_all_at_once(make: object, paths: set[str]) -
 def test_every_label_can_be_named() -> None:
     """The labels that rules may name are those that verdicts have."""
     assert When(labels=frozenset(LABEL_PRIORITIES)).labels == frozenset(LABEL_PRIORITIES)
+
+
+@given(rules=st.lists(RULES, min_size=1, max_size=12), failure=FAILURES, outcomes=st.lists(st.sampled_from(Outcome)))
+def test_what_was_tried_counts_like_the_call_itself(
+    rules: list[Rule], failure: Failed, outcomes: list[Outcome]
+) -> None:
+    """After further ways have failed, what may follow is what might have followed a call with the worst of all outcomes; never more."""
+    settings, after = Degradation(rules=tuple(rules)), failure
+    for outcome in outcomes:
+        after = with_outcome(after, outcome)
+    worst = max([failure.outcome, *outcomes], key=[Outcome.NOT_EXECUTED, Outcome.UNKNOWN, Outcome.EXECUTED].index)
+
+    allowed = [strategy for strategy in choose(settings, failure).tries if bar(strategy, after) is None]
+
+    assert worst is after.outcome
+    assert list(choose(settings, after).tries) == allowed

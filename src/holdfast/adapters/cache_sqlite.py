@@ -1,11 +1,12 @@
 """The cache in a SQLite file: JSON values that outlive the process and are shared by all processes of one machine.
 
 One small table. Losing it costs nothing but kept values, so nothing is flushed to the device for each of them. Writers wait for one another a
-moment at most, and then do without.
+moment at most, and then do without; only opening the file waits for longer.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import threading
@@ -26,6 +27,9 @@ BUSY_BOUND_S = 5.0
 PRUNE_EVERY = 64
 """How many values are put between two looks at their number, because counting costs more than putting. Each process exceeds the bound by this
 much at most."""
+
+OPENING_BUSY_S = 5.0
+"""How long opening waits for a lock: programs that start together prepare the file one after the other, and none of them should fail over it."""
 
 APPLICATION_ID = 0x48464361
 """`HFCa`: the mark of our files, so that a cache is never made in somebody else's database."""
@@ -168,9 +172,10 @@ def _opened(path: Path, *, busy_s: float) -> sqlite3.Connection:
     # Made by us first: SQLite would make it readable for all.
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
     # Each statement is a transaction of its own, and the lock of this cache keeps threads apart.
-    connection = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(path, timeout=OPENING_BUSY_S, isolation_level=None, check_same_thread=False)
     try:
         _prepare(connection)
+        connection.execute(f"PRAGMA busy_timeout = {round(busy_s * 1000)}")
     except BaseException:
         connection.close()
         raise
@@ -196,5 +201,6 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA user_version = {FORMAT}")
     connection.execute("COMMIT")
     # Readers and the writer do not wait for each other, and nothing is flushed for each value.
-    connection.execute("PRAGMA journal_mode = WAL")
+    with contextlib.suppress(sqlite3.OperationalError):  # somebody else has just opened it, too; it works without
+        connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")

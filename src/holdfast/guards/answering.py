@@ -7,7 +7,7 @@ whether it is degraded, is `answer`; the plain call returns its value.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from functools import partial, update_wrapper
+from functools import update_wrapper
 from typing import cast
 
 from holdfast.errors import BadInput, BadSettings, Problem, Rejected
@@ -35,9 +35,24 @@ AT_ENDPOINT = "__holdfast_at_endpoint__"
 
 
 class Answering:
-    """What one policy answers from its cache and in the place of calls that failed. Safe over threads and loops."""
+    """What one policy answers from its cache and in the place of calls that failed. Safe over threads and loops.
 
-    __slots__ = ("_cache", "_judge", "_policy", "_shelf", "runtime", "settings")
+    `returns_last` and `hides_attempts` say what else comes out of the guarded function: a last result that was judged a failure, and the exception
+    of the last attempt without a word on the others. `part_of` is the policy's key: kept answers are as separate as everything else of its parts.
+    """
+
+    __slots__ = (
+        "_cache",
+        "_full",
+        "_hides_attempts",
+        "_judge",
+        "_part_of",
+        "_policy",
+        "_returns_last",
+        "_shelf",
+        "runtime",
+        "settings",
+    )
 
     def __init__(
         self,
@@ -47,6 +62,9 @@ class Answering:
         cache: Cache | None,
         judge: Judge,
         listening: Listening,
+        returns_last: bool = False,
+        hides_attempts: bool = False,
+        part_of: Callable[..., object] | None = None,
         features: Features | None = None,
     ) -> None:
         self._policy = policy
@@ -57,8 +75,19 @@ class Answering:
             self.runtime = DegradationRuntime(policy, degradation, tell=listening.tell, features=features)
         self._cache = cache
         self._shelf = _shelf(policy, cache)
+        self._returns_last = returns_last
+        self._hides_attempts = hides_attempts
+        self._part_of = part_of
+        self._full = LastAnswer(policy=policy)
 
-    def update(self, *, degradation: Degradation | None, cache: Cache | None) -> None:
+    def update(
+        self,
+        *,
+        degradation: Degradation | None,
+        cache: Cache | None,
+        returns_last: bool = False,
+        hides_attempts: bool = False,
+    ) -> None:
         """Go on by other settings; what was kept in memory under another `Cache` is forgotten.
 
         Raises:
@@ -70,6 +99,7 @@ class Answering:
         if degradation is not None and self.runtime is not None:
             self.runtime.update(degradation)
         self.settings = degradation
+        self._returns_last, self._hides_attempts = returns_last, hides_attempts
         if cache != self._cache:
             self._cache, self._shelf = cache, _shelf(self._policy, cache)
 
@@ -103,16 +133,18 @@ class Answering:
                 args=args,
                 kwargs=kwargs,
                 repeatable=repeatable,
-                again=partial(inner, *args, **kwargs),
+                inner=inner,
+                part_of=self._part_of,
+                is_good=self._is_good,
                 at_endpoint=_elsewhere(function, args, kwargs),
             )
 
         def answer(*args: object, **kwargs: object) -> Answer[object]:
             # The call is put together only for those who ask: it would be a good part of what a success costs.
             shelf, call = self._shelf, None
-            if shelf is not None:
+            if shelf is not None or self._shelves:
                 call = called(args, kwargs)
-                kept = self._kept(shelf, call, shelf.find(call))
+                kept = self._before(shelf, call)
                 if kept is not None:
                     return kept
             try:
@@ -125,10 +157,7 @@ class Answering:
                     return degrade_sync(runtime, settings, failure=failure, call=call or called(args, kwargs))
                 finally:
                     del failure  # a frame that holds the exception that holds it would stay until the collector comes
-            if shelf is not None and call is not None:
-                shelf.keep(call, value)
-            if (runtime := self.runtime) is not None and self.settings is not None:
-                remember(runtime, call or (called(args, kwargs) if runtime.shelves else None), value=value)
+            self._after(shelf, call, value)
             return Answer(value=value)
 
         return answer
@@ -142,16 +171,16 @@ class Answering:
                 args=args,
                 kwargs=kwargs,
                 repeatable=repeatable,
-                again=partial(inner, *args, **kwargs),
+                inner=inner,
                 at_endpoint=_elsewhere(function, args, kwargs),
                 is_async=True,
             )
 
         async def answer(*args: object, **kwargs: object) -> Answer[object]:
             shelf, call = self._shelf, None
-            if shelf is not None:
+            if shelf is not None or self._shelves:
                 call = called(args, kwargs)
-                kept = self._kept(shelf, call, await shelf.find_async(call))
+                kept = await self._before_async(shelf, call)
                 if kept is not None:
                     return kept
             try:
@@ -164,13 +193,60 @@ class Answering:
                     return await degrade_async(runtime, settings, failure=failure, call=call or called(args, kwargs))
                 finally:
                     del failure
-            if shelf is not None and call is not None:
-                await shelf.keep_async(call, value)
-            if (runtime := self.runtime) is not None and self.settings is not None:
-                await remember_async(runtime, call or (called(args, kwargs) if runtime.shelves else None), value=value)
+            await self._after_async(shelf, call, value)
             return Answer(value=value)
 
         return answer
+
+    def _before(self, shelf: Shelf | None, call: Call) -> Answer[object] | None:
+        """The answer from the cache, if there is one; else the keys of the call are made, as long as its arguments are what they are."""
+        if shelf is not None:
+            shelf.settle(call)
+            kept = self._kept(shelf, call, shelf.find(call))
+            if kept is not None:
+                return kept
+        for each in self._shelves:
+            each.settle(call)
+        return None
+
+    def _after(self, shelf: Shelf | None, call: Call | None, value: object) -> None:
+        """Keep a good answer, and count it."""
+        if shelf is not None and call is not None:
+            shelf.keep(call, value)
+        if (runtime := self.runtime) is not None and self.settings is not None:
+            remember(runtime, call, value=value)
+        elif shelf is not None:
+            note_answer(self._full)
+
+    async def _before_async(self, shelf: Shelf | None, call: Call) -> Answer[object] | None:
+        """The answer from the cache, if there is one; else the keys of the call are made, as long as its arguments are what they are."""
+        if shelf is not None:
+            shelf.settle(call)
+            kept = self._kept(shelf, call, await shelf.find_async(call))
+            if kept is not None:
+                return kept
+        for each in self._shelves:
+            each.settle(call)
+        return None
+
+    async def _after_async(self, shelf: Shelf | None, call: Call | None, value: object) -> None:
+        """Keep a good answer, and count it."""
+        if shelf is not None and call is not None:
+            await shelf.keep_async(call, value)
+        if (runtime := self.runtime) is not None and self.settings is not None:
+            await remember_async(runtime, call, value=value)
+        elif shelf is not None:
+            note_answer(self._full)
+
+    @property
+    def _shelves(self) -> tuple[Shelf, ...]:
+        """Where good answers are kept for worse times."""
+        runtime = self.runtime
+        return () if runtime is None or self.settings is None else runtime.shelves
+
+    def _is_good(self, value: object) -> bool:
+        """Whether an answer is one to keep: the last of several bad ones, which a policy may return, is none."""
+        return not (self._returns_last and self._judge.judges_results) or self._judge.result(value) is None
 
     def _kept(self, shelf: Shelf, call: Call, found: Found | Missing) -> Answer[object] | None:
         """The answer from the cache, if there is one; a stale one is refreshed behind the caller's back, and says that it is stale."""
@@ -178,14 +254,16 @@ class Answering:
             return None
         degraded = None
         if found.is_stale:
-            shelf.refresh(call, found.key)
+            # Where the shelves for worse times stand in the same cache, the new value must not come to lie there for a shorter time.
+            shelf.refresh(call, found.key, also=self._shelves)
             level = 0 if self.runtime is None else self.runtime.level
             degraded = Degraded(strategy="cached", level=level, reason="stale", age_s=found.age_s, stale=True)
         note_answer(LastAnswer(policy=self._policy, degraded=degraded))
         return Answer(value=found.value, degraded=degraded)
 
     def _failure(self, exc: Exception) -> Failure:
-        return Failure(exception=exc, verdict=None if isinstance(exc, Rejected) else self._judge.exception(exc))
+        verdict = None if isinstance(exc, Rejected) else self._judge.exception(exc)
+        return Failure(exception=exc, verdict=verdict, hides_attempts=self._hides_attempts, judge=self._judge.exception)
 
 
 def _shelf(policy: str, cache: Cache | None) -> Shelf | None:

@@ -31,10 +31,10 @@ from holdfast.guards.answers import Answer, Degraded, LastAnswer, note_answer
 from holdfast.guards.features import Features, features as process_features
 from holdfast.guards.level_meter import LevelMeter
 from holdfast.guards.shelf import Call, Found, Missing, Shelf
-from holdfast.guards.snapshots import DEPTH_MAX, TooLarge, snapshot
+from holdfast.guards.snapshots import DEPTH_MAX, SIZE_UNBOUND_BYTES, TooLarge, snapshot
 from holdfast.guards.waiting_calls import WaitingCalls
 from holdfast.policies.checks import number_problem, refuse
-from holdfast.policies.degradation import Choice, Degradation, Failed, choose
+from holdfast.policies.degradation import Choice, Degradation, Failed, bar, choose, with_outcome
 from holdfast.policies.lesser_answers import (
     Alternative,
     Cached,
@@ -49,7 +49,6 @@ from holdfast.ports.later import KeptCall, Later
 
 __all__ = ["Call", "DegradationRuntime", "Failure", "degrade_async", "degrade_sync", "remember", "remember_async"]
 
-SIZE_UNBOUND_BYTES = 1 << 62
 _REFUSALS = frozenset(kind.slug for kind in Rejected.__subclasses__())
 
 
@@ -62,10 +61,16 @@ class Tell(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """How a guarded call failed: the exception that its caller would get, and its verdict; None for a call that was turned away."""
+    """How a guarded call failed: the exception that its caller would get, and its verdict; None for a call that was turned away.
+
+    `hides_attempts` says that it is the last of several attempts' own exception, which tells nothing of the others. `judge` gives the verdict on
+    what another way of answering raises; without one, its outcome is unknown.
+    """
 
     exception: Exception
     verdict: Verdict | None = None
+    hides_attempts: bool = False
+    judge: Callable[[BaseException], Verdict] | None = None
 
     @property
     def reason(self) -> str:
@@ -277,18 +282,22 @@ def _plain(value: object) -> object:
 
 def _steps(runtime: DegradationRuntime, settings: Degradation, failure: Failure, call: Call) -> _Steps:
     last: DegradationFailed | None = None
+    failed = _failed(failure, call)
     try:
         if isinstance(failure.exception, HoldfastError) and not isinstance(failure.exception, PolicyError):
             raise failure.exception
-        choice = choose(settings, _failed(failure, call))
+        choice = choose(settings, failed)
         if not choice.is_meant and not settings.strict:
             raise failure.exception
         runtime.meter.record(lesser=True)
         for strategy in choice.tries:
+            if bar(strategy, failed) is not None:
+                continue  # what was tried before it may have done the work
             try:
                 return (yield from _try(runtime, strategy, failure, call))
             except DegradationFailed as error:
                 last = error
+                failed = with_outcome(failed, _outcome_of(error, failure))
         raise _no_answer(runtime.policy, choice, last) from failure.exception
     finally:
         del failure, last
@@ -312,6 +321,8 @@ def _failed(failure: Failure, call: Call) -> Failed:
         # The worst of all attempts, not what the last of them says.
         outcome = Outcome(exc.outcome)
         refusal = exc.reason if exc.reason in _REFUSALS else None
+    elif failure.hides_attempts and call.repeatable and outcome is Outcome.NOT_EXECUTED:
+        outcome = Outcome.UNKNOWN  # an attempt before it may have been repeated although nobody knows how it ended
     return Failed(
         category=None if verdict is None else verdict.category,
         labels=() if verdict is None else verdict.labels,
@@ -320,6 +331,16 @@ def _failed(failure: Failure, call: Call) -> Failed:
         refusal=refusal,
         repeatable=call.repeatable,
     )
+
+
+def _outcome_of(error: DegradationFailed, failure: Failure) -> Outcome:
+    """What a strategy that failed may have done in the world."""
+    cause = error.__cause__
+    if cause is None or isinstance(error, CacheMissed | DefaultMissing | QueueFull):
+        return Outcome.NOT_EXECUTED  # nothing was made, or nothing but a value
+    if isinstance(error, AlternativeFailed | FunctionalityReduced) and failure.judge is not None:
+        return failure.judge(cause).outcome
+    return Outcome.UNKNOWN
 
 
 # --- the five strategies ---
@@ -410,15 +431,16 @@ def _default(policy: str, strategy: Default) -> Generator[_Ask, _Told, object]:
 
 def _queued(runtime: DegradationRuntime, strategy: QueueForLater, failure: Failure, call: Call) -> object:
     queue: Later = runtime.queue(strategy.queue, size_max=strategy.size_max) if strategy.sink is None else strategy.sink
+    own = call.own()
     kept = KeptCall(
         policy=runtime.policy,
-        operation=call.operation,
-        function=call.function,
-        args=call.args,
-        kwargs=call.kwargs,
+        operation=own.operation,
+        function=own.function,
+        args=own.args,
+        kwargs=own.kwargs,
         reason=failure.reason,
-        run=call.again,
-        is_async=call.is_async,
+        run=own.again,
+        is_async=own.is_async,
     )
     try:
         return queue.keep(kept)

@@ -18,6 +18,7 @@ from holdfast.guards.level_meter import LevelMeter
 from holdfast.guards.world import WORLD
 from holdfast.policies.checks import number_problem, refuse
 from holdfast.policies.features import Feature, is_off
+from holdfast.policies.lesser_answers import OFF_BOUND_S
 from holdfast.policies.levels import LEVEL_MAX
 
 __all__ = ["Features", "features"]
@@ -92,9 +93,17 @@ class Features:
         _log.warning("degradation of the whole program: level %s, set by hand", self.level(), extra={"before": before})
 
     def switch_off(self, *names: str, seconds: float) -> None:
-        """Switch features off for so many seconds from now; a longer time that was set before stays."""
-        until = WORLD.monotonic() + seconds
+        """Switch features off for so many seconds from now (0 to a day); a longer time that was set before stays.
+
+        Raises:
+            BadSettings: the time is out of range.
+        """
+        refuse("features", [("seconds", number_problem(seconds, 0, OFF_BOUND_S))])
+        now = WORLD.monotonic()
+        until = now + seconds
         with self._lock:
+            if len(self._off_until) + len(names) > NAMES_MAX:
+                self._off_until = {name: ends for name, ends in self._off_until.items() if ends > now}
             for name in names:
                 if name in self._off_until or len(self._off_until) < NAMES_MAX:
                     self._off_until[name] = max(until, self._off_until.get(name, until))

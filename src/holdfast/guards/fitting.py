@@ -80,7 +80,9 @@ def looks_at_results(retry: Retry | None, result: ResultJudge | None) -> ResultJ
     return cast("ResultJudge", both)
 
 
-def answering_for(composition: Composition, judge: Judge, listening: Listening) -> Answering | None:
+def answering_for(
+    composition: Composition, judge: Judge, listening: Listening, *, part_of: Callable[..., object] | None
+) -> Answering | None:
     """What stands outside the attempts; None, the usual case, loads nothing of it."""
     if composition.degradation is None and composition.cache is None:
         return None
@@ -92,7 +94,15 @@ def answering_for(composition: Composition, judge: Judge, listening: Listening) 
         cache=composition.cache,
         judge=judge,
         listening=listening,
+        returns_last=composition.returns_last,
+        hides_attempts=_hides_attempts(composition),
+        part_of=part_of,
     )
+
+
+def _hides_attempts(composition: Composition) -> bool:
+    """Whether what is raised may be the exception of the last attempt, which says nothing of those before it."""
+    return composition.retry is not None and composition.retry.reraise
 
 
 def update_answering(answering: Answering | None, after: Composition) -> None:
@@ -102,7 +112,12 @@ def update_answering(answering: Answering | None, after: Composition) -> None:
         BadSettings: it is not there to be changed.
     """
     if answering is not None:
-        answering.update(degradation=after.degradation, cache=after.cache)
+        answering.update(
+            degradation=after.degradation,
+            cache=after.cache,
+            returns_last=after.returns_last,
+            hides_attempts=_hides_attempts(after),
+        )
         return
     begun = [name for name in ("degradation", "cache") if getattr(after, name) is not None]
     if begun:

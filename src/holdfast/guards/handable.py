@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["KEY", "flaws_of", "flaws_of_parameters", "is_same_function", "sent_by_name"]
+__all__ = ["KEY", "SECRET_NAMES", "flaws_of", "flaws_of_parameters", "is_same_function", "sent_by_name"]
 
 KEY = "idempotency_key"
 """The parameter that receives the key of the attempts."""

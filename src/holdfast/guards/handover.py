@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from holdfast.errors import Attempted
-    from holdfast.ports.handover import Accepted, Handover
+    from holdfast.ports.handover import Accepted, Coming, Handover
 
 __all__ = ["HANDOVERS", "CallFacts", "Handovers", "Way", "resume_for"]
 
@@ -59,8 +59,8 @@ class CallFacts:
 class Handovers:
     """The functions that can be handed over and the databases that are open, of one process. Safe to use from several threads.
 
-    `first_looks` is held while a failed call is looked at for the first time, which takes microseconds: two threads that hand over one failure
-    hand over one id.
+    `first_looks` is held while a failed call is looked at for the first time, or while it is noted who has it, which takes microseconds: two threads
+    that hand over one failure hand over one id, to one database.
     """
 
     def __init__(self) -> None:
@@ -136,14 +136,17 @@ def resume_for(
 class Resume:
     """A failed call that may yet be handed over. It keeps the arguments alive as long as the error lives."""
 
-    __slots__ = ("_facts", "_first", "_handovers", "_taken_by")
+    __slots__ = ("_facts", "_first", "_handovers", "_is_taken", "_taken_by", "_under_way")
 
     def __init__(self, facts: CallFacts | Callable[[], CallFacts], handovers: Handovers) -> None:
         # Nothing else happens here: a call that an open circuit turns away gets one of these.
         self._facts = facts
         self._handovers = handovers
         self._first: FailedCall | None = None
+        # The database that has it, or may have it: a wait that was given up tells nothing. `_under_way` are the tries that have not ended.
         self._taken_by: str | None = None
+        self._under_way = 0
+        self._is_taken = False
 
     def __call__(self, hold: object) -> Way:
         """Begin to hand over; see `PolicyError.hand_over`."""
@@ -151,14 +154,38 @@ class Resume:
         if door is None:
             why = "no database is open" if hold is None else "that database is not open, or no hold"
             raise HandoverUnavailable(self.facts.policy, why)
-        if self._taken_by not in (None, door.database):
-            why = f"{self._taken_by} has taken it over already, and a second database would do it a second time"
-            raise HandoverUnavailable(self.facts.policy, why)
+        self._look_whose(door)
         return Way(self, door)
 
-    def taken_by(self, door: Handover) -> None:
-        """Note where it went."""
-        self._taken_by = door.database
+    def begin(self, door: Handover) -> Coming:
+        """Have a database take it; whoever is given what comes says by `ended` how that ended, unless nobody waited for it.
+
+        Raises:
+            HandoverUnavailable: another one has it, or may have it.
+            BadInput: it cannot be kept as it is.
+        """
+        with self._handovers.first_looks:
+            self._look_whose(door)
+            self._taken_by = door.database
+            self._under_way += 1
+        try:
+            return door.submit(self.call())
+        except Exception:
+            self.ended(is_taken=False)
+            raise
+
+    def ended(self, *, is_taken: bool) -> None:
+        """Note how a try ended: a database that has refused it, every time, does not have it."""
+        with self._handovers.first_looks:
+            self._under_way -= 1
+            self._is_taken |= is_taken
+            if not self._is_taken and not self._under_way:
+                self._taken_by = None
+
+    def _look_whose(self, door: Handover) -> None:
+        if self._taken_by not in (None, door.database):
+            why = f"{self._taken_by} has taken it over already, or may have, and a second database would do it a second time"
+            raise HandoverUnavailable(self.facts.policy, why)
 
     @property
     def facts(self) -> CallFacts:
@@ -219,7 +246,7 @@ class Way:
         # A coroutine that nobody awaits is told of by Python itself: a forgotten `await` does not lose a call in silence.
         self._coming: Coroutine[object, object, Accepted] | None = self._come() if has_event_loop() else None
         if self._coming is None:
-            self._done = self._taken(door.submit(resume.call()).result())
+            self._done = self._result()
 
     def __await__(self) -> Generator[object, None, Accepted]:
         """Hand over without blocking the event loop; giving up the wait does not undo it."""
@@ -240,14 +267,27 @@ class Way:
             if self._door.is_of_this_thread:
                 why = "its database lives on this event loop, which must not wait for itself; await hand_over() instead"
                 raise HandoverUnavailable(self._resume.facts.policy, why)
-            self._done = self._taken(self._door.submit(self._resume.call()).result())
+            self._done = self._result()
         return self._done
 
-    async def _come(self) -> Accepted:
-        return self._taken(await self._door.submit(self._resume.call()))
+    def _result(self) -> Accepted:
+        coming = self._resume.begin(self._door)
+        try:
+            accepted = coming.result()
+        except Exception:
+            self._resume.ended(is_taken=False)
+            raise
+        self._resume.ended(is_taken=True)
+        return accepted
 
-    def _taken(self, accepted: Accepted) -> Accepted:
-        self._resume.taken_by(self._door)
+    async def _come(self) -> Accepted:
+        coming = self._resume.begin(self._door)
+        try:
+            accepted = await coming
+        except Exception:  # and not a wait that was cancelled: the database goes on
+            self._resume.ended(is_taken=False)
+            raise
+        self._resume.ended(is_taken=True)
         return accepted
 
 

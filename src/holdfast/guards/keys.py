@@ -1,11 +1,12 @@
 """Keys: what tells one call from another, so that nobody is ever given somebody else's answer.
 
-A key is made of the policy's name, the function's name and the declared parameters (all of them, unless told otherwise). Values are written down
+A key is made of the policy's name and the part of the dependency that the call is for, the function's name and the declared parameters (all of
+them, unless told otherwise). Values are written down
 with their type and length (`holdfast.guards.written`) and hashed with SHA-256: two different inputs never read the same, and a secret among them
 does not stand in a cache in clear. (A hash hides a long secret, not a short one that can be guessed.)
 
-What has no stable form (a connection, `self`, a variable that an inner function remembers) cannot be part of a key. Where the function tells that,
-it is refused when the function is decorated; else the call is simply not kept.
+What has no stable form (a connection, `self`, a variable that an inner function or a decorator remembers) cannot be part of a key. Where the
+function tells that, it is refused when the function is decorated; else the call is simply not kept.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
+import operator
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
@@ -35,7 +37,7 @@ class Unkeyable(Exception):
 class KeyMaker:
     """Makes the keys of one function's calls under one policy. Immutable, safe over threads."""
 
-    __slots__ = ("_declared", "_head", "_names", "_plain", "_prefix", "_signature")
+    __slots__ = ("_declared", "_defaults", "_head", "_names", "_plain", "_prefix", "_signature")
 
     def __init__(self, policy: str, function: Anything, *, declared: Declared = None) -> None:
         """Looks at a function as `unbound` gives it.
@@ -44,11 +46,13 @@ class KeyMaker:
             BadSettings: a declared name is no parameter of it, or a parameter of the key has no stable form; all of them are listed.
         """
         operation = operation_of(function)
-        line = getattr(getattr(function, "__code__", None), "co_firstlineno", 0) if "<locals>" in operation else 0
+        layers = _layers(function)
+        line = getattr(getattr(layers[-1], "__code__", None), "co_firstlineno", 0) if "<locals>" in operation else 0
         self._head = Writer().write((policy, operation, line))
         # For people who look into a cache; what counts is the hash.
         self._prefix = f"holdfast:{policy[:80]}:{operation[:200]}:"
         self._declared = declared
+        self._defaults = _defaults(layers)
         self._signature = _signature(function)
         parameters = {} if self._signature is None else self._signature.parameters
         self._names = declared if isinstance(declared, tuple) else tuple(parameters)
@@ -58,13 +62,21 @@ class KeyMaker:
         if problems:
             raise BadSettings([Problem(source=f"key of {operation}", path=path, message=why) for path, why in problems])
 
-    def key(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> str:
-        """The key of a call with these arguments.
+    def is_for(self, layers: tuple[Anything, ...]) -> bool:
+        """Whether another function of the same code has the same defaults, too; an inner function may get others each time it is made."""
+        own, other = self._defaults, _defaults(layers)
+        return len(own) == len(other) and all(map(operator.is_, own, other))
+
+    def key(self, args: tuple[object, ...], kwargs: Mapping[str, object], *, part: str | None = None) -> str:
+        """The key of a call with these arguments, for a part of the dependency.
 
         Raises:
             Unkeyable: one of them has no stable form or is too large, or they are no arguments of the function.
         """
         digest = hashlib.sha256(self._head)
+        if part is not None:
+            told = part.encode("utf-8", "surrogatepass")
+            digest.update(b"part#%d:%b" % (len(told), told))
         writer = Writer()
         for name, value in self._inputs(args, kwargs):
             try:
@@ -109,8 +121,10 @@ class KeyMakers:
         """
         self._maker(unbound(function)[0])
 
-    def key(self, function: Anything, args: tuple[object, ...], *, kwargs: Mapping[str, object]) -> str:
-        """The key of a call.
+    def key(
+        self, function: Anything, args: tuple[object, ...], *, kwargs: Mapping[str, object], part: str | None = None
+    ) -> str:
+        """The key of a call; `part` is the part of the dependency that it is for, where its policy has parts.
 
         Raises:
             Unkeyable: it has none.
@@ -120,13 +134,16 @@ class KeyMakers:
             maker = self._maker(plain)
         except BadSettings as error:
             raise Unkeyable("; ".join(str(problem) for problem in error.problems)) from None
-        return maker.key((*first, *args), {**more, **kwargs} if more else kwargs)
+        return maker.key((*first, *args), {**more, **kwargs} if more else kwargs, part=part)
 
     def _maker(self, plain: Anything) -> KeyMaker:
-        # By code, not by function: an inner function is a new object each time, and remembering it would keep alive all that it remembers.
-        place = getattr(plain, "__code__", plain)
+        # By code, not by function: an inner function is a new object each time, and remembering it would keep alive all that it remembers. By the
+        # code of all layers: functions that one decorator stands around share the code of that.
+        layers = _layers(plain)
+        name = (getattr(plain, "__module__", None), plain.__qualname__)
+        place = (name, *[getattr(layer, "__code__", layer) for layer in layers])
         maker = self._makers.get(place)
-        if maker is None:
+        if maker is None or not maker.is_for(layers):
             maker = KeyMaker(self._policy, plain, declared=self._declared)
             if len(self._makers) >= MAKERS_MAX:
                 self._makers.clear()
@@ -166,22 +183,60 @@ def operation_of(function: Anything) -> str:
 # --- looking at functions ---
 
 
+def _layers(function: Anything) -> tuple[Anything, ...]:
+    """A function and what decorators have wrapped into it, outermost first."""
+    layers = [function]
+    while (inner := getattr(layers[-1], "__wrapped__", None)) is not None and len(layers) < DEPTH_MAX:
+        layers.append(inner)
+    return tuple(layers)
+
+
+def _defaults(layers: tuple[Anything, ...]) -> tuple[object, ...]:
+    """The default values that all layers have."""
+    found: tuple[object, ...] = ()
+    for layer in layers:
+        by_name = getattr(layer, "__kwdefaults__", None)
+        found += (getattr(layer, "__defaults__", None) or ()) + (tuple(by_name.values()) if by_name else ())
+    return found
+
+
+def _remembered(layers: tuple[Anything, ...]) -> list[str]:
+    """The variables that layers remember of where they were defined, but for the layer below and themselves.
+
+    What our own guards remember is the policy, whose name is part of the key.
+    """
+    found: list[str] = []
+    for layer in layers:
+        if getattr(layer, "__globals__", {}).get("__name__", "").startswith("holdfast."):
+            continue
+        names = getattr(getattr(layer, "__code__", None), "co_freevars", ())
+        known = (layer, getattr(layer, "__wrapped__", layer))
+        for name, cell in zip(names, getattr(layer, "__closure__", None) or (), strict=True):
+            try:
+                is_known = any(cell.cell_contents is one for one in known)
+            except ValueError:  # nothing is in it yet
+                is_known = False
+            if not is_known:
+                found.append(name)
+    return found
+
+
 def _problems(
     function: Anything, declared: Declared, *, names: tuple[str, ...], parameters: Mapping[str, inspect.Parameter]
 ) -> list[tuple[str, str]]:
     """What makes a function's calls impossible to tell apart, each with its place."""
     problems = []
-    code = getattr(function, "__code__", None)
-    if getattr(code, "co_name", "") == "<lambda>":
+    layers = _layers(function)
+    if any(getattr(getattr(layer, "__code__", None), "co_name", "") == "<lambda>" for layer in layers):
         problems.append(("", "is a lambda, which has no name to tell it from the next one; give it a def"))
     if callable(declared):
         return problems
     owner = getattr(function, "__self__", None)
     if owner is not None and not isinstance(owner, types.ModuleType | type):
         problems.append(("", f"belongs to an object of {type(owner).__name__}, which has no stable form"))
-    remembered = getattr(code, "co_freevars", ())
-    if declared is None and remembered and not hasattr(function, "__wrapped__"):
-        why = f"remembers variables of where it was defined ({', '.join(remembered)}), which are not part of the key"
+    remembered = _remembered(layers)
+    if declared is None and remembered:
+        why = f"remembers variables of where it or a decorator of it was defined ({', '.join(remembered)}), which are not part of the key"
         problems.append(("", f"{why}; pass them as arguments, or declare the key: key=('…',)"))
     known = ", ".join(parameters) or "none"
     problems += [(name, f"is no parameter; there are: {known}") for name in names if name not in parameters]

@@ -163,7 +163,7 @@ class Policy:
         self._reshaped = False
         self._sharing: Sharing | None = None
         self._disturbance: Disturbance | None = None
-        self._answering = answering_for(composition, self._judge, self._listening)
+        self._answering = answering_for(composition, self._judge, self._listening, part_of=key)
 
     def __repr__(self) -> str:
         return f"<holdfast policy {self.name!r}>"

@@ -38,11 +38,11 @@ class Refresher:
         self._keys: set[str] = set()
         self._waiting: deque[tuple[str, Callable[[], object]]] = deque()
         self._thread: threading.Thread | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], str] = {}
         self._is_failing = False
 
     def begin(self, key: str, refresh: Callable[[], object]) -> bool:
-        """Refresh in the background thread; False when one for the key is under way, or too many are."""
+        """Refresh in the background thread; False when one for the key is under way, too many are, or no thread can be begun. Never raises."""
         if not self._take(key):
             return False
         context = _free_context()
@@ -50,21 +50,28 @@ class Refresher:
             self._waiting.append((key, lambda: context.run(refresh)))
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._work, name=f"holdfast-refresh-{self._policy}", daemon=True)
-                self._thread.start()
+                try:
+                    self._thread.start()
+                except RuntimeError as error:  # there are too many, or the interpreter ends: the caller has its answer
+                    self._thread = None
+                    self._keys.difference_update([waiting for waiting, _ in self._waiting])
+                    self._waiting.clear()
+                    self._tell(error)
+                    return False
         return True
 
     def begin_async(self, key: str, refresh: Callable[[], Awaitable[object]]) -> bool:
         """Refresh in a task of the running loop; False when one for the key is under way, or too many are."""
         import asyncio  # noqa: PLC0415 - only who has a loop pays for it
 
+        self._forget_closed_loops()
         if not self._take(key):
             return False
-        run: Coroutine[object, object, None] = self._run_async(key, refresh)
+        run: Coroutine[object, object, None] = self._run_async(refresh)
         task = asyncio.get_running_loop().create_task(run, context=_free_context())
-        self._tasks.add(task)  # a loop holds its tasks weakly
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = key  # a loop holds its tasks weakly
         # A task that is cancelled before it began never reaches its own `finally`.
-        task.add_done_callback(lambda _: self._keys.discard(key))
+        task.add_done_callback(self._let_go)
         return True
 
     @property
@@ -90,6 +97,17 @@ class Refresher:
             self._keys.add(key)
             return True
 
+    def _let_go(self, task: asyncio.Task[None]) -> None:
+        key = self._tasks.pop(task, None)
+        if key is not None:
+            self._keys.discard(key)
+
+    def _forget_closed_loops(self) -> None:
+        """Let go of tasks that never end, because their loop was closed around them."""
+        for task in list(self._tasks):
+            if task.get_loop().is_closed():
+                self._let_go(task)
+
     def _work(self) -> None:
         while True:
             with self._lock:
@@ -105,14 +123,12 @@ class Refresher:
             finally:
                 self._keys.discard(key)
 
-    async def _run_async(self, key: str, refresh: Callable[[], Awaitable[object]]) -> None:
+    async def _run_async(self, refresh: Callable[[], Awaitable[object]]) -> None:
         try:
             await refresh()
             self._is_failing = False
         except Exception as error:  # noqa: BLE001 - whatever a user's function raises, nobody awaits this task
             self._tell(error)
-        finally:
-            self._keys.discard(key)
 
     def _tell(self, error: Exception) -> None:
         if self._is_failing:

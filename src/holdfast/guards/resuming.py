@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from holdfast.errors import BadInput, Exhausted, PolicyError, Problem, Rejected, TimedOut
 from holdfast.guards.handover import HANDOVERS, CallFacts, resume_for
+from holdfast.guards.snapshots import own_arguments
 from holdfast.guards.world import WORLD
 from holdfast.ports.handover import Registered
 
@@ -100,6 +101,8 @@ def give_way(
         began_s, reason, attempts, wait_s = now, error.slug, (), None
     else:
         return  # something was begun, and nothing is known of it but the exception
+    # As they are now: when it is handed over, the caller may have filled them anew for the next call.
+    own_args, own_kwargs = own_arguments(args, kwargs)
 
     def facts() -> CallFacts:
         return CallFacts(
@@ -109,8 +112,8 @@ def give_way(
             attempts=attempts,
             retry_after_s=wait_s,
             registered=registered,
-            args=args,
-            kwargs=kwargs,
+            args=own_args,
+            kwargs=own_kwargs,
         )
 
     error.resume = resume_for(facts)

@@ -1,19 +1,21 @@
 """A shelf: where one policy keeps good values of its calls, by key. It joins a cache, the keys and the refreshing, and never breaks a call.
 
 Trouble with the cache is no trouble of the call: what cannot be read is not there, what cannot be written is not kept, and a cache that fails is
-left alone for a few seconds, so that a cache that is down does not slow down every call. It is logged once, until the cache works again.
+left alone for a few seconds, so that a cache that is down does not slow down every call. It is logged once, until the cache works again; so are,
+once each, a call that has no key and an answer that cannot be kept.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from holdfast.errors import BadInput
 from holdfast.guards.caches.memory import MemoryCache
 from holdfast.guards.keys import Anything, Declared, KeyMakers, Unkeyable, operation_of
 from holdfast.guards.refreshing import Refresher
+from holdfast.guards.snapshots import own_arguments
 from holdfast.guards.world import WORLD
 from holdfast.policies.cache import Freshness, freshness
 from holdfast.ports.cache import CacheStore
@@ -26,12 +28,18 @@ REST_S = 5.0
 _log = logging.getLogger("holdfast.cache")
 
 
+def _every(value: object) -> bool:  # noqa: ARG001 - the answer does not hang on it
+    return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """A guarded call as lesser answers need it.
 
-    `repeatable` is the policy's word on whether it may be made twice. `again` makes it once more through the policy, without degradation: it
-    returns the answer, or an awaitable of it if `is_async`. `at_endpoint` makes it at another base address; None if the call has none.
+    `repeatable` is the policy's word on whether it may be made twice. `inner` is the function as its policy guards it, without degradation.
+    `at_endpoint` makes the call at another base address; None if the call has none. `part_of` tells from the arguments which part of the dependency
+    the call is for, where its policy has parts. `is_good` says whether an answer of it is one to keep. `keys` are the call's keys, by shelf: made
+    before the call, since a function may change what it is given, and the answer would be kept under the key of another call.
     """
 
     function: Anything
@@ -39,13 +47,25 @@ class Call:
     kwargs: dict[str, object]
     is_async: bool = False
     repeatable: bool = False
-    again: Callable[[], object]
+    inner: Callable[..., object]
     at_endpoint: Callable[[str], object] | None = None
+    part_of: Callable[..., object] | None = None
+    is_good: Callable[[object], bool] = _every
+    keys: dict[object, str | None] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def operation(self) -> str:
         """The function's qualified name."""
         return operation_of(self.function)
+
+    def again(self) -> object:
+        """Make it once more through the policy; returns the answer, or an awaitable of it if `is_async`."""
+        return self.inner(*self.args, **self.kwargs)
+
+    def own(self) -> Call:
+        """The same call with arguments that the caller cannot change any more, as far as they can be copied; its keys are not known yet."""
+        args, kwargs = own_arguments(self.args, self.kwargs)
+        return replace(self, args=args, kwargs=kwargs, keys={})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +104,7 @@ class Shelf:
         self._makers = KeyMakers(policy, key)
         self._refresher = Refresher(policy)
         self._rests_until: float | None = None
-        self._complained = False
+        self._complained: set[str] = set()
 
     @property
     def is_local(self) -> bool:
@@ -104,9 +124,13 @@ class Shelf:
         """
         self._makers.check(function)
 
+    def settle(self, call: Call) -> None:
+        """Make the key of a call, before the call is made; one that has none here is neither found nor kept. Never raises."""
+        call.keys[self] = self._key(call)
+
     def find(self, call: Call) -> Found | Missing:
         """The kept value of the same call, if it is not too old. Never raises."""
-        key = self._key(call)
+        key = call.keys.get(self)
         if key is None:
             return Missing("its arguments do not form a stable key")
         if self._is_resting():
@@ -127,15 +151,15 @@ class Shelf:
     def keep(self, call: Call, value: object) -> bool:
         """Keep a good value; whether it is kept now. Never raises."""
         keep_s = self._ttl_s + self._stale_s
-        if keep_s <= 0 or self._is_resting():
+        if keep_s <= 0 or self._is_resting() or not call.is_good(value):
             return False
-        key = self._key(call)
+        key = call.keys.get(self)
         if key is None:
             return False
         try:
             kept = self.cache.put(key, value, keep_s=keep_s)
         except BadInput as error:  # the value is to blame, not the cache
-            self._complain(f"an answer is not kept: {error}")
+            self._complain("value", f"an answer is not kept: {error}")
             return False
         except Exception as error:  # noqa: BLE001 - of any library; the call itself was well
             self._rest(error)
@@ -143,11 +167,20 @@ class Shelf:
         self._worked()
         return kept
 
-    def refresh(self, call: Call, key: str) -> bool:
-        """Make the call again in the background and keep its answer; False when that is under way already, or too much is."""
-        if call.is_async:
-            return self._refresher.begin_async(key, lambda: self._refresh_async(call))
-        return self._refresher.begin(key, lambda: self.keep(call, call.again()))
+    def refresh(self, call: Call, key: str, *, also: tuple[Shelf, ...] = ()) -> bool:
+        """Make the call again in the background and keep its answer under `key`, and on other shelves under theirs.
+
+        False when that is under way already, or too much is, or the arguments are others by now: the call that failed has changed them.
+        """
+        own = call.own()
+        shelves = (self, *also)
+        for shelf in shelves:
+            shelf.settle(own)
+        if own.keys[self] != key:
+            return False
+        if own.is_async:
+            return self._refresher.begin_async(key, lambda: _refresh_async(own, shelves))
+        return self._refresher.begin(key, lambda: _refresh(own, shelves))
 
     async def find_async(self, call: Call) -> Found | Missing:
         """`find`, without holding up the loop."""
@@ -165,17 +198,14 @@ class Shelf:
 
         return await asyncio.to_thread(self.keep, call, value)
 
-    async def _refresh_async(self, call: Call) -> None:
-        value: object = await call.again()  # type: ignore[misc]  # awaitable, because the call is async
-        await self.keep_async(call, value)
-
     def _key(self, call: Call) -> str | None:
         try:
-            return self._makers.key(call.function, call.args, kwargs=call.kwargs)
+            part = None if call.part_of is None else str(call.part_of(*call.args, **call.kwargs))
+            return self._makers.key(call.function, call.args, kwargs=call.kwargs, part=part)
         except Unkeyable as error:
-            self._complain(f"a call is not kept: {error}")
+            self._complain("key", f"a call is not kept: {error}")
         except Exception as error:  # noqa: BLE001 - the user's own function of the key
-            self._complain(f"a call is not kept: making its key failed with {type(error).__name__}")
+            self._complain("key", f"a call is not kept: making its key failed with {type(error).__name__}")
         return None
 
     def _is_resting(self) -> bool:
@@ -184,14 +214,27 @@ class Shelf:
 
     def _rest(self, error: Exception) -> None:
         self._rests_until = WORLD.monotonic() + REST_S
-        self._complain(f"the cache failed with {type(error).__name__}; calls go on without it")
+        self._complain("cache", f"the cache failed with {type(error).__name__}; calls go on without it")
 
     def _worked(self) -> None:
         if self._rests_until is not None:
             self._rests_until = None
-            self._complained = False
+            self._complained.discard("cache")
 
-    def _complain(self, text: str) -> None:
-        if not self._complained:
-            self._complained = True
+    def _complain(self, about: str, text: str) -> None:
+        """Say something once; each thing for itself, or a call without a key would hide that the cache is down."""
+        if about not in self._complained:
+            self._complained.add(about)
             _log.warning("%s: %s", self._policy, text)
+
+
+def _refresh(call: Call, shelves: tuple[Shelf, ...]) -> None:
+    value = call.again()
+    for shelf in shelves:
+        shelf.keep(call, value)
+
+
+async def _refresh_async(call: Call, shelves: tuple[Shelf, ...]) -> None:
+    value: object = await call.again()  # type: ignore[misc]  # awaitable, because the call is async
+    for shelf in shelves:
+        await shelf.keep_async(call, value)

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import sys
 
-__all__ = ["DEPTH_MAX", "TooLarge", "snapshot"]
+__all__ = ["DEPTH_MAX", "SIZE_UNBOUND_BYTES", "TooLarge", "own_arguments", "snapshot"]
 
 DEPTH_MAX = 50
 """How deep containers may lie in one another. The copying calls itself, and this is what keeps that bounded."""
+
+SIZE_UNBOUND_BYTES = 1 << 62
+"""For values that are in memory already and are only copied."""
 
 _PLAIN = frozenset({str, bytes, int, float, bool, complex, type(None)})
 
@@ -63,3 +66,15 @@ def snapshot(value: object, size_max_bytes: int) -> tuple[object, int]:
     copying = _Copying(size_max_bytes)
     copied = copying.copy(value, 0)
     return copied, size_max_bytes - copying.left
+
+
+def own_arguments(args: tuple[object, ...], kwargs: dict[str, object]) -> tuple[tuple[object, ...], dict[str, object]]:
+    """Arguments of a call that will be made later, which its caller cannot change any more; those nested too deep to be copied as they are."""
+    try:
+        own_args, _ = snapshot(args, SIZE_UNBOUND_BYTES)
+        own_kwargs, _ = snapshot(kwargs, SIZE_UNBOUND_BYTES)
+    except TooLarge:
+        return args, kwargs
+    assert isinstance(own_args, tuple), "a copy is of the same class"
+    assert isinstance(own_kwargs, dict), "a copy is of the same class"
+    return own_args, own_kwargs

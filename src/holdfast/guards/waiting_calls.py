@@ -7,6 +7,7 @@ queue takes its place (`QueueForLater(sink=…)`).
 from __future__ import annotations
 
 import inspect
+import logging
 import threading
 from collections import deque
 from dataclasses import dataclass
@@ -17,13 +18,16 @@ from holdfast.ports.later import KeptCall, Receipt
 
 __all__ = ["Ran", "WaitingCalls"]
 
+_log = logging.getLogger("holdfast.later")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
     """What became of waiting calls: how many were `done`, the one that `failed` with its `error` (None: none did), and how many are `left`.
 
     The first failure ends the run. A call that was turned away unsent is back at its place and not in `failed`; one that failed otherwise has
-    left the queue, because whether it took effect is not for a queue to guess.
+    left the queue, because whether it took effect is not for a queue to guess. So has one that was interrupted (cancelled, Ctrl-C), which ends the
+    run without this: the log tells of it.
     """
 
     done: int
@@ -75,7 +79,7 @@ class WaitingCalls:
             except Exception as error:  # noqa: BLE001 - whatever it is, it is handed back
                 return self._stopped(call, error, done=done)
             except BaseException:
-                self._put_down()
+                self._interrupted(call)
                 raise
             self._put_down()
             done += 1
@@ -92,7 +96,7 @@ class WaitingCalls:
             except Exception as error:  # noqa: BLE001 - whatever it is, it is handed back
                 return self._stopped(call, error, done=done)
             except BaseException:
-                self._put_down()
+                self._interrupted(call)
                 raise
             self._put_down()
             done += 1
@@ -114,6 +118,15 @@ class WaitingCalls:
             self._under_way -= 1
             if back is not None:
                 self._calls.appendleft(back)
+
+    def _interrupted(self, call: KeptCall) -> None:
+        """A call was cut short: it may have taken effect, so it must not be made again unasked, and must not be lost in silence either."""
+        self._put_down()
+        _log.warning(
+            "%s: a call of %s was interrupted and has left the queue; whether it took effect is not known",
+            self.name,
+            call.operation,
+        )
 
     def _stopped(self, call: KeptCall, error: Exception, *, done: int) -> Ran:
         if isinstance(error, Rejected):

@@ -73,9 +73,10 @@ class Writer:
             return _framed(name, [raw])
         if isinstance(value, type):
             return _framed("class", [f"{value.__module__}.{value.__qualname__}".encode()])
-        if dataclasses.is_dataclass(value):
-            fields = ((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))
-            return _framed(name, self._each(fields, depth))
+        if (
+            "__dataclass_fields__" in kind.__dict__
+        ):  # a class below one may hold what is no field, and is no such class itself
+            return _framed(name, self._each(_told(value), depth))
         if kind in {list, tuple}:
             return _framed(name, self._each(value, depth))  # type: ignore[arg-type]  # a list or tuple
         if kind in {dict, types.MappingProxyType}:
@@ -93,9 +94,16 @@ class Writer:
             raise NoForm("is too large for a key")
 
 
+def _told(value: object) -> list[tuple[str, object]]:
+    """The fields of a dataclass's value, and what it was given beside them."""
+    names = [field.name for field in dataclasses.fields(value)]  # type: ignore[arg-type]  # it is one
+    more = sorted(set(getattr(value, "__dict__", ())).difference(names))
+    return [(name, getattr(value, name)) for name in (*names, *more)]
+
+
 def _leaf(value: object) -> bytes:
     if isinstance(value, enum.Enum):
-        return value.name.encode()
+        return (value.name or repr(value.value)).encode()  # an empty set of flags has no name
     if isinstance(value, str):
         return value.encode("utf-8", "surrogatepass")
     if isinstance(value, bytes | bytearray):

@@ -16,6 +16,7 @@ from holdfast.contract import ActionDefinition, ExecutionPlan
 from holdfast.contract.json_text import json_flaw, read_json, write_json
 from holdfast.errors import BadInput, Problem
 from holdfast.faults.redact import is_sensitive, redact_text
+from holdfast.guards.handable import SECRET_NAMES
 from holdfast.plans.authentication import VARIABLE
 from holdfast.plans.request import OF_THE_TRANSPORT
 from holdfast.policies.retry import Retry
@@ -69,7 +70,7 @@ def arguments_of(call: FailedCall, *, size_max_bytes: int) -> dict[str, object]:
     """Return the arguments of a call as JSON has them, none of them shared with the program.
 
     Raises:
-        BadInput: some are not JSON, or all together are too large; every one is listed, no value is repeated.
+        BadInput: some are not JSON or are secrets by their names, or all together are too large; every one is listed, no value is repeated.
     """
     source = f"handover of {call.action!r}"
     given = dict(call.arguments) if call.request is None else dict(body_of(call.request, source=source))
@@ -90,7 +91,30 @@ def arguments_of(call: FailedCall, *, size_max_bytes: int) -> dict[str, object]:
         raise BadInput([Problem(source=source, path="", message=message)])
     kept = read_json(text, source=source)
     assert isinstance(kept, dict), "it was written from one"
+    message = "looks like a secret, and would come to rest in clear. Let the function read it where it is kept"
+    problems = [Problem(source=source, path=path, message=message) for path in secrets_in(kept)]
+    if problems:
+        raise BadInput(problems)
     return kept
+
+
+def secrets_in(arguments: Mapping[str, object]) -> list[str]:
+    """Return where values stand under a name that says they are secret; a function's own parameters were looked at when it was decorated."""
+    found: list[str] = []
+    waiting: list[tuple[str, object]] = [("", arguments)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, list):
+            waiting += [(f"{path}[{place}]", one) for place, one in enumerate(value)]
+        if not isinstance(value, dict):
+            continue
+        for name, one in value.items():
+            inside = f"{path}.{name}" if path else name
+            if one and name.casefold().replace("-", "_") in SECRET_NAMES:
+                found.append(inside)
+            else:
+                waiting.append((inside, one))
+    return sorted(found)
 
 
 def body_of(request: FailedRequest, *, source: str) -> Mapping[str, object]:

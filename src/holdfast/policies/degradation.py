@@ -5,14 +5,14 @@ failure and the rules, the strategies to try, lowest priority first, and those t
 `holdfast.guards.degrading`.
 
 Safety comes before availability. A strategy that makes another call (an alternative, a reduced version, a queue) could do the work twice, so it
-is barred once the effect of the first call happened, or may have happened and nothing says that twice does no harm. A kept value and a default
-do nothing in the world and are never barred.
+is barred once the effect of the first call happened, or may have happened and nothing says that twice does no harm. The same goes for what other
+strategies have tried before it. A kept value and a default do nothing in the world and are never barred.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from holdfast.errors import BadSettings, Problem
 from holdfast.faults.taxonomy import ErrorCategory
@@ -31,10 +31,11 @@ from holdfast.policies.lesser_answers import (
 )
 from holdfast.policies.levels import Levels
 
-__all__ = ["DEPENDENCY_CATEGORIES", "Choice", "Degradation", "Failed", "Rule", "When", "choose"]
+__all__ = ["DEPENDENCY_CATEGORIES", "Choice", "Degradation", "Failed", "Rule", "When", "bar", "choose", "with_outcome"]
 
 PRIORITY_BOUND = 1_000_000
 RULES_BOUND = 100
+_BY_GRAVITY = (Outcome.NOT_EXECUTED, Outcome.UNKNOWN, Outcome.EXECUTED)
 
 DEPENDENCY_CATEGORIES = frozenset(
     {
@@ -226,7 +227,7 @@ def choose(settings: Degradation, failed: Failed) -> Choice:
     for rule in settings.ordered:
         if not _is_meant(rule.when, failed):
             continue
-        why = _bar(rule.strategy, failed)
+        why = bar(rule.strategy, failed)
         if why is None:
             tries.append(rule.strategy)
         else:
@@ -246,7 +247,13 @@ def _is_meant(when: When, failed: Failed) -> bool:
     return any(issubclass(kind, when.exceptions) for kind in failed.exceptions)
 
 
-def _bar(strategy: Strategy, failed: Failed) -> str | None:
+def with_outcome(failed: Failed, outcome: Outcome) -> Failed:
+    """The failure after one more way was tried that ended with this outcome: the worst of both counts."""
+    return replace(failed, outcome=max(failed.outcome, outcome, key=_BY_GRAVITY.index))
+
+
+def bar(strategy: Strategy, failed: Failed) -> str | None:
+    """Why a strategy must not be tried after a failure, because it could do the work twice; None when it may."""
     if isinstance(strategy, Cached | Default) or failed.outcome is Outcome.NOT_EXECUTED:
         return None
     if isinstance(strategy, Reduced) and strategy.call is None:

@@ -18,6 +18,7 @@ from holdfast.ports.later import Later
 __all__ = [
     "AGE_BOUND_S",
     "MISSING",
+    "OFF_BOUND_S",
     "Alternative",
     "Cached",
     "Default",

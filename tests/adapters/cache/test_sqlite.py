@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.adapters import cache_sqlite
 from holdfast.adapters.cache_sqlite import PRUNE_EVERY, SqliteCache
 from holdfast.errors import BadSettings
 from tests.guards.quiet_time import QuietTime
@@ -55,6 +56,42 @@ def test_a_forked_child_opens_the_file_anew(tmp_path: Path) -> None:
     )
 
     subprocess.run([sys.executable, "-c", program, str(path)], check=True)
+
+
+def test_programs_that_start_together_wait_for_one_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opening waits for seconds while another one prepares the file; what is kept later is not worth that."""
+    waits_ms: list[int] = []
+    prepare = cache_sqlite._prepare
+
+    def looking(connection: sqlite3.Connection) -> None:
+        waits_ms.extend(connection.execute("PRAGMA busy_timeout").fetchone())
+        prepare(connection)
+
+    monkeypatch.setattr(cache_sqlite, "_prepare", looking)
+    cache = SqliteCache(tmp_path / "cache.db", busy_timeout_s=0.02)
+
+    waits_ms.extend(cache._connection.execute("PRAGMA busy_timeout").fetchone())
+    assert [5000, 20] == waits_ms
+    cache.close()
+
+
+def test_a_file_that_somebody_opens_at_the_same_moment_is_used_as_it_is(tmp_path: Path) -> None:
+    """How the file is written to can only be changed by whoever is alone with it; the cache works without."""
+
+    class Shared(sqlite3.Connection):
+        def execute(self, sql: str, *given: object) -> sqlite3.Cursor:
+            if "journal_mode" in sql:
+                raise sqlite3.OperationalError("database is locked")
+            return super().execute(sql, *given)
+
+    connection = sqlite3.connect(tmp_path / "cache.db", isolation_level=None, factory=Shared)
+    cache_sqlite._prepare(connection)
+    connection.close()
+
+    cache = SqliteCache(tmp_path / "cache.db")
+    cache.put("key", 1, keep_s=60)
+    assert 1 == cache.get("key").value
+    cache.close()
 
 
 def test_the_file_is_private(tmp_path: Path) -> None:

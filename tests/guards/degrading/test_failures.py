@@ -110,6 +110,29 @@ def test_what_is_exhausted_is_judged_by_all_its_attempts(ask: Ask) -> None:
     assert isinstance(caught.value.__cause__, Exhausted)
 
 
+def test_a_raised_last_attempt_does_not_hide_the_others(ask: Ask) -> None:
+    """With reraise, the last attempt's own exception comes out: that one was refused, but the first may have taken effect."""
+    failures: list[Exception] = [TimeoutError("too slow"), ConnectionRefusedError("no")] * 2
+    made: list[str] = []
+
+    def twice(_sku: str) -> None:
+        raise failures.pop(0)
+
+    shop = policy(
+        "shop",
+        repeatable=True,
+        degradation=Degradation.of(Alternative(call=made.append, repeatable=False)),
+        retry=Retry(attempts_max=2, initial_delay_s=0),
+    )
+    shop.update(retry=Retry(attempts_max=2, initial_delay_s=0, reraise=True))
+
+    with pytest.raises(NoStrategy, match="could do the work twice") as caught:
+        ask(shop, "book", function=twice)
+
+    assert [] == made
+    assert isinstance(caught.value.__cause__, ConnectionRefusedError)
+
+
 def test_the_worst_outcome_counts_whatever_the_last_verdict_says() -> None:
     """A failure that is handed over with the verdict of its last attempt is still judged by all of them."""
     unknown = Judge("shop").exception(TimeoutError())
@@ -126,7 +149,7 @@ def test_the_worst_outcome_counts_whatever_the_last_verdict_says() -> None:
             DegradationRuntime("shop", settings, tell=Listening("shop").tell),
             settings,
             failure=Failure(exception=exhausted, verdict=refused),
-            call=Call(function=print, kwargs={}, again=print),
+            call=Call(function=print, kwargs={}, inner=print),
         )
 
 

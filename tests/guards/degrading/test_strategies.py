@@ -254,6 +254,67 @@ def test_strategies_are_tried_until_one_answers(ask: Ask) -> None:
     assert price.down is caught.value.__cause__
 
 
+class Books:
+    """Where work leaves its mark, and a sink that writes it down."""
+
+    def __init__(self, raises: Exception | None = None) -> None:
+        self.made: list[object] = []
+        self.raises = raises
+
+    def make(self, *args: object) -> object:
+        """Do the work; say so, or raise."""
+        self.made.append(args)
+        if self.raises is not None:
+            raise self.raises
+        return "made"
+
+    def keep(self, call: KeptCall) -> Receipt:
+        """Take a call for later, in the same way."""
+        self.make(*call.args)
+        return Receipt(queue="books", place=1, durable=True, id="1")
+
+
+@pytest.mark.parametrize("later", ["alternative", "reduced", "queue"])
+@pytest.mark.parametrize(
+    ("raised", "goes_on"),
+    [
+        pytest.param(TimeoutError("slow"), False, id="may have done it"),
+        pytest.param(ConnectionRefusedError("no"), True, id="has not done it"),
+    ],
+)
+@pytest.mark.parametrize("first", ["alternative", "reduced"])
+def test_work_that_one_way_may_have_done_is_not_done_by_the_next(
+    ask: Ask, *, first: str, raised: Exception, goes_on: bool, later: str
+) -> None:
+    """Another way that fails without saying how far it came counts like the call itself: only what does nothing may follow."""
+    price.down = ConnectionRefusedError("no")
+    one, other = Books(raised), Books()
+    ways = {
+        "alternative": lambda books: Alternative(call=books.make),
+        "reduced": lambda books: Reduced(features=("x",), call=books.make),
+        "queue": lambda books: QueueForLater(sink=books),
+    }
+
+    answer = ask(shop_with(ways[first](one), ways[later](other), NOTHING), "book")
+    repeated = ask(shop_with(ways[first](one), ways[later](other), NOTHING, repeatable=True), "book")
+
+    assert (2, 1 + goes_on) == (len(one.made), len(other.made))
+    assert ("default" != answer.degraded.strategy) == goes_on
+    assert repeated.degraded.strategy != "default"
+
+
+def test_a_queue_that_fails_may_have_kept_the_call(ask: Ask) -> None:
+    """A sink that breaks off is not followed by another way of doing the work; a full queue is."""
+    price.down = ConnectionRefusedError("no")
+    broken, full, other = Books(OSError("gone")), Books(QueueFull("shop", "queued", why="full")), Books()
+
+    kept = ask(shop_with(QueueForLater(sink=broken), Alternative(call=other.make), NOTHING), "book")
+    assert ("default", []) == (kept.degraded.strategy, other.made)
+
+    made = ask(shop_with(QueueForLater(sink=full), Alternative(call=other.make), NOTHING), "book")
+    assert ("alternative", [("book",)]) == (made.degraded.strategy, other.made)
+
+
 def test_should_use_fallback_when_primary_api_fails(ask: Ask) -> None:
     """Spec 001: with its fallbacks, a failing primary API is answered by the other one, else from the cache, else with null."""
     shop = policy("primary-api", degradation=Degradation.spec_001())

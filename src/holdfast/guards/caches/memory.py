@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from holdfast.guards.snapshots import TooLarge, snapshot
+from holdfast.guards.snapshots import SIZE_UNBOUND_BYTES, TooLarge, snapshot
 from holdfast.guards.world import WORLD
 from holdfast.policies.checks import number_problem, refuse
 from holdfast.ports.cache import Entry
@@ -83,7 +83,8 @@ class MemoryCache:
             self._kept.move_to_end(key)
             value, stored_s = kept.value, kept.stored_s
         # Copied outside the lock: what was put in is never changed, only replaced.
-        return Entry(value=snapshot(value, self._value_max_bytes)[0], age_s=max(0.0, now - stored_s))
+        # Without a bound: it was measured when it came, and a copy may be larger by the room that lists keep for growing.
+        return Entry(value=snapshot(value, SIZE_UNBOUND_BYTES)[0], age_s=max(0.0, now - stored_s))
 
     def put(self, key: str, value: object, *, keep_s: float) -> bool:
         """Keep a value for at most `keep_s` seconds; False when it is too large."""
