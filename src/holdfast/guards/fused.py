@@ -6,7 +6,7 @@ because while a dependency is down that is what every call costs. Everything els
 begins with the first attempt as already made. A property test holds both to the same outcome and the same trace.
 
 Each of them is written out, though they look alike, because every layer between them would cost more than the work they do. Names that are used
-on the way are local to the closure for the same reason.
+on the way are local to the closure for the same reason, and the clock is looked up once for its two readings.
 """
 
 from __future__ import annotations
@@ -149,7 +149,8 @@ def _timed(policy: str, function: Callable[..., object], cell: Cell, *, longer: 
                 raise CircuitOpen(gate[1], wait_s)
             return longer(function, args, kwargs)
         window = cell.window
-        started = world.monotonic()
+        clock = world.monotonic
+        started = clock()
         if limits.kept and (until := outer()) is not None and until <= started:
             return longer(function, args, kwargs)  # too late to begin anything
         try:
@@ -160,7 +161,7 @@ def _timed(policy: str, function: Callable[..., object], cell: Cell, *, longer: 
             if not proven:
                 refuse_awaitable(policy, function, result)
                 proven = True
-            now = world.monotonic()
+            now = clock()
             if now >= window.edge or now - started >= cell.slow_s:
                 cell.succeeded(window, took_s=now - started, now=now)
             else:
@@ -191,7 +192,8 @@ def _limited(
                 raise CircuitOpen(gate[1], wait_s)
             return longer(function, args, kwargs)
         window = cell.window
-        started = world.monotonic()
+        clock = world.monotonic
+        started = clock()
         until = outer()
         if until is not None and until < started + limit_s:
             return longer(function, args, kwargs)  # less time than usual: the longer way knows whose limit it is
@@ -205,7 +207,7 @@ def _limited(
             if not proven:
                 refuse_awaitable(policy, function, result)
                 proven = True
-            now = world.monotonic()
+            now = clock()
             if now >= window.edge or now - started >= cell.slow_s:
                 cell.succeeded(window, took_s=now - started, now=now)
             else:
@@ -269,7 +271,8 @@ def _timed_async(
                 raise CircuitOpen(gate[1], wait_s)
             return await longer(function, args, kwargs)
         window = cell.window
-        started = world.monotonic()
+        clock = world.monotonic
+        started = clock()
         if limits.kept and (until := outer()) is not None and until <= started:
             return await longer(function, args, kwargs)  # too late to begin anything
         try:
@@ -277,7 +280,7 @@ def _timed_async(
         except Exception as exc:  # noqa: BLE001 - as above
             failed = Failed(exc)
         else:
-            now = world.monotonic()
+            now = clock()
             if now >= window.edge or now - started >= cell.slow_s:
                 cell.succeeded(window, took_s=now - started, now=now)
             else:
@@ -314,7 +317,8 @@ def _limited_async(
                 raise CircuitOpen(gate[1], wait_s)
             return await longer(function, args, kwargs)
         window = cell.window
-        started = world.monotonic()
+        clock = world.monotonic
+        started = clock()
         until = outer()
         if until is not None and until < started + limit_s:
             return await longer(function, args, kwargs)  # less time than usual: the longer way knows whose limit it is
@@ -328,7 +332,7 @@ def _limited_async(
             late = timer.expired() and isinstance(exc, TimeoutError)
             failed = Failed(_late(TimedOut(policy, kind=limit, limit_s=limit_s), exc) if late else exc)
         else:
-            now = world.monotonic()
+            now = clock()
             if now >= window.edge or now - started >= cell.slow_s:
                 cell.succeeded(window, took_s=now - started, now=now)
             else:
