@@ -8,6 +8,7 @@ from typing import Protocol, Unpack, cast
 
 from holdfast.adapters.clients.aiohttp_content import Content, RewoundContent
 from holdfast.adapters.clients.answers import BODY_JUDGED_MAX_BYTES, Body
+from holdfast.adapters.clients.degraded import refuse_degradation
 from holdfast.adapters.clients.exchanges import (
     IDEMPOTENT_METHODS,
     Answered,
@@ -63,7 +64,9 @@ def aiohttp_middleware(policy: Policy, **options: Unpack[ClientOptions]) -> Guar
     Raises:
         BadSettings: something is of the wrong kind; all of it is listed.
     """
-    return GuardedMiddleware(Exchanges(policy, Options(**options)))
+    exchanges = Exchanges(policy, Options(**options))
+    refuse_degradation(policy.composition, "aiohttp")
+    return GuardedMiddleware(exchanges)
 
 
 class GuardedMiddleware(Likeness):  # type: ignore[misc]  # its likeness counts: the classes that clients ask for are theirs
