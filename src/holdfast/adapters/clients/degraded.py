@@ -33,7 +33,6 @@ __all__ = [
     "Watch",
     "lessening_of",
     "problems_of",
-    "refuse_degradation",
     "refuse_for_client",
     "unanswered",
 ]
@@ -161,6 +160,7 @@ class Lesser:
         "_original",
         "_repeatable",
         "_trusted",
+        "_unpacks",
         "headers",
         "method",
         "runtime",
@@ -179,6 +179,7 @@ class Lesser:
         headers: tuple[tuple[str, str], ...],
         repeatable: bool,
         is_replayable: bool,
+        unpacks: bool,
         key_header: str,
         watch: Watch,
     ) -> None:
@@ -189,6 +190,7 @@ class Lesser:
         self._trusted = lessening.trusted
         self._original = original
         self._repeatable = repeatable
+        self._unpacks = unpacks
         self._key_header = key_header
         self._is_replayable = is_replayable
 
@@ -231,7 +233,7 @@ class Lesser:
             repeatable=self._repeatable,
             again=_never,
             at_endpoint=at_endpoint,
-            key_inputs=substitutes.key_inputs(self.method, self.url, self.headers),
+            key_inputs=(*substitutes.key_inputs(self.method, self.url, self.headers), self._unpacks),
         )
 
     def place(self, base_url: str) -> Place:
@@ -281,7 +283,7 @@ class Lesser:
             await shelf.keep_async(call, value)
 
 
-def request(method: str, url: str, headers: tuple[tuple[str, str], ...]) -> None:
+def request(method: str, url: str, headers: tuple[tuple[str, str], ...], unpacks: bool) -> None:  # noqa: FBT001 - its names stand in keys
     """What a request is called in keys; it is made by a client, never by this."""
 
 
@@ -328,19 +330,6 @@ def refuse_for_client(composition: Composition) -> None:
     problems = problems_of(composition)
     if problems:
         raise BadSettings(problems)
-
-
-def refuse_degradation(composition: Composition, library: str) -> None:
-    """Refuse degradation for the clients of a library that get no lesser answers.
-
-    Raises:
-        BadSettings: it is asked for.
-    """
-    if composition.degradation is not None:
-        message = f"is not for clients of {library}; guard the function that sends and reads, or use httpx2, httpx or requests"
-        raise BadSettings(
-            [Problem(source=f"policy {composition.name!r} around a client", path="degradation", message=message)]
-        )
 
 
 def _problem_of(strategy: Strategy) -> str | None:

@@ -126,13 +126,17 @@ class Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """A request as every library has it; `original` is the library's own, which users' functions get to see. `headers` know no case."""
+    """A request as every library has it; `original` is the library's own, which users' functions get to see.
+
+    `headers` know no case. With `unpacks`, bodies arrive unpacked while the headers still tell how they were packed.
+    """
 
     original: object
     method: str
     url: str
     headers: HeaderMap
     is_replayable: bool
+    unpacks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +201,7 @@ class Exchanges:
             headers=pairs_of(outgoing.headers),
             repeatable=repeatable,
             is_replayable=outgoing.is_replayable,
+            unpacks=outgoing.unpacks,
             key_header=header,
             watch=Watch(self._judge),
         )

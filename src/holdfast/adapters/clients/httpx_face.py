@@ -86,3 +86,7 @@ class HttpxFace:
                 request.method, place.url, headers=list(place.headers), stream=request.stream, extensions=extensions
             ),
         )
+
+    def forget_cookies(self, response: object) -> None:
+        """Take out the cookies of another origin: the client would take them for the first one's."""
+        cast(_Response, response).headers.pop("set-cookie", None)

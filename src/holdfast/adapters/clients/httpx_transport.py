@@ -230,6 +230,8 @@ class GuardedTransport(Likeness):  # type: ignore[misc]  # its likeness counts: 
         moved = cast(Request, face.moved(place))
         response, body = self._exchanged(moved, exchange)
         if exchange.is_good(response.status_code, response.headers.multi_items(), body=body, url=place.url):
+            if not place.is_same_origin:
+                face.forget_cookies(response)
             return response
         close(response)
         raise face.failed(response)
@@ -387,6 +389,8 @@ class AsyncGuardedTransport(Likeness):  # type: ignore[misc]  # its likeness cou
         moved = cast(Request, face.moved(place))
         response, body = await self._exchanged(moved, exchange)
         if exchange.is_good(response.status_code, response.headers.multi_items(), body=body, url=place.url):
+            if not place.is_same_origin:
+                face.forget_cookies(response)
             return response
         await aclose(response)
         raise face.failed(response)

@@ -175,6 +175,8 @@ class GuardedAdapter(Likeness):  # type: ignore[misc]  # its likeness counts: th
         own = settings if place.is_trusted else {**settings, "cert": None}
         response, body = self._exchanged(cast(Prepared, face.moved(place)), exchange, own)
         if exchange.is_good(response.status_code, response.headers.items(), body=body, url=place.url):
+            if not place.is_same_origin:
+                face.forget_cookies(response)
             return response
         response.close()
         raise face.failed(response)

@@ -77,3 +77,11 @@ class RequestsFace:
         moved.url = place.url
         moved.headers = self._requests.structures.CaseInsensitiveDict(place.headers)
         return moved
+
+    def forget_cookies(self, response: object) -> None:
+        """Take out the cookies of another origin: the session would take them for the first one's."""
+        answer = cast(_Response, response)
+        answer.headers.pop("set-cookie", None)
+        original = getattr(answer.raw, "_original_response", None)  # where the session reads them
+        if original is not None:
+            del original.msg["set-cookie"]
