@@ -15,7 +15,6 @@ from holdfast.adapters.clients.substitutes import Given
 __all__ = ["AiohttpFace"]
 
 _REASON = "Holdfast"
-_BUFFER_BYTES = 65_536
 
 
 class _Request(Protocol):
@@ -77,11 +76,9 @@ class AiohttpFace:
         response.version = self._aiohttp.HttpVersion11
         self._put(response, given.headers)
         response._raw_headers = tuple((name.encode(), value.encode()) for name, value in given.headers)
-        content = self._aiohttp.StreamReader(
-            importlib.import_module("aiohttp.base_protocol").BaseProtocol(request.loop),
-            _BUFFER_BYTES,
-            loop=request.loop,
-        )
+        protocol = importlib.import_module("aiohttp.base_protocol").BaseProtocol(request.loop)
+        # Room for all of it: there is no connection that could be asked to pause.
+        content = self._aiohttp.StreamReader(protocol, len(given.body) + 1, loop=request.loop)
         content.feed_data(given.body)
         content.feed_eof()
         response.content, response._body = content, given.body

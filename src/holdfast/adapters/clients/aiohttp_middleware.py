@@ -23,7 +23,7 @@ from holdfast.adapters.clients.exchanges import (
     pairs_of,
 )
 from holdfast.adapters.clients.substitutes import may_be_kept
-from holdfast.errors import PolicyError
+from holdfast.errors import DegradationFailed, PolicyError
 from holdfast.guards.degrading import degrade_async, remember_async
 from holdfast.guards.loops import run_async
 from holdfast.guards.policy import Policy
@@ -130,9 +130,10 @@ class GuardedMiddleware(Likeness):  # type: ignore[misc]  # its likeness counts:
             answer = await degrade_async(lesser.runtime, rules, failure=failure, call=call)
             response = lesser.response(face, answer)
         except Exception as failed:
-            if error is None:
+            if error is None and (failed is first or isinstance(failed, DegradationFailed)):
                 return held
-            last = unanswered(error, failed, reraise=self._exchanges.options.reraise)
+            _close(held)
+            last = unanswered(error or first, failed, reraise=self._exchanges.options.reraise)
             if last is failed:
                 raise
             raise last from last.__cause__
@@ -140,11 +141,8 @@ class GuardedMiddleware(Likeness):  # type: ignore[misc]  # its likeness counts:
             _close(held)
             raise
         finally:
-            del (
-                first,
-                error,
-                call,
-            )  # a frame that holds the exception that holds it would stay until the collector comes
+            # A frame that holds the exception that holds it would stay until the collector comes.
+            del first, error, call
         _close(held)
         return response
 

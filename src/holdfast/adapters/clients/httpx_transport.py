@@ -27,7 +27,7 @@ from holdfast.adapters.clients.exchanges import (
 from holdfast.adapters.clients.httpx_bodies import aclose, akeep_body, aread_ahead, close, keep_body, read_ahead
 from holdfast.adapters.clients.httpx_face import HttpxFace, library_of
 from holdfast.adapters.clients.substitutes import may_be_kept
-from holdfast.errors import PolicyError, TimedOut
+from holdfast.errors import DegradationFailed, PolicyError, TimedOut
 from holdfast.guards.degrading import degrade_async, degrade_sync, remember, remember_async
 from holdfast.guards.loops import run_async, run_sync
 from holdfast.guards.policy import Policy
@@ -208,9 +208,10 @@ class GuardedTransport(Likeness):  # type: ignore[misc]  # its likeness counts: 
             answer = degrade_sync(lesser.runtime, settings, failure=failure, call=call)
             response = lesser.response(face, answer)
         except Exception as failed:
-            if error is None:
+            if error is None and (failed is first or isinstance(failed, DegradationFailed)):
                 return held
-            last = unanswered(error, failed, reraise=self._exchanges.options.reraise)
+            close(held)
+            last = unanswered(error or first, failed, reraise=self._exchanges.options.reraise)
             if last is failed:
                 raise
             raise last from last.__cause__
@@ -218,11 +219,8 @@ class GuardedTransport(Likeness):  # type: ignore[misc]  # its likeness counts: 
             close(held)
             raise
         finally:
-            del (
-                first,
-                error,
-                call,
-            )  # a frame that holds the exception that holds it would stay until the collector comes
+            # A frame that holds the exception that holds it would stay until the collector comes.
+            del first, error, call
         close(held)
         return response
 
@@ -367,9 +365,10 @@ class AsyncGuardedTransport(Likeness):  # type: ignore[misc]  # its likeness cou
             answer = await degrade_async(lesser.runtime, settings, failure=failure, call=call)
             response = lesser.response(face, answer)
         except Exception as failed:
-            if error is None:
+            if error is None and (failed is first or isinstance(failed, DegradationFailed)):
                 return held
-            last = unanswered(error, failed, reraise=self._exchanges.options.reraise)
+            await aclose(held)
+            last = unanswered(error or first, failed, reraise=self._exchanges.options.reraise)
             if last is failed:
                 raise
             raise last from last.__cause__
@@ -377,11 +376,8 @@ class AsyncGuardedTransport(Likeness):  # type: ignore[misc]  # its likeness cou
             await aclose(held)
             raise
         finally:
-            del (
-                first,
-                error,
-                call,
-            )  # a frame that holds the exception that holds it would stay until the collector comes
+            # A frame that holds the exception that holds it would stay until the collector comes.
+            del first, error, call
         await aclose(held)
         return response
 

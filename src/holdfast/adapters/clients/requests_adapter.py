@@ -23,7 +23,7 @@ from holdfast.adapters.clients.exchanges import (
 )
 from holdfast.adapters.clients.requests_face import RequestsFace
 from holdfast.adapters.clients.substitutes import Copy, may_be_kept
-from holdfast.errors import PolicyError, TimedOut
+from holdfast.errors import DegradationFailed, PolicyError, TimedOut
 from holdfast.guards.degrading import degrade_sync, remember
 from holdfast.guards.loops import run_sync
 from holdfast.guards.policy import Policy
@@ -151,9 +151,10 @@ class GuardedAdapter(Likeness):  # type: ignore[misc]  # its likeness counts: th
             answer = degrade_sync(lesser.runtime, rules, failure=failure, call=call)
             response = lesser.response(face, answer)
         except Exception as failed:
-            if error is None:
+            if error is None and (failed is first or isinstance(failed, DegradationFailed)):
                 return held
-            last = unanswered(error, failed, reraise=self._exchanges.options.reraise)
+            _close(held)
+            last = unanswered(error or first, failed, reraise=self._exchanges.options.reraise)
             if last is failed:
                 raise
             raise last from last.__cause__
@@ -161,11 +162,8 @@ class GuardedAdapter(Likeness):  # type: ignore[misc]  # its likeness counts: th
             _close(held)
             raise
         finally:
-            del (
-                first,
-                error,
-                call,
-            )  # a frame that holds the exception that holds it would stay until the collector comes
+            # A frame that holds the exception that holds it would stay until the collector comes.
+            del first, error, call
         _close(held)
         return response
 
