@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 
@@ -118,6 +119,23 @@ def test_a_body_as_long_as_allowed_is_kept_whole(name: str) -> None:
 
     assert degraded_by(second) == "cached"
     assert first.body == second.body == long.body
+
+
+@pytest.mark.parametrize("library", ["httpx2", "httpx"])
+def test_an_answer_that_is_in_memory_already_is_kept(library: str) -> None:
+    """As other transports return them; whoever has read it will not read it again."""
+    module = pytest.importorskip(library)
+    statuses = [200, 503] * 2
+    network = module.MockTransport(lambda request: module.Response(statuses.pop(0), json=1 if len(statuses) % 2 else 0))
+
+    async def on_a_loop() -> str:
+        transport = holdfast.async_transport(policy_of(Cached()), network)
+        async with module.AsyncClient(transport=transport) as client:
+            return [(await client.get("http://api.example")).text for _ in range(2)][1]
+
+    with module.Client(transport=holdfast.transport(policy_of(Cached()), network)) as client:
+        assert [client.get("http://api.example").text for _ in range(2)] == ["1", "1"]
+    assert asyncio.run(on_a_loop()) == "1"
 
 
 @every_client

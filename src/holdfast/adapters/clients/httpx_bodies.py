@@ -118,6 +118,11 @@ async def aread_ahead(response: Streamed, library: ModuleType) -> Body:
 def keep_body(response: Streamed, library: ModuleType, *, done: Callable[[bytes], object]) -> None:
     """Hand a copy of the body to `done` when its reader has come to the end; a body that is too long, breaks off or is left is not handed on."""
     stream = cast(SyncStream, response.stream)
+    at_once = _at_once(stream, library)
+    if at_once is not None:
+        if at_once.is_whole:
+            done(at_once.body)
+        return
 
     def again(_: object) -> Iterator[bytes]:
         copy = Copy()
@@ -133,9 +138,14 @@ def keep_body(response: Streamed, library: ModuleType, *, done: Callable[[bytes]
     response.stream = type("KeptStream", (library.SyncByteStream,), {"__iter__": again, "close": leave})()
 
 
-def akeep_body(response: Streamed, library: ModuleType, *, done: Callable[[bytes], Awaitable[object]]) -> None:
+async def akeep_body(response: Streamed, library: ModuleType, *, done: Callable[[bytes], Awaitable[object]]) -> None:
     """The same on an event loop."""
     stream = cast(AsyncStream, response.stream)
+    at_once = _at_once(stream, library)
+    if at_once is not None:
+        if at_once.is_whole:
+            await done(at_once.body)
+        return
 
     async def again(_: object) -> AsyncIterator[bytes]:
         copy = Copy()
@@ -149,6 +159,16 @@ def akeep_body(response: Streamed, library: ModuleType, *, done: Callable[[bytes
         await stream.aclose()
 
     response.stream = type("KeptStream", (library.AsyncByteStream,), {"__aiter__": again, "aclose": leave})()
+
+
+def _at_once(stream: object, library: ModuleType) -> Copy | None:
+    """A copy of a body that is in memory, which its reader may take without coming by here; None for one that has still to come."""
+    if not isinstance(stream, library.ByteStream):
+        return None
+    copy = Copy()
+    for chunk in cast(SyncStream, stream):
+        copy.add(chunk)
+    return copy
 
 
 def _fill(chunks: Iterator[bytes], kept: list[bytes]) -> bool:

@@ -333,7 +333,7 @@ class AsyncGuardedTransport(Likeness):  # type: ignore[misc]  # its likeness cou
         good = cast(Response, response)
         headers = good.headers.multi_items()
         if lesser.keeps and may_be_kept(good.status_code, headers):
-            akeep_body(
+            await akeep_body(
                 good,
                 library_of(request),
                 done=lambda body: lesser.keep_async(good.status_code, headers, body),
