@@ -230,13 +230,12 @@ def test_what_may_have_happened_is_not_sent_elsewhere(
 @every_client
 def test_the_worst_of_all_attempts_counts(name: str) -> None:
     """A refusal after an attempt with an unknown effect does not make it safe to do the work elsewhere."""
-    policy = holdfast.policy(
-        "api", retry=TWICE, degradation=Degradation.of(Alternative(endpoint="http://127.0.0.1:9", repeatable=False))
-    )
-    with serving([Cut(), Answer(status=429)]) as script:
-        [ending] = play(name, policy, script.url, [Ask()], reraise=False)
+    with serving([Cut(), Answer(status=429)]) as script, serving([]) as backup:
+        policy = policy_of(Alternative(endpoint=backup.url, repeatable=False), retry=TWICE)
+        [ending] = play(name, policy, script.url, [Ask()])
 
     assert ending.status == 429
+    assert not backup.received
     assert policy.degradation.meter.share == 1.0
 
 
