@@ -102,7 +102,8 @@ def transport(
 
     Each request is one guarded call; a redirect is the next request. The last answer is returned whatever its status, so that `raise_for_status`
     stays yours, and what the client raises is its own exception, with the story of the attempts as its note. A call that is turned away raises
-    `CircuitOpen` or another `Rejected`. Time limits of the policy and of `holdfast.deadline` shorten the client's own timeouts.
+    `CircuitOpen` or another `Rejected`. With degradation, a lesser answer stands in; its header `holdfast-degraded` names the strategy.
+    Time limits of the policy and of `holdfast.deadline` shorten the client's own timeouts.
 
     Args:
         policy: what stands around the requests.
