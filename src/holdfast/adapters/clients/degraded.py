@@ -109,6 +109,10 @@ class Watch(Judge):
             self.last, outcome=next((word for word in ranked if word in self.outcomes), Outcome.NOT_EXECUTED)
         )
 
+    def plain(self, exc: BaseException) -> Verdict:
+        """The verdict on an exception of no attempt: it is not remembered."""
+        return self._judge.exception(exc)
+
     def _note(self, verdict: Verdict | None) -> None:
         self.attempts += 1
         self.last = verdict
@@ -221,20 +225,24 @@ class Lesser:
         return Failure(
             exception=error,
             verdict=None if isinstance(error, Rejected) else self.watch.worst or self.watch.exception(error),
+            judge=self.watch.plain,
         )
 
     def call(self, at_endpoint: Callable[[str], object] | None, *, is_async: bool) -> Call:
         """The request as a guarded call: users' functions are given the library's own request."""
-        return Call(
+        call = Call(
             function=request,
             args=(self._original,),
             kwargs={},
             is_async=is_async,
             repeatable=self._repeatable,
-            again=_never,
+            inner=_never,
             at_endpoint=at_endpoint,
             key_inputs=(*substitutes.key_inputs(self.method, self.url, self.headers), self._unpacks),
         )
+        for shelf in self.runtime.shelves:
+            shelf.settle(call)
+        return call
 
     def place(self, base_url: str) -> Place:
         """Where the request goes instead.
