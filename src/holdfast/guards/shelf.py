@@ -40,6 +40,7 @@ class Call:
     `at_endpoint` makes the call at another base address; None if the call has none. `part_of` tells from the arguments which part of the dependency
     the call is for, where its policy has parts. `is_good` says whether an answer of it is one to keep. `keys` are the call's keys, by shelf: made
     before the call, since a function may change what it is given, and the answer would be kept under the key of another call.
+    `key_inputs` is what tells the call from others of its function, in the order of its parameters; None: the arguments do.
     """
 
     function: Anything
@@ -52,6 +53,7 @@ class Call:
     part_of: Callable[..., object] | None = None
     is_good: Callable[[object], bool] = _every
     keys: dict[object, str | None] = field(default_factory=dict, compare=False, repr=False)
+    key_inputs: tuple[object, ...] | None = None
 
     @property
     def operation(self) -> str:
@@ -200,6 +202,8 @@ class Shelf:
 
     def _key(self, call: Call) -> str | None:
         try:
+            if call.key_inputs is not None:
+                return self._makers.key(call.function, call.key_inputs, kwargs={})
             part = None if call.part_of is None else str(call.part_of(*call.args, **call.kwargs))
             return self._makers.key(call.function, call.args, kwargs=call.kwargs, part=part)
         except Unkeyable as error:

@@ -82,11 +82,13 @@ class Alternative:
 
     One of the two. `repeatable` says whether it may be done although the first call may have taken effect: None, the default, as the policy
     says of the call itself. A `call` for an async function may be sync or async; for a sync function it has to be sync.
+    `sends_credentials` says whether an endpoint of another origin gets cookies, tokens and the idempotency key as well; by default it does not.
     """
 
     call: Anything | None = None
     endpoint: str | None = None
     repeatable: bool | None = None
+    sends_credentials: bool = False
 
     def __post_init__(self) -> None:
         one = (self.call is None) != (self.endpoint is None)
@@ -97,6 +99,7 @@ class Alternative:
                 ("call", callable_problem(self.call)),
                 ("endpoint", None if self.endpoint is None else endpoint_problem(self.endpoint)),
                 ("repeatable", truth_problem(self.repeatable)),
+                ("sends_credentials", truth_problem(self.sends_credentials, optional=False)),
             ],
         )
 

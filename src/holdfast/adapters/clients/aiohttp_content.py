@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol
 
-__all__ = ["Content", "RewoundContent"]
+from holdfast.adapters.clients.substitutes import Copy
+
+__all__ = ["Content", "CopiedContent", "RewoundContent"]
 
 
 class Content(Protocol):
@@ -114,3 +116,39 @@ class RewoundContent:
         if self._broken is not None:
             raise self._broken
         return self._is_over
+
+
+class CopiedContent:
+    """A body of which a copy is handed to `done` when its reader has come to the end."""
+
+    def __init__(self, content: Content, done: Callable[[bytes], Awaitable[object]]) -> None:
+        self._content = content
+        self._copy = Copy()
+        self._done: Callable[[bytes], Awaitable[object]] | None = done
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._content, name)
+
+    def at_eof(self) -> bool:
+        """Whether there is nothing left."""
+        return self._content.at_eof()
+
+    async def read(self, n: int = -1) -> bytes:
+        """The next bytes, at most `n`, all of them with -1; none at the end."""
+        return await self._told(await self._content.read(n), is_asked=n != 0)
+
+    async def readany(self) -> bytes:
+        """The next bytes, as many as have come."""
+        return await self._told(await self._content.readany())
+
+    async def readuntil(self, separator: bytes = b"\n") -> bytes:
+        """Up to the next separator, with it."""
+        return await self._told(await self._content.readuntil(separator))
+
+    async def _told(self, chunk: bytes, *, is_asked: bool = True) -> bytes:
+        self._copy.add(chunk)
+        if not chunk and is_asked and self._done is not None:
+            done, self._done = self._done, None
+            if self._copy.is_whole:
+                await done(self._copy.body)
+        return chunk

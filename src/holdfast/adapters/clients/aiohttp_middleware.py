@@ -6,8 +6,10 @@ import importlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol, Unpack, cast
 
-from holdfast.adapters.clients.aiohttp_content import Content, RewoundContent
+from holdfast.adapters.clients.aiohttp_content import Content, CopiedContent, RewoundContent
+from holdfast.adapters.clients.aiohttp_face import AiohttpFace
 from holdfast.adapters.clients.answers import BODY_JUDGED_MAX_BYTES, Body
+from holdfast.adapters.clients.degraded import Lesser, Place, unanswered
 from holdfast.adapters.clients.exchanges import (
     IDEMPOTENT_METHODS,
     Answered,
@@ -18,8 +20,11 @@ from holdfast.adapters.clients.exchanges import (
     Likeness,
     Options,
     Outgoing,
+    pairs_of,
 )
-from holdfast.errors import PolicyError
+from holdfast.adapters.clients.substitutes import may_be_kept
+from holdfast.errors import DegradationFailed, PolicyError
+from holdfast.guards.degrading import degrade_async, remember_async
 from holdfast.guards.loops import run_async
 from holdfast.guards.policy import Policy
 
@@ -80,6 +85,79 @@ class GuardedMiddleware(Likeness):  # type: ignore[misc]  # its likeness counts:
             Exception: aiohttp's own, or `Exhausted` without `reraise`.
         """
         exchange = self._exchanges.begin(_outgoing(cast(Request, request)))
+        lesser = exchange.lesser
+        if lesser is None:
+            return await self._sent(request, exchange, handler)
+        try:
+            response = await self._sent(request, exchange, handler)
+        except Exception as error:
+            if lesser.settings is None:
+                raise
+            return await self._degraded(request, exchange, handler, lesser=lesser, error=error)
+        if lesser.watch.last is not None:
+            return await self._degraded(request, exchange, handler, lesser=lesser, held=response)
+        await remember_async(lesser.runtime, None, value=None)
+        good = cast(Response, response)
+        headers = pairs_of(good.headers)
+        if lesser.keeps and may_be_kept(good.status, headers):
+            copied = CopiedContent(good.content, lambda body: lesser.keep_async(good.status, headers, body))
+            good.content = cast(Content, RewoundContent(b"", copied, is_over=False, broken=None))
+        return good
+
+    async def _degraded(
+        self,
+        request: object,
+        exchange: Exchange,
+        handler: Handler,
+        *,
+        lesser: Lesser,
+        error: Exception | None = None,
+        held: object | None = None,
+    ) -> object:
+        """The lesser answer to a request that failed; what it failed with, when there is none."""
+        rules = lesser.settings_for(held)
+        if rules is None:
+            return held
+        face = AiohttpFace(request)
+        first = error or face.failed(held)
+
+        async def elsewhere(base_url: str) -> object:
+            return await self._elsewhere(request, exchange, handler, place=lesser.place(base_url), face=face)
+
+        call = lesser.call(elsewhere, is_async=True)
+        try:
+            failure = lesser.failure(first)
+            answer = await degrade_async(lesser.runtime, rules, failure=failure, call=call)
+            response = lesser.response(face, answer)
+        except Exception as failed:
+            if error is None and (failed is first or isinstance(failed, DegradationFailed)):
+                return held
+            _close(held)
+            last = unanswered(error or first, failed, reraise=self._exchanges.options.reraise)
+            if last is failed:
+                raise
+            raise last from last.__cause__
+        except BaseException:
+            _close(held)
+            raise
+        finally:
+            # A frame that holds the exception that holds it would stay until the collector comes.
+            del first, error, call
+        _close(held)
+        return response
+
+    async def _elsewhere(
+        self, request: object, exchange: Exchange, handler: Handler, *, place: Place, face: AiohttpFace
+    ) -> object:
+        with face.moved(place):
+            response, body = await self._exchanged(cast(Request, request), exchange, handler)
+        if exchange.is_good(response.status, _unpacked(response), body=body, url=place.url):
+            return response
+        error = face.failed(response)
+        _close(response)
+        raise error
+
+    async def _sent(self, request: object, exchange: Exchange, handler: Handler) -> object:
         name = self._exchanges.policy.name
         try:
             answered = await run_async(name, exchange.steps, self._attempt, (request, exchange, handler), {})
@@ -101,6 +179,11 @@ class GuardedMiddleware(Likeness):  # type: ignore[misc]  # its likeness counts:
 
     async def _attempt(self, request: Request, exchange: Exchange, handler: Handler) -> Answered:
         _close(exchange.take())
+        response, body = await self._exchanged(request, exchange, handler)
+        return exchange.judged(response, response.status, _unpacked(response), body=body)
+
+    async def _exchanged(self, request: Request, exchange: Exchange, handler: Handler) -> tuple[Response, Body]:
+        """Send a request, and read as much of its answer as judging needs."""
         response = cast(Response, await handler(request))
         body = Body()
         if exchange.wants_body(response.status, response.headers.get("Content-Type")):
@@ -109,9 +192,12 @@ class GuardedMiddleware(Likeness):  # type: ignore[misc]  # its likeness counts:
             except BaseException:
                 response.close()  # its reader was interrupted, by the end of its time or by its user
                 raise
-        # aiohttp unpacks bodies as they come.
-        headers = [(name, value) for name, value in response.headers.items() if name.lower() != "content-encoding"]
-        return exchange.judged(response, response.status, headers, body=body)
+        return response, body
+
+
+def _unpacked(response: Response) -> list[tuple[str, str]]:
+    """The headers without that of the packing: aiohttp unpacks bodies as they come."""
+    return [(name, value) for name, value in response.headers.items() if name.lower() != "content-encoding"]
 
 
 def _outgoing(request: Request) -> Outgoing:
@@ -123,6 +209,7 @@ def _outgoing(request: Request) -> Outgoing:
         url=str(request.url),
         headers=request.headers,
         is_replayable=isinstance(body, bytes | payload),
+        unpacks=True,
     )
 
 

@@ -7,12 +7,13 @@ returned. It knows no client library; the files beside it translate.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, TypedDict, cast
 from urllib.parse import urlsplit
 
 from holdfast.adapters.clients.answers import Body, judge_answer, wants_body
+from holdfast.adapters.clients.degraded import Lesser, Watch, lessening_of, refuse_for_client
 from holdfast.errors import BadSettings, Problem
 from holdfast.faults.rules import ApiRules
 from holdfast.faults.verdict import Verdict
@@ -41,6 +42,7 @@ __all__ = [
     "Options",
     "Outgoing",
     "left_s",
+    "pairs_of",
 ]
 
 IDEMPOTENCY_HEADER = "Idempotency-Key"
@@ -124,13 +126,17 @@ class Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """A request as every library has it; `original` is the library's own, which users' functions get to see. `headers` know no case."""
+    """A request as every library has it; `original` is the library's own, which users' functions get to see.
+
+    `headers` know no case. With `unpacks`, bodies arrive unpacked while the headers still tell how they were packed.
+    """
 
     original: object
     method: str
     url: str
     headers: HeaderMap
     is_replayable: bool
+    unpacks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +155,13 @@ class Exchanges:
         if not isinstance(given, Policy):
             message = f"must be a policy, such as holdfast.policy('payments-api', retry=Retry()), not {given!r}"
             raise BadSettings([Problem(source="transport", path="policy", message=message)])
+        refuse_for_client(policy.composition)
         self.policy = policy
         self.options = options
         self._judge = policy.judge.looking(self._verdict, api=options.api)
-        self._made_of: Composition | None = None
+        self._made_of: Composition | None = policy.composition
         self._composition = self._composed(policy.composition)
+        self._lessening = lessening_of(policy.degradation, policy.composition)
 
     def begin(self, outgoing: Outgoing) -> Exchange:
         """Begin the guarded call of a request. If keys are to be added, the request has one from now on."""
@@ -162,20 +170,41 @@ class Exchanges:
         repeatable = self._repeatable(outgoing, header)
         composition = policy.composition
         if composition is not self._made_of:
-            self._composition, self._made_of = self._composed(composition), composition
+            self._composition, self._lessening = (
+                self._composed(composition),
+                lessening_of(policy.degradation, composition),
+            )
+            self._made_of = composition
         if options.key is not None:
             made = options.key(outgoing.original)
             key = None if made is None else str(made)
         else:
             key = policy.key_of(outgoing.original) if policy.has_keys else host_of(outgoing.url)
+        lesser = self._lesser(outgoing, header, repeatable=repeatable)
         steps = policy.course_of(
             key,
             repeatable=repeatable,
-            judge=self._judge,
+            judge=self._judge if lesser is None else lesser.watch,
             composition=self._composition,
             once=None if outgoing.is_replayable else _NOT_REPLAYABLE,
         )
-        return Exchange(policy.name, outgoing, steps=steps, api=api)
+        return Exchange(policy.name, outgoing, steps=steps, api=api, lesser=lesser)
+
+    def _lesser(self, outgoing: Outgoing, header: str, *, repeatable: bool) -> Lesser | None:
+        if self._lessening is None:
+            return None
+        return Lesser(
+            self._lessening,
+            original=outgoing.original,
+            method=outgoing.method,
+            url=outgoing.url,
+            headers=pairs_of(outgoing.headers),
+            repeatable=repeatable,
+            is_replayable=outgoing.is_replayable,
+            unpacks=outgoing.unpacks,
+            key_header=header,
+            watch=Watch(self._judge),
+        )
 
     def _known(self, url: str) -> tuple[str, ApiRules | None]:
         """The header that carries idempotency keys, and what is known of the API."""
@@ -212,9 +241,12 @@ class Exchanges:
 class Exchange:
     """One request under way."""
 
-    __slots__ = ("_api", "_failed", "outgoing", "place", "steps")
+    __slots__ = ("_api", "_failed", "lesser", "outgoing", "place", "steps")
 
-    def __init__(self, place: str, outgoing: Outgoing, *, steps: Course, api: ApiRules | None) -> None:
+    def __init__(
+        self, place: str, outgoing: Outgoing, *, steps: Course, api: ApiRules | None, lesser: Lesser | None = None
+    ) -> None:
+        self.lesser = lesser
         self.place = place
         self.outgoing = outgoing
         self.steps = steps
@@ -227,23 +259,42 @@ class Exchange:
 
     def judged(self, response: object, status: int, headers: Iterable[tuple[str, str]], *, body: Body) -> Answered:
         """The answer with its verdict. It is held from now on, until the next attempt takes it."""
-        verdict = judge_answer(
+        verdict = self._verdict(status, headers, body, url=self.outgoing.url)
+        self._failed = response
+        return Answered(response, verdict)
+
+    def is_good(self, status: int, headers: Iterable[tuple[str, str]], *, body: Body, url: str) -> bool:
+        """Whether the answer of another address can stand in: it is a success, and sends nobody elsewhere."""
+        is_redirect = 300 <= status < 400 and status != 304
+        return not is_redirect and self._verdict(status, headers, body, url=url) is None
+
+    def _verdict(self, status: int, headers: Iterable[tuple[str, str]], body: Body, *, url: str) -> Verdict | None:
+        return judge_answer(
             status,
             headers,
             body=body,
             place=self.place,
             method=self.outgoing.method,
-            url=self.outgoing.url,
+            url=url,
             observed_at=WORLD.now(),
             api=self._api,
         )
-        self._failed = response
-        return Answered(response, verdict)
 
     def take(self) -> object | None:
         """The answer that is held, if any; whoever takes it returns or closes it."""
         held, self._failed = self._failed, None
         return held
+
+
+def pairs_of(headers: object) -> tuple[tuple[str, str], ...]:
+    """All headers of any library, repeated names as they came where it keeps them; requests allows bytes in them."""
+    every = getattr(headers, "multi_items", None) or cast("Mapping[str, str]", headers).items
+    pairs: Iterable[tuple[str | bytes, str | bytes]] = every()
+    return tuple((_text(name), _text(value)) for name, value in pairs)
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
 def left_s() -> float | None:

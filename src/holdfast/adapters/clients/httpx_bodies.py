@@ -5,13 +5,14 @@ If that was all of it, the connection goes back to the pool at once.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from types import ModuleType
 from typing import Protocol, cast
 
 from holdfast.adapters.clients.answers import BODY_JUDGED_MAX_BYTES, Body
+from holdfast.adapters.clients.substitutes import Copy
 
-__all__ = ["Streamed", "aclose", "aread_ahead", "close", "read_ahead"]
+__all__ = ["Streamed", "aclose", "akeep_body", "aread_ahead", "close", "keep_body", "read_ahead"]
 
 
 class Streamed(Protocol):
@@ -112,6 +113,62 @@ async def aread_ahead(response: Streamed, library: ModuleType) -> Body:
         await leave()
     response.stream = type("RewoundStream", (library.AsyncByteStream,), {"__aiter__": again, "aclose": leave})()
     return Body(prefix=b"".join(kept), whole=whole, cut=broken is not None)
+
+
+def keep_body(response: Streamed, library: ModuleType, *, done: Callable[[bytes], object]) -> None:
+    """Hand a copy of the body to `done` when its reader has come to the end; a body that is too long, breaks off or is left is not handed on."""
+    stream = cast(SyncStream, response.stream)
+    at_once = _at_once(stream, library)
+    if at_once is not None:
+        if at_once.is_whole:
+            done(at_once.body)
+        return
+
+    def again(_: object) -> Iterator[bytes]:
+        copy = Copy()
+        for chunk in stream:
+            copy.add(chunk)
+            yield chunk
+        if copy.is_whole:
+            done(copy.body)
+
+    def leave(_: object) -> None:
+        stream.close()
+
+    response.stream = type("KeptStream", (library.SyncByteStream,), {"__iter__": again, "close": leave})()
+
+
+async def akeep_body(response: Streamed, library: ModuleType, *, done: Callable[[bytes], Awaitable[object]]) -> None:
+    """The same on an event loop."""
+    stream = cast(AsyncStream, response.stream)
+    at_once = _at_once(stream, library)
+    if at_once is not None:
+        if at_once.is_whole:
+            await done(at_once.body)
+        return
+
+    async def again(_: object) -> AsyncIterator[bytes]:
+        copy = Copy()
+        async for chunk in stream:
+            copy.add(chunk)
+            yield chunk
+        if copy.is_whole:
+            await done(copy.body)
+
+    async def leave(_: object) -> None:
+        await stream.aclose()
+
+    response.stream = type("KeptStream", (library.AsyncByteStream,), {"__aiter__": again, "aclose": leave})()
+
+
+def _at_once(stream: object, library: ModuleType) -> Copy | None:
+    """A copy of a body that is in memory, which its reader may take without coming by here; None for one that has still to come."""
+    if not isinstance(stream, library.ByteStream):
+        return None
+    copy = Copy()
+    for chunk in cast(SyncStream, stream):
+        copy.add(chunk)
+    return copy
 
 
 def _fill(chunks: Iterator[bytes], kept: list[bytes]) -> bool:

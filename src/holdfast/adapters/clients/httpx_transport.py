@@ -6,13 +6,13 @@ loaded that the program has not loaded.
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import MutableMapping
-from types import ModuleType, TracebackType
+from types import TracebackType
 from typing import Protocol, Self, TypeVar, Unpack, cast, overload
 
 from holdfast.adapters.clients.answers import Body
+from holdfast.adapters.clients.degraded import Lesser, Place, unanswered
 from holdfast.adapters.clients.exchanges import (
     Answered,
     ClientOptions,
@@ -24,8 +24,11 @@ from holdfast.adapters.clients.exchanges import (
     Outgoing,
     left_s,
 )
-from holdfast.adapters.clients.httpx_bodies import aclose, aread_ahead, close, read_ahead
-from holdfast.errors import BadInput, PolicyError, Problem, TimedOut
+from holdfast.adapters.clients.httpx_bodies import aclose, akeep_body, aread_ahead, close, keep_body, read_ahead
+from holdfast.adapters.clients.httpx_face import HttpxFace, library_of
+from holdfast.adapters.clients.substitutes import may_be_kept
+from holdfast.errors import DegradationFailed, PolicyError, TimedOut
+from holdfast.guards.degrading import degrade_async, degrade_sync, remember, remember_async
 from holdfast.guards.loops import run_async, run_sync
 from holdfast.guards.policy import Policy
 
@@ -99,7 +102,8 @@ def transport(
 
     Each request is one guarded call; a redirect is the next request. The last answer is returned whatever its status, so that `raise_for_status`
     stays yours, and what the client raises is its own exception, with the story of the attempts as its note. A call that is turned away raises
-    `CircuitOpen` or another `Rejected`. Time limits of the policy and of `holdfast.deadline` shorten the client's own timeouts.
+    `CircuitOpen` or another `Rejected`. With degradation, a lesser answer stands in; its header `holdfast-degraded` names the strategy.
+    Time limits of the policy and of `holdfast.deadline` shorten the client's own timeouts.
 
     Args:
         policy: what stands around the requests.
@@ -158,6 +162,80 @@ class GuardedTransport(Likeness):  # type: ignore[misc]  # its likeness counts: 
             Exception: the client library's own, or `Exhausted` without `reraise`.
         """
         exchange = self._exchanges.begin(_outgoing(cast(Request, request)))
+        lesser = exchange.lesser
+        if lesser is None:
+            return self._sent(request, exchange)
+        try:
+            response = self._sent(request, exchange)
+        except Exception as error:
+            if lesser.settings is None:
+                raise
+            return self._degraded(cast(Request, request), exchange, lesser, error=error)
+        if lesser.watch.last is not None:
+            return self._degraded(cast(Request, request), exchange, lesser, held=response)
+        remember(lesser.runtime, None, value=None)
+        good = cast(Response, response)
+        headers = good.headers.multi_items()
+        if lesser.keeps and may_be_kept(good.status_code, headers):
+            keep_body(
+                good,
+                library_of(request),
+                done=lambda body: lesser.keep(good.status_code, headers, body),
+            )
+        return good
+
+    def _degraded(
+        self,
+        request: Request,
+        exchange: Exchange,
+        lesser: Lesser,
+        *,
+        error: Exception | None = None,
+        held: object | None = None,
+    ) -> object:
+        """The lesser answer to a request that failed; what it failed with, when there is none."""
+        settings = lesser.settings_for(held)
+        if settings is None:
+            return held
+        face = HttpxFace(library_of(request), request)
+        first = error or face.failed(held)
+
+        def elsewhere(base_url: str) -> object:
+            return self._elsewhere(exchange, lesser.place(base_url), face)
+
+        call = lesser.call(elsewhere, is_async=False)
+        try:
+            failure = lesser.failure(first)
+            answer = degrade_sync(lesser.runtime, settings, failure=failure, call=call)
+            response = lesser.response(face, answer)
+        except Exception as failed:
+            if error is None and (failed is first or isinstance(failed, DegradationFailed)):
+                return held
+            close(held)
+            last = unanswered(error or first, failed, reraise=self._exchanges.options.reraise)
+            if last is failed:
+                raise
+            raise last from last.__cause__
+        except BaseException:
+            close(held)
+            raise
+        finally:
+            # A frame that holds the exception that holds it would stay until the collector comes.
+            del first, error, call
+        close(held)
+        return response
+
+    def _elsewhere(self, exchange: Exchange, place: Place, face: HttpxFace) -> object:
+        moved = cast(Request, face.moved(place))
+        response, body = self._exchanged(moved, exchange)
+        if exchange.is_good(response.status_code, response.headers.multi_items(), body=body, url=place.url):
+            if not place.is_same_origin:
+                face.forget_cookies(response)
+            return response
+        close(response)
+        raise face.failed(response)
+
+    def _sent(self, request: object, exchange: Exchange) -> object:
         name = self._exchanges.policy.name
         try:
             answered = run_sync(name, exchange.steps, self._attempt, (request, exchange), {})
@@ -198,6 +276,11 @@ class GuardedTransport(Likeness):  # type: ignore[misc]  # its likeness counts: 
 
     def _attempt(self, request: Request, exchange: Exchange) -> Answered:
         close(exchange.take())
+        response, body = self._exchanged(request, exchange)
+        return exchange.judged(response, response.status_code, response.headers.multi_items(), body=body)
+
+    def _exchanged(self, request: Request, exchange: Exchange) -> tuple[Response, Body]:
+        """Send a request, and read as much of its answer as judging needs."""
         inner = self._inner or self._made(request)
         extensions = request.extensions
         request.extensions = _bounded(extensions)
@@ -212,7 +295,7 @@ class GuardedTransport(Likeness):  # type: ignore[misc]  # its likeness counts: 
             except BaseException:
                 close(response)  # its reader was interrupted, and nobody else knows of it
                 raise
-        return exchange.judged(response, response.status_code, response.headers.multi_items(), body=body)
+        return response, body
 
     def _made(self, request: Request) -> SyncInner:
         with self._lock:
@@ -236,6 +319,80 @@ class AsyncGuardedTransport(Likeness):  # type: ignore[misc]  # its likeness cou
             Exception: the client library's own, or `Exhausted` without `reraise`.
         """
         exchange = self._exchanges.begin(_outgoing(cast(Request, request)))
+        lesser = exchange.lesser
+        if lesser is None:
+            return await self._sent(request, exchange)
+        try:
+            response = await self._sent(request, exchange)
+        except Exception as error:
+            if lesser.settings is None:
+                raise
+            return await self._degraded(cast(Request, request), exchange, lesser, error=error)
+        if lesser.watch.last is not None:
+            return await self._degraded(cast(Request, request), exchange, lesser, held=response)
+        await remember_async(lesser.runtime, None, value=None)
+        good = cast(Response, response)
+        headers = good.headers.multi_items()
+        if lesser.keeps and may_be_kept(good.status_code, headers):
+            await akeep_body(
+                good,
+                library_of(request),
+                done=lambda body: lesser.keep_async(good.status_code, headers, body),
+            )
+        return good
+
+    async def _degraded(
+        self,
+        request: Request,
+        exchange: Exchange,
+        lesser: Lesser,
+        *,
+        error: Exception | None = None,
+        held: object | None = None,
+    ) -> object:
+        """The lesser answer to a request that failed; what it failed with, when there is none."""
+        settings = lesser.settings_for(held)
+        if settings is None:
+            return held
+        face = HttpxFace(library_of(request), request)
+        first = error or face.failed(held)
+
+        async def elsewhere(base_url: str) -> object:
+            return await self._elsewhere(exchange, lesser.place(base_url), face)
+
+        call = lesser.call(elsewhere, is_async=True)
+        try:
+            failure = lesser.failure(first)
+            answer = await degrade_async(lesser.runtime, settings, failure=failure, call=call)
+            response = lesser.response(face, answer)
+        except Exception as failed:
+            if error is None and (failed is first or isinstance(failed, DegradationFailed)):
+                return held
+            await aclose(held)
+            last = unanswered(error or first, failed, reraise=self._exchanges.options.reraise)
+            if last is failed:
+                raise
+            raise last from last.__cause__
+        except BaseException:
+            await aclose(held)
+            raise
+        finally:
+            # A frame that holds the exception that holds it would stay until the collector comes.
+            del first, error, call
+        await aclose(held)
+        return response
+
+    async def _elsewhere(self, exchange: Exchange, place: Place, face: HttpxFace) -> object:
+        moved = cast(Request, face.moved(place))
+        response, body = await self._exchanged(moved, exchange)
+        if exchange.is_good(response.status_code, response.headers.multi_items(), body=body, url=place.url):
+            if not place.is_same_origin:
+                face.forget_cookies(response)
+            return response
+        await aclose(response)
+        raise face.failed(response)
+
+    async def _sent(self, request: object, exchange: Exchange) -> object:
         name = self._exchanges.policy.name
         try:
             answered = await run_async(name, exchange.steps, self._attempt, (request, exchange), {})
@@ -276,6 +433,10 @@ class AsyncGuardedTransport(Likeness):  # type: ignore[misc]  # its likeness cou
 
     async def _attempt(self, request: Request, exchange: Exchange) -> Answered:
         await aclose(exchange.take())
+        response, body = await self._exchanged(request, exchange)
+        return exchange.judged(response, response.status_code, response.headers.multi_items(), body=body)
+
+    async def _exchanged(self, request: Request, exchange: Exchange) -> tuple[Response, Body]:
         if self._inner is None:
             self._inner = cast(AsyncInner, library_of(request).AsyncHTTPTransport())
         extensions = request.extensions
@@ -291,21 +452,7 @@ class AsyncGuardedTransport(Likeness):  # type: ignore[misc]  # its likeness cou
             except BaseException:
                 await aclose(response)  # as above; also when the attempt's time is over
                 raise
-        return exchange.judged(response, response.status_code, response.headers.multi_items(), body=body)
-
-
-def library_of(request: object) -> ModuleType:
-    """The library that a request is of: httpx2, httpx, or another with their streams.
-
-    Raises:
-        BadInput: it is of no such library.
-    """
-    for kind in type(request).__mro__:
-        module = sys.modules.get(kind.__module__.partition(".")[0])
-        if module is not None and hasattr(module, "SyncByteStream") and hasattr(module, "HTTPTransport"):
-            return module
-    message = f"must be a request of httpx2 or httpx, not {type(request).__name__}"
-    raise BadInput([Problem(source="transport", path="request", message=message)])
+        return response, body
 
 
 def _outgoing(request: Request) -> Outgoing:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol, Unpack, cast
 
 from holdfast.adapters.clients.answers import BODY_JUDGED_MAX_BYTES, Body
+from holdfast.adapters.clients.degraded import Lesser, Place, unanswered
 from holdfast.adapters.clients.exchanges import (
     Answered,
     ClientOptions,
@@ -18,8 +19,12 @@ from holdfast.adapters.clients.exchanges import (
     Options,
     Outgoing,
     left_s,
+    pairs_of,
 )
-from holdfast.errors import PolicyError, TimedOut
+from holdfast.adapters.clients.requests_face import RequestsFace
+from holdfast.adapters.clients.substitutes import Copy, may_be_kept
+from holdfast.errors import DegradationFailed, PolicyError, TimedOut
+from holdfast.guards.degrading import degrade_sync, remember
 from holdfast.guards.loops import run_sync
 from holdfast.guards.policy import Policy
 
@@ -101,6 +106,80 @@ class GuardedAdapter(Likeness):  # type: ignore[misc]  # its likeness counts: th
             Exception: requests' own, or `Exhausted` without `reraise`.
         """
         exchange = self._exchanges.begin(_outgoing(cast(Prepared, request)))
+        lesser = exchange.lesser
+        if lesser is None:
+            return self._sent(request, exchange, settings)
+        try:
+            response = self._sent(request, exchange, settings)
+        except Exception as error:
+            if lesser.settings is None:
+                raise
+            return self._degraded(request, exchange, settings, lesser=lesser, error=error)
+        if lesser.watch.last is not None:
+            return self._degraded(request, exchange, settings, lesser=lesser, held=response)
+        remember(lesser.runtime, None, value=None)
+        good = cast(Response, response)
+        headers = pairs_of(good.headers)
+        if lesser.keeps and may_be_kept(good.status_code, headers):
+            kept = _Kept(good.raw, done=lambda body: lesser.keep(good.status_code, headers, body))
+            _put_back(good, exchange.outgoing.method, kept)
+        return good
+
+    def _degraded(
+        self,
+        request: object,
+        exchange: Exchange,
+        settings: Mapping[str, object],
+        *,
+        lesser: Lesser,
+        error: Exception | None = None,
+        held: object | None = None,
+    ) -> object:
+        """The lesser answer to a request that failed; what it failed with, when there is none."""
+        rules = lesser.settings_for(held)
+        if rules is None:
+            return held
+        face = RequestsFace(request, self)
+        first = error or face.failed(held)
+
+        def elsewhere(base_url: str) -> object:
+            return self._elsewhere(exchange, settings, lesser.place(base_url), face)
+
+        call = lesser.call(elsewhere, is_async=False)
+        try:
+            failure = lesser.failure(first)
+            answer = degrade_sync(lesser.runtime, rules, failure=failure, call=call)
+            response = lesser.response(face, answer)
+        except Exception as failed:
+            if error is None and (failed is first or isinstance(failed, DegradationFailed)):
+                return held
+            _close(held)
+            last = unanswered(error or first, failed, reraise=self._exchanges.options.reraise)
+            if last is failed:
+                raise
+            raise last from last.__cause__
+        except BaseException:
+            _close(held)
+            raise
+        finally:
+            # A frame that holds the exception that holds it would stay until the collector comes.
+            del first, error, call
+        _close(held)
+        return response
+
+    def _elsewhere(
+        self, exchange: Exchange, settings: Mapping[str, object], place: Place, face: RequestsFace
+    ) -> object:
+        own = settings if place.is_trusted else {**settings, "cert": None}
+        response, body = self._exchanged(cast(Prepared, face.moved(place)), exchange, own)
+        if exchange.is_good(response.status_code, response.headers.items(), body=body, url=place.url):
+            if not place.is_same_origin:
+                face.forget_cookies(response)
+            return response
+        response.close()
+        raise face.failed(response)
+
+    def _sent(self, request: object, exchange: Exchange, settings: Mapping[str, object]) -> object:
         name = self._exchanges.policy.name
         try:
             answered = run_sync(name, exchange.steps, self._attempt, (request, exchange, settings), {})
@@ -124,6 +203,13 @@ class GuardedAdapter(Likeness):  # type: ignore[misc]  # its likeness counts: th
 
     def _attempt(self, request: Prepared, exchange: Exchange, settings: Mapping[str, object]) -> Answered:
         _close(exchange.take())
+        response, body = self._exchanged(request, exchange, settings)
+        return exchange.judged(response, response.status_code, response.headers.items(), body=body)
+
+    def _exchanged(
+        self, request: Prepared, exchange: Exchange, settings: Mapping[str, object]
+    ) -> tuple[Response, Body]:
+        """Send a request, and read as much of its answer as judging needs."""
         inner = self._inner or self._made()
         response = cast(Response, inner.send(request, **{**settings, "timeout": _bounded(settings.get("timeout"))}))
         response.connection = self  # what sends the second request of an authentication by digest
@@ -134,7 +220,7 @@ class GuardedAdapter(Likeness):  # type: ignore[misc]  # its likeness counts: th
             except BaseException:
                 response.close()  # its reader was interrupted, and nobody else knows of it
                 raise
-        return exchange.judged(response, response.status_code, response.headers.items(), body=body)
+        return response, body
 
     def _made(self) -> Inner:
         with self._lock:
@@ -204,7 +290,13 @@ def _read(response: Response, method: str) -> Body:
         broken = error
     if broken is not None:
         wire.close()
-    rest = _Rest(bytes(kept), wire, is_over=whole, broken=broken)
+    _put_back(response, method, _Rest(bytes(kept), wire, is_over=whole, broken=broken))
+    return Body(prefix=bytes(kept), whole=whole, cut=broken is not None)
+
+
+def _put_back(response: Response, method: str, rest: object) -> None:
+    """Give an answer a body that reads from `rest`."""
+    wire = response.raw
     response.raw = cast(
         Wire,
         importlib.import_module("urllib3").HTTPResponse(
@@ -220,7 +312,6 @@ def _read(response: Response, method: str) -> Body:
             request_method=method,
         ),
     )
-    return Body(prefix=bytes(kept), whole=whole, cut=broken is not None)
 
 
 class _Rest:
@@ -249,3 +340,22 @@ class _Rest:
         if not self._is_over:
             self._wire.close()
             self._wire.release_conn()
+
+
+class _Kept(_Rest):
+    """A body of which a copy is handed on when its reader has come to the end."""
+
+    def __init__(self, wire: Wire, *, done: Callable[[bytes], object]) -> None:
+        super().__init__(b"", wire, is_over=False, broken=None)
+        self._copy = Copy()
+        self._done = done
+
+    def read(self, amt: int | None = None) -> bytes:
+        """The next bytes."""
+        chunk = super().read(amt)
+        if not self._is_over:
+            self._copy.add(chunk)
+            self._is_over = amt is None or (not chunk and amt != 0)
+            if self._is_over and self._copy.is_whole:
+                self._done(self._copy.body)
+        return chunk
