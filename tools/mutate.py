@@ -53,10 +53,14 @@ TARGETS: dict[str, tuple[str, ...]] = {
 """The code that decides, and the tests that are meant to hold it."""
 
 # Loaded once per worker, before the mutants' processes part from it; nothing that loads the package itself.
-AHEAD = ("pytest", "_pytest.pytester", "asyncio", "hypothesis.stateful", "anyio", "anyio.pytest_plugin", "aiohttp", "httpx", "requests")
+PLUGINS = ("pytest_timeout", "anyio.pytest_plugin", "_hypothesis_pytestplugin")
+AHEAD = (
+    "pytest", "_pytest.faulthandler", "_pytest.junitxml", "_pytest.pytester", "asyncio", "hypothesis.stateful", "sqlite3",
+    "aiohttp", "httpx", "requests", *PLUGINS,
+)  # fmt: skip
 OPTIONS = (
-    "-x", "-q", "-n", "0", "-p", "no:randomly", "-p", "no:cacheprovider", "--tb=no", "--no-header", "--no-summary",
-    "-W", "ignore::pytest.PytestAssertRewriteWarning",
+    "-x", "-q", "-p", "no:cacheprovider", "--tb=no", "--no-header", "--no-summary",
+    "-W", "ignore::pytest.PytestAssertRewriteWarning", *(word for plugin in PLUGINS for word in ("-p", plugin)),
 )  # fmt: skip
 MISSED, FOREIGN = 0, 99
 """Exit codes: all tests passed; the package that was tested was not the copy."""
@@ -110,6 +114,7 @@ class Worker:
             "PYTHONPATH": os.pathsep.join([str(self.copy), str(ROOT)]),
             "PYTHONHASHSEED": "0",
             "HYPOTHESIS_PROFILE": "mutation",
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # the package's own plugin would load most of it
             "HYPOTHESIS_STORAGE_DIRECTORY": str(directory / "hypothesis"),
             "TMPDIR": str(directory),
         }
