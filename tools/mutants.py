@@ -98,7 +98,9 @@ class _Finder:
             for replacement in maker(node) if maker is not None else ():
                 yield _Edit(self._at(node, end=False), self._at(node, end=True), replacement, ".".join(scope))
         for test in _tests(node):
-            yield _Edit(self._at(test, end=False), self._at(test, end=True), f"(not ({ast.unparse(test)}))", ".".join(scope))
+            yield _Edit(
+                self._at(test, end=False), self._at(test, end=True), f"(not ({ast.unparse(test)}))", ".".join(scope)
+            )
 
     def _at(self, node: ast.expr | ast.stmt, *, end: bool) -> int:
         line, column = (node.end_lineno, node.end_col_offset) if end else (node.lineno, node.col_offset)
@@ -130,7 +132,9 @@ def _tests(node: ast.AST) -> list[ast.expr]:
 
 
 def _compare(node: ast.Compare) -> Iterator[str]:
-    parts = [ast.unparse(part) if _is_simple(part) else f"({ast.unparse(part)})" for part in [node.left, *node.comparators]]
+    parts = [
+        ast.unparse(part) if _is_simple(part) else f"({ast.unparse(part)})" for part in [node.left, *node.comparators]
+    ]
     signs = [_sign(op) for op in node.ops]
     for place, op in enumerate(node.ops):
         for other in COMPARED[type(op)]:

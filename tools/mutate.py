@@ -35,7 +35,17 @@ __all__ = ["TARGETS", "Report", "equivalents", "main", "serve"]
 
 ROOT = Path(__file__).resolve().parent.parent
 EQUIVALENTS = ROOT / "tests" / "mutation" / "equivalents.toml"
-ROUND_CALLS = ("circuit", "lanes", "engine", "engine_use", "around_calls", "admission_stages", "traps_later", "traps", "hedging")
+ROUND_CALLS = (
+    "circuit",
+    "lanes",
+    "engine",
+    "engine_use",
+    "around_calls",
+    "admission_stages",
+    "traps_later",
+    "traps",
+    "hedging",
+)
 
 TARGETS: dict[str, tuple[str, ...]] = {
     "src/holdfast/policies/retry.py": ("tests/policies/test_retry.py", "tests/policies/test_retry_settings.py"),
@@ -46,9 +56,11 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "src/holdfast/policies/composition.py": ("tests/policies/test_composition.py",),
     "src/holdfast/policies/checks.py": ("tests/policies/test_checks.py",),
     "src/holdfast/guards/course.py": tuple(
-        f"tests/guards/test_{name}.py" for name in (*ROUND_CALLS[2:], "judged_results", "sharing")
+        f"tests/guards/test_{name}.py" for name in ("course", *ROUND_CALLS[2:], "judged_results", "sharing")
     ),
-    "src/holdfast/guards/circuit.py": tuple(f"tests/guards/test_{name}.py" for name in (*ROUND_CALLS, "keys", "policy_model")),
+    "src/holdfast/guards/circuit.py": tuple(
+        f"tests/guards/test_{name}.py" for name in (*ROUND_CALLS, "keys", "policy_model")
+    ),
 }
 """The code that decides, and the tests that are meant to hold it."""
 
@@ -108,7 +120,7 @@ class Worker:
 
     def __init__(self, directory: Path) -> None:
         self.copy = directory / "src"
-        shutil.copytree(ROOT / "src", self.copy, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / "src", self.copy)
         env = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join([str(self.copy), str(ROOT)]),
@@ -118,7 +130,6 @@ class Worker:
             "HYPOTHESIS_STORAGE_DIRECTORY": str(directory / "hypothesis"),
             "TMPDIR": str(directory),
         }
-        subprocess.run([sys.executable, "-m", "compileall", "-q", str(self.copy)], env=env, check=True)
         self.process = subprocess.Popen(
             [sys.executable, "-c", "from tools.mutate import serve; serve()"],
             env=env, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -143,9 +154,10 @@ class Worker:
 
     def close(self) -> None:
         """End the process."""
-        stdin, _ = _pipes(self.process)
+        stdin, stdout = _pipes(self.process)
         stdin.close()
         self.process.wait()
+        stdout.close()
 
 
 def _pipes(process: subprocess.Popen[str]) -> tuple[IO[str], IO[str]]:
@@ -156,7 +168,6 @@ def _pipes(process: subprocess.Popen[str]) -> tuple[IO[str], IO[str]]:
 
 def serve() -> None:
     """Run tests as the lines of standard input say, each in a process of its own that has pytest loaded already; answer with exit codes."""
-    sys.dont_write_bytecode = True  # a text that differs may have the size and the second of the one before
     for name in AHEAD:
         try:
             __import__(name)
@@ -166,6 +177,8 @@ def serve() -> None:
         order = json.loads(line)
         place = Path(order["file"])
         original = place.read_text()
+        # A text that differs may have the size and the second of the one before; only what is the original may be kept compiled.
+        sys.dont_write_bytecode = order["text"] != original
         for stale in place.parent.glob(f"__pycache__/{place.stem}.*"):
             stale.unlink()
         place.write_text(order["text"])
@@ -256,10 +269,14 @@ def tried(file: str, tests: Sequence[str], workers: Sequence[Worker], *, plan: P
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tools.mutate", description="Make mistakes, and see whether tests notice.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.mutate", description="Make mistakes, and see whether tests notice."
+    )
     parser.add_argument("files", nargs="*", help="from the root of the checkout; without any: all of TARGETS")
     parser.add_argument("--tests", nargs="+", help="the tests that should notice; without: those of TARGETS")
-    parser.add_argument("--sample", type=int, default=80, help="how many mutants of each file; 0: all of them (default: 80)")
+    parser.add_argument(
+        "--sample", type=int, default=80, help="how many mutants of each file; 0: all of them (default: 80)"
+    )
     parser.add_argument("--seed", type=int, default=1, help="draws the sample (default: 1)")
     parser.add_argument("--seconds", type=float, default=1800, help="no mutant is begun after so long (default: 1800)")
     parser.add_argument("--workers", type=int, default=2, help="how many at once (default: 2)")
@@ -298,7 +315,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _survivors(report: Report) -> str:
     lines = []
     for mutant in sorted(report.missed, key=lambda one: one.line):
-        lines.append(f"{report.file}:{mutant.line} in {mutant.scope or 'the module'}\n- {mutant.was}\n+ {mutant.now}\n\n")
+        lines.append(
+            f"{report.file}:{mutant.line} in {mutant.scope or 'the module'}\n- {mutant.was}\n+ {mutant.now}\n\n"
+        )
     return "".join(lines)
 
 
