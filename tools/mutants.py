@@ -1,7 +1,8 @@
 """Mutants of a source file: the same program with one small mistake in it.
 
 A mistake is a replaced piece of text, so that whatever stands around it stays as it was written. What is no decision stays out: docstrings,
-annotations, decorators, imports, asserts, `__all__`, `__slots__`, what stands inside an f-string, and texts with a space in them, which are for people.
+annotations, decorators, imports, asserts, `__all__`, `__slots__`, what stands inside an f-string, and texts with a space in them, which are for
+people.
 """
 
 from __future__ import annotations
@@ -205,7 +206,7 @@ def _aug_assign(node: ast.AugAssign) -> Iterator[str]:
         yield f"{ast.unparse(node.target)} {other}= {ast.unparse(node.value)}"
 
 
-def _removed(node: ast.stmt) -> Iterator[str]:
+def _removed(_: ast.stmt) -> Iterator[str]:
     yield "pass"
 
 

@@ -313,12 +313,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _survivors(report: Report) -> str:
-    lines = []
-    for mutant in sorted(report.missed, key=lambda one: one.line):
-        lines.append(
-            f"{report.file}:{mutant.line} in {mutant.scope or 'the module'}\n- {mutant.was}\n+ {mutant.now}\n\n"
-        )
-    return "".join(lines)
+    return "".join(
+        f"{report.file}:{mutant.line} in {mutant.scope or 'the module'}\n- {mutant.was}\n+ {mutant.now}\n\n"
+        for mutant in sorted(report.missed, key=lambda one: one.line)
+    )
 
 
 if __name__ == "__main__":

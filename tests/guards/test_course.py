@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from holdfast import Breaker, Retry, Timeout
+from holdfast import Breaker, Budget, ErrorCategory, Hedge, Judgement, Retry, Timeout
 from holdfast.errors import Exhausted, RateLimited, Rejected, Rejection
-from holdfast.faults.verdict import Health
+from holdfast.faults.verdict import Health, Outcome
 from holdfast.guards.ambient import DEADLINE
-from holdfast.guards.course import Attempt, Course, Done, Failed, Pause, Progress, Queue, course
+from holdfast.guards.course import Attempt, Course, Done, Failed, Hedging, Overtaken, Pause, Progress, Queue, course
 from holdfast.guards.policy import Policy
 from holdfast.guards.stage import Permit, Place, Signal, Wait
 from holdfast.guards.world import WORLD
@@ -288,5 +288,84 @@ def test_a_failure_is_raised_as_it_is_where_nothing_is_repeated() -> None:
         steps.send(box)
 
     assert raised.value is error
+    assert not raised.value.__suppress_context__
     assert not hasattr(box, "exc")
     assert Failed(error).let_go() is error
+
+
+@pytest.mark.parametrize(
+    ("failed", "health", "cancelled"),
+    [(None, Health.NEUTRAL, True), (Down(), Health.FAILURE, False)],
+    ids=["given up", "failed"],
+)
+def test_an_attempt_that_was_overtaken_says_only_what_it_knows(
+    world: StillWorld, failed: Exception | None, health: Health, cancelled: bool
+) -> None:
+    """One that was given up says nothing about the dependency; one that failed does, though nobody is told."""
+    ticket = Ticket()
+    steps = begun(make(), Gatekeeper(ticket))
+    next(steps)
+    world.pass_(2)
+
+    assert 5 == ended(steps, Overtaken(5, failed))
+
+    assert [(health, 2.0, cancelled, failed is not None)] == [
+        (signal.health, signal.took_s, signal.cancelled, signal.verdict is not None) for signal in ticket.ended
+    ]
+
+
+def test_a_hedge_is_a_course_of_its_own_and_paid_from_the_same_purse() -> None:
+    """It is not hedged, not repeated, passes all stages, ends by the same deadline, and is told under the same key."""
+    ticket = Ticket()
+    settings = Hedge(delay_s=1)
+    policy = make(
+        retry=Retry(attempts_max=3, budget=Budget(ratio=0, floor_per_s=0.1, window_s=10)),
+        timeout=Timeout(deadline_s=9),
+        hedge=settings,
+    )
+    events = heard(policy)
+
+    whole = begun(policy, Gatekeeper(ticket), may_hedge=True)
+    first = next(whole)
+
+    assert isinstance(first, Attempt)
+    hedging = first.hedge
+    assert isinstance(hedging, Hedging)
+    assert (settings, policy._lanes.only.hedging, WORLD.monotonic() + 9) == (
+        hedging.settings,
+        hedging.state,
+        hedging.until,
+    )
+    assert [True, False] == [hedging.withdraw(WORLD.monotonic()) for _ in range(2)]
+    hedging.tell("hedge.sent", {"number": 1})
+    assert [("hedge.sent", None, 1)] == [(event.name, event.key, event.facts["number"]) for event in events]
+    leg = hedging.leg()
+    second = next(leg)
+    assert isinstance(second, Attempt)
+    assert second.hedge is None
+    with pytest.raises(Down):
+        leg.send(Failed(Down()))
+    assert [Health.FAILURE] == [signal.health for signal in ticket.ended]
+
+
+def test_a_hedge_without_a_retry_is_paid_from_a_purse_of_the_usual_size() -> None:
+    """Three a second, for ten seconds."""
+    first = next(begun(make(hedge=Hedge(delay_s=1)), may_hedge=True))
+
+    assert isinstance(first, Attempt)
+    assert first.hedge is not None
+    assert 30 == sum(first.hedge.withdraw(WORLD.monotonic()) for _ in range(40))
+
+
+def test_a_result_that_says_itself_that_a_repeat_is_no_help_is_returned_on_request() -> None:
+    """Without a word to listeners: the first attempt was the only one, and its result says it all."""
+    final = Judgement(
+        category=ErrorCategory.AUTH_INVALID, health=Health.NEUTRAL, outcome=Outcome.NOT_EXECUTED, retryable=False
+    )
+    policy = make(retry=PLAIN, result=lambda _: final, returns_last=True)
+    events = heard(policy)
+    steps = begun(policy)
+    next(steps)
+
+    assert "no" == ended(steps, Done("no"))
+    assert [] == [event for event in events if event.name == "call.exhausted"]
