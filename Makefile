@@ -5,6 +5,7 @@
 #   make test        the whole suite (make test SEED=123 repeats the order and the generated cases of a run)
 #   make test-long   what does not fit into make test
 #   make fuzz        raw bytes against everything that reads them, three minutes each (make fuzz FUZZ_SECONDS=600; Linux on x86-64)
+#   make mutation    small mistakes in the code that decides, and whether tests notice (make mutation SAMPLE=0: all of them)
 #   make lint types  style, import contracts, dependencies, spelling · mypy and pyright, strict
 #   make docs        links, tables and the generated reference pages
 #   make bench       measure, write build/bench.json (one suite: make bench SUITE=policies)
@@ -23,7 +24,7 @@ SEED ?= $(shell date +%s)
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) -p randomly -p timeout --randomly-seed=$(SEED) --hypothesis-seed=$(SEED)
 
-.PHONY: help demo test test-long fuzz lint types docs bench bench-check serve clean lock
+.PHONY: help demo test test-long fuzz mutation lint types docs bench bench-check serve clean lock
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -43,6 +44,11 @@ test-long: .venv/.dev
 FUZZ_SECONDS ?= 180
 fuzz: .venv/.fuzz
 	@nice $(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) --keep build/fuzz
+
+# Not part of CI: what it finds is for a person to judge. A sample of each file takes about a quarter of an hour.
+SAMPLE ?= 80
+mutation: .venv/.dev
+	@nice $(BIN)/python -m tools.mutate --sample $(SAMPLE) --workers $(WORKERS) --seconds 36000
 
 lint: .venv/.dev
 	@$(BIN)/ruff check --quiet .

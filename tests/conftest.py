@@ -31,6 +31,16 @@ hypothesis.settings.register_profile(
 hypothesis.settings.register_profile(
     "thorough", max_examples=2000, deadline=None, print_blob=True, suppress_health_check=_QUIET
 )
+# For `tools.mutate`: thousands of runs, each the same as the one before.
+hypothesis.settings.register_profile(
+    "mutation",
+    max_examples=20,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),
+    suppress_health_check=_QUIET,
+)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "everyday"))
 
 

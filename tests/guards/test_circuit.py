@@ -304,3 +304,58 @@ def test_each_failed_attempt_is_told(colour: Colour) -> None:
     assert ("attempts-exhausted", 2, "not_executed") == tuple(
         events[5].facts[name] for name in ("reason", "attempts", "outcome")
     )
+
+
+def test_a_turn_to_probe_that_is_over_is_no_leave_to_probe(world: StillWorld) -> None:
+    """Where processes take turns, each probes from the end of the open time to the end of its turn, and not beyond."""
+    policy = make(breaker=SURE)
+    policy.trip("a test", 10)
+    cell = policy._lanes.only.cell
+    cell.probing_until = world.seconds + 15
+
+    world.pass_(15)
+    with pytest.raises(CircuitOpen):
+        cell.enter(world.seconds)
+    assert CircuitState.OPEN is policy.health().state
+
+    cell.enter(world.seconds - 1)
+    assert CircuitState.HALF_OPEN is policy.health().state
+
+
+def test_a_run_of_one_category_ends_with_its_era(world: StillWorld, colour: Colour) -> None:
+    """What a shadow hears while its circuit would be open is no part of the next run."""
+    watched = Breaker(
+        failures_consecutive=None,
+        failure_ratio=None,
+        categories={ErrorCategory.NETWORK_TIMEOUT: 2},
+        open_s=10,
+        open_jitter=0,
+    )
+    policy = make(breaker=watched)
+    policy.shadow()
+    events = told(policy)
+    call(policy, colour, Down)
+    call(policy, colour, Down)
+    call(policy, colour, Down)
+    world.pass_(10)
+
+    call(policy, colour, Down)
+    assert ["circuit.would_have_opened"] == [name for name, _ in events]
+
+    call(policy, colour, Down)
+    assert ["circuit.would_have_opened"] * 2 == [name for name, _ in events]
+
+
+def test_the_open_time_is_told_in_milliseconds(world: StillWorld, colour: Colour) -> None:
+    """Chance gives it more figures than anybody reads."""
+    policy = make(breaker=Breaker(failures_consecutive=1, open_s=10.12345, open_jitter=0))
+    events = told(policy)
+
+    call(policy, colour, Down)
+
+    assert 10.123 == events[0][1]["open_s"]
+
+
+def test_a_circuit_has_the_name_of_its_stage() -> None:
+    """It stands among the other stages of a policy by that."""
+    assert "breaker" == make(breaker=SURE)._lanes.only.cell.name

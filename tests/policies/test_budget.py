@@ -143,6 +143,7 @@ def test_refuses_all_bad_settings_at_once() -> None:
         Budget(ratio=10.1, floor_per_s=-1, window_s=math.nan)
 
     assert ["ratio", "floor_per_s", "window_s"] == [problem.path for problem in refused.value.problems]
+    assert {"budget"} == {problem.source for problem in refused.value.problems}
     assert "must be a number from 0 to 10, not 10.1" == refused.value.problems[0].message
 
 
@@ -165,3 +166,15 @@ def test_refuses_what_lies_just_outside(wrong: dict[str, float]) -> None:
     """The neighbour of an edge is refused."""
     with pytest.raises(BadSettings):
         Budget(**wrong)
+
+
+def test_the_only_repeat_that_is_given_back_leaves_nothing_behind() -> None:
+    """It is no call any more, and what is in the purse never counts less than none."""
+    budget = Budget()
+    full = open_purse(budget, calls=0, now=0)
+    paid, enough = withdraw(budget, full, calls=0, now=0)
+
+    assert enough
+    assert 1 == paid.calls
+    assert full == give_back(paid)
+    assert 0 == give_back(full).calls

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from holdfast.errors import BadSettings
-from holdfast.policies.checks import choice_problem, number_problem, refuse
+from holdfast.policies.checks import choice_problem, function_problem, number_problem, refuse
 
 
 class Colour(StrEnum):
@@ -63,6 +63,15 @@ def test_a_choice_is_a_member() -> None:
     """A text that looks like one is none."""
     assert choice_problem(Colour.RED, Colour) is None
     assert choice_problem("red", Colour) == "must be one of red, not 'red'"
+
+
+def test_a_function_is_what_can_be_called() -> None:
+    """None is fine only where it is said to be."""
+    assert function_problem(len) is None
+    assert function_problem(len, optional=True) is None
+    assert function_problem(None, optional=True) is None
+    assert function_problem(None) == "must be a function, not None"
+    assert function_problem(7, optional=True) == "must be a function, not 7"
 
 
 def test_all_problems_are_told_at_once() -> None:

@@ -6,10 +6,18 @@ import pytest
 
 from holdfast.errors import BadSettings
 from holdfast.faults.taxonomy import ErrorCategory as C
+from holdfast.policies.adaptive import AdaptiveLimit
 from holdfast.policies.breaker import Breaker
 from holdfast.policies.budget import Budget
+from holdfast.policies.bulkhead import Bulkhead
+from holdfast.policies.cache import Cache
 from holdfast.policies.composition import Composition, explain
+from holdfast.policies.degradation import Degradation
+from holdfast.policies.hedge import Hedge
+from holdfast.policies.lesser_answers import Cached, Default
+from holdfast.policies.rate_limit import RateKind, RateLimit
 from holdfast.policies.retry import Growth, Retry
+from holdfast.policies.throttle import Throttle
 from holdfast.policies.timeout import Timeout
 
 
@@ -55,6 +63,70 @@ def test_says_what_each_strategy_means(strategies: dict[str, object], said: str)
     assert said in words(**strategies)
 
 
+@pytest.mark.parametrize(
+    ("strategies", "line"),
+    [
+        pytest.param({"cache": Cache(ttl_s=5)}, "  cache     an answer is good for 5 s", id="cache"),
+        pytest.param(
+            {"cache": Cache(ttl_s=5, stale_while_revalidate_s=9)},
+            "  cache     an answer is good for 5 s, then stale for 9 s while one call refreshes it",
+            id="stale-answers",
+        ),
+        pytest.param(
+            {"degradation": Degradation.of(Cached(), Default(value=0))},
+            "  degrades  a failed call is answered cached, then default; never by another call that could do the work twice",
+            id="degradation",
+        ),
+        pytest.param(
+            {"hedge": Hedge(delay_s=0.5, extra_max=2)},
+            "  hedge     an async call that takes longer than 0.5 s is sent again, 2 more at most; the first answer counts;"
+            " each is paid out of the retry budget",
+            id="hedge-after-a-time",
+        ),
+        pytest.param(
+            {"hedge": Hedge(delay_s=None, quantile=0.95)},
+            "  hedge     an async call that takes longer than 95 % of the latest calls is sent again, 1 more at most; the first answer counts;"
+            " each is paid out of the retry budget",
+            id="hedge-after-most",
+        ),
+        pytest.param(
+            {"throttle": Throttle(k=2, window_s=120, reject_max=0.9)},
+            "  throttle  turns calls away when less than 1 in 2 of the last 120 s was taken, at most 90% of them",
+            id="throttle",
+        ),
+        pytest.param(
+            {"rate_limit": RateLimit(calls=10, per_s=2, burst=3)},
+            "  rate      10 calls begin per 2 s, 3 at once; nobody waits",
+            id="bucket",
+        ),
+        pytest.param(
+            {"rate_limit": RateLimit(calls=10, per_s=2, kind=RateKind.SLIDING_WINDOW, wait_max_s=4)},
+            "  rate      10 calls begin per 2 s in any window; others wait up to 4 s",
+            id="any-window",
+        ),
+        pytest.param(
+            {"adaptive": AdaptiveLimit(low=4, high=50, initial=7)},
+            "  adaptive  4 to 50 calls at once, by how much slower than at rest; begins with 7",
+            id="adaptive",
+        ),
+        pytest.param({"bulkhead": Bulkhead(calls_max=6)}, "  bulkhead  6 calls at once; nobody waits", id="bulkhead"),
+        pytest.param(
+            {"bulkhead": Bulkhead(calls_max=6, queue_max=2, wait_max_s=3)},
+            "  bulkhead  6 calls at once; 2 more wait up to 3 s",
+            id="queue",
+        ),
+    ],
+)
+def test_says_what_each_limit_and_each_lesser_answer_means(strategies: dict[str, object], line: str) -> None:
+    """In one line of its own, with the numbers that hold."""
+    assert line in words(**strategies).splitlines()
+
+
+def test_the_last_result_is_returned_only_on_request() -> None:
+    """Who says nothing hears of it as an exception."""
+    assert not Composition(name="crm").returns_last
+
+
 def test_says_what_is_left_out() -> None:
     """Somebody who reads it sees what is missing, and only that."""
     told = words(timeout=Timeout(deadline_s=3)).splitlines()[-1]
@@ -76,6 +148,7 @@ def test_says_what_is_left_out() -> None:
         pytest.param(
             {"retry": Breaker(), "breaker": 3, "timeout": 1.5}, ["timeout", "retry", "breaker"], id="wrong-kinds"
         ),
+        pytest.param({"degradation": 1, "cache": "redis"}, ["degradation", "cache"], id="wrong-answers"),
         pytest.param({"repeatable": 1, "returns_last": None}, ["repeatable", "returns_last"], id="no-truth-values"),
     ],
 )

@@ -277,3 +277,9 @@ def test_settings_cannot_be_changed_from_outside() -> None:
     assert 2 == settings.for_category(C.NETWORK_TIMEOUT).attempts_max
     with pytest.raises(TypeError):
         settings.rules[C.RATE_LIMIT_BURST] = RetryRule()  # type: ignore[index]  # that is the point
+
+
+def test_the_words_for_growth_and_jitter_are_fixed() -> None:
+    """They stand in other people's settings."""
+    assert ["none", "full", "equal", "decorrelated", "plus_minus_10", "plus_30"] == [word.value for word in Jitter]
+    assert ["fixed", "linear", "exponential"] == [word.value for word in Growth]

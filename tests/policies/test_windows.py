@@ -197,6 +197,34 @@ def test_memory_does_not_grow_with_the_calls() -> None:
     assert len(by_time._buckets or ()) < BUCKETS
 
 
+def test_memory_does_not_grow_with_time_alone() -> None:
+    """While everything succeeds nobody counts, and old buckets are forgotten all the same."""
+    window = TimeWindow(1.0, 0.0)
+    for number in range(100):
+        window.turn(number * 0.1)
+
+    assert BUCKETS - 1 == len(window._buckets or ())
+
+
+def test_a_failure_at_the_edge_belongs_to_the_bucket_that_begins() -> None:
+    """It is remembered as long as any other of that bucket."""
+    window = TimeWindow(10.0, 0.0)
+    window.add(failure=True, slow=False, now=1.0)
+
+    assert 1 == window.counts(10.9).failures
+    assert 0 == window.counts(11.0).failures
+
+
+def test_the_edge_lies_ahead_whatever_rounding_does() -> None:
+    """Or each success would come the longer way until the next bucket."""
+    window = TimeWindow(0.7, 0.3)
+
+    window.turn(0.6499999999999999)
+
+    assert window.edge > 0.6499999999999999
+    assert window.edge == pytest.approx(0.72)
+
+
 @pytest.mark.parametrize("make", [lambda: CountWindow(0), lambda: TimeWindow(0.0, 0.0)], ids=["count", "time"])
 def test_a_window_of_nothing_is_a_mistake(make: object) -> None:
     """Settings refuse it before."""
