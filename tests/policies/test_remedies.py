@@ -210,7 +210,7 @@ def test_the_lowest_priority_number_goes_first(priorities: list[int], words: lis
     ("make", "paths"),
     [
         pytest.param(Condition, {""}, id="a condition without parts"),
-        pytest.param(lambda: Condition(labels=labels("netwrok")), {"labels"}, id="an unknown label"),
+        pytest.param(lambda: Condition(labels=labels("networq")), {"labels"}, id="an unknown label"),
         pytest.param(lambda: Condition(labels={"network"}), {"labels"}, id="a set that can be changed"),
         pytest.param(lambda: Condition(status_codes=frozenset({99, 600, True})), {"status_codes"}, id="no statuses"),
         pytest.param(lambda: Condition(status_codes=frozenset({100, 599}), without_status=1), {"without_status"}, id="no flag"),
