@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+import holdfast
 from holdfast import Breaker, Budget, Retry
 from holdfast.errors import CircuitOpen
 from holdfast.guards.circuit import LONGER_WAY, Mode
@@ -278,3 +279,19 @@ def test_settings_change_under_the_hands_of_threads() -> None:
     assert composition.retry is not None
     assert composition.breaker is not None
     assert (5, 5) == (composition.retry.attempts_max, composition.breaker.failures_consecutive)
+
+
+def test_looking_at_a_key_keeps_no_place_for_it() -> None:
+    """A misspelt key in `health` neither makes a lane nor drops another one's."""
+    policy = holdfast.policy("api", breaker=holdfast.Breaker(failures_consecutive=1), key=str, keys_max=1)
+    with pytest.raises(ConnectionRefusedError):
+        policy.call(_refused, "known")
+
+    assert "closed" == policy.health("misspelt").state
+
+    assert "open" == policy.health("known").state
+    assert 2 == len(policy.healths())
+
+
+def _refused(_: str) -> None:
+    raise ConnectionRefusedError

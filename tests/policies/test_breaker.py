@@ -414,3 +414,27 @@ def test_settings_cannot_be_changed_from_outside() -> None:
     assert {C.NETWORK_TIMEOUT: 1} == dict(breaker.categories)
     with pytest.raises(TypeError):
         breaker.categories[C.NETWORK_TIMEOUT] = 2  # type: ignore[index]  # that is the point
+
+
+def test_presets_hold_in_every_number() -> None:
+    """What a document says, and what makes the rest of ours keep out of its way."""
+    one, three = Breaker.spec_001(), Breaker.spec_003(failure_threshold=7, timeout_s=400)
+
+    assert (5, 1, 0, 30, 60, 1) == (
+        one.calls_min,
+        one.open_multiplier,
+        one.open_jitter,
+        one.open_s,
+        one.window_s,
+        one.successes_to_close,
+    )
+    assert (7, 400, 1, 0, 400, 3) == (
+        three.failures_consecutive,
+        three.open_s,
+        three.open_multiplier,
+        three.open_jitter,
+        three.open_max_s,
+        three.successes_to_close,
+    )
+    assert 0.0 == Circuit().open_until
+    assert 1e-6 == Breaker(failure_ratio=1e-6).failure_ratio

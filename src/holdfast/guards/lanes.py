@@ -103,6 +103,10 @@ class Lanes:
         lane.used_at = WORLD.monotonic()
         return lane
 
+    def look(self, key: str) -> Lane:
+        """The lane of a key as it is, or as it would begin: to look at one keeps no place for it, and takes none from another."""
+        return self._by_key.get(key) or self._make(key)
+
     def __iter__(self) -> Iterator[Lane]:
         """All lanes that calls go through: those of the keys, and the one of calls without a key."""
         with self._lock:

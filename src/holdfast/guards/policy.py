@@ -295,7 +295,7 @@ class Policy:
 
     def health(self, key: str | None = None) -> CircuitHealth:
         """How its circuit stands, of one key where there are keys."""
-        return self._lane(key).cell.health()
+        return (self._lanes.only if key is None else self._lanes.look(key)).cell.health()
 
     def healths(self) -> tuple[CircuitHealth, ...]:
         """How all its circuits stand: that of calls without a key first."""
