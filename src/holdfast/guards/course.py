@@ -229,8 +229,8 @@ def course(guarded: Guarded, *, first: First | None = None) -> Course:
             except Rejected as refusal:
                 if last is None:
                     raise
-                refused = RetryDecision(retry=False, wait_s=0.0, rule=refusal.slug, reason=str(refusal).rstrip("."))
-                raise _exhausted(call, last, refused) from _cause(last)
+                refused = _refused(call, refusal)
+                return _ending(call, last, refused)
             started = WORLD.monotonic()
             answer = yield from _attempting(call, permits, started)
             took_s = WORLD.monotonic() - started
@@ -393,6 +393,13 @@ def _decided(call: _Call, verdict: Verdict, answer: Done | Failed) -> RetryDecis
     return decision
 
 
+def _refused(call: _Call, refusal: Rejected) -> RetryDecision:
+    """A repeat was turned away: the call ends as if it had been decided against, and what the repeat would have cost is given back."""
+    retry = call.guarded.composition.retry
+    call.guarded.lane.give_back(retry.budget if retry else None)
+    return RetryDecision(retry=False, wait_s=0.0, rule=refusal.slug, reason=str(refusal).rstrip("."))
+
+
 def _ending(call: _Call, answer: Done | Failed, decision: RetryDecision) -> object:
     """End a call whose last attempt failed."""
     retry = call.guarded.composition.retry
@@ -493,10 +500,6 @@ def _leaves_of(answer: Done | Failed, *, before: int, handled: int) -> int:
             return max(1, exc.calls_made - before)
         exc = exc.__cause__ or exc.__context__
     return 1
-
-
-def _cause(answer: Done | Failed) -> Exception | None:
-    return answer.exc if isinstance(answer, Failed) else None
 
 
 def _until(composition: Composition, began: float) -> float | None:
