@@ -98,7 +98,7 @@ def test_a_mapping_may_name_a_success() -> None:
     mapping = ErrorMapping(
         category=C.RATE_LIMIT_BURST,
         retryable=True,
-        status=200,
+        statuses=frozenset({200}),
         pattern=compile_pattern('"status": "1"', source="test", path=""),
     )
     rules = ApiRules(api_id="sms", mappings=(mapping,), quirks=Quirks(success_with_error_body=True))

@@ -51,7 +51,7 @@ def test_the_author_of_an_action_has_the_first_word() -> None:
         KnownError(pattern=pattern("nope"), category=C.AUTH_INVALID),
         KnownError(pattern=pattern("dup"), category=C.STATE_INCONSISTENT, suggestion="look it up"),
     ]
-    mapping = ErrorMapping(category=C.RATE_LIMIT_BURST, retryable=True, status=400)
+    mapping = ErrorMapping(category=C.RATE_LIMIT_BURST, retryable=True, statuses=frozenset({400}))
 
     verdict = classify(answer(400, {"message": "dup"}), known_errors=known, api=api(mapping))
 
@@ -121,7 +121,7 @@ FULL = ErrorMapping(
     category=C.AUTH_EXPIRED,
     retryable=False,
     pattern=pattern("bad"),
-    status=400,
+    statuses=frozenset({400}),
     header=HeaderRule(name="X-Kind", pattern=pattern("^a")),
 )
 
@@ -154,7 +154,10 @@ def test_a_mapping_says_whether_to_try_again() -> None:
 def test_a_mapping_prescribes_the_backoff() -> None:
     """The backoff of a mapping reaches the verdict."""
     mapping = ErrorMapping(
-        category=C.API_UNEXPECTED_STATUS, retryable=True, status=500, backoff=Backoff(kind=BackoffKind.LINEAR)
+        category=C.API_UNEXPECTED_STATUS,
+        retryable=True,
+        statuses=frozenset({500}),
+        backoff=Backoff(kind=BackoffKind.LINEAR),
     )
 
     assert Backoff(kind=BackoffKind.LINEAR) == classify(answer(500), api=api(mapping)).backoff

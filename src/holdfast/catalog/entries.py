@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from urllib.parse import SplitResult, urlsplit
 
+from holdfast.apis.addresses import Addresses
 from holdfast.catalog.rules import compile_entry
 from holdfast.contract.catalog import ApiCatalogEntry
 from holdfast.errors import BadInput, Problem
 from holdfast.faults.rules import ApiRules
-
-_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +62,9 @@ class Catalog:
                 problems.extend(err.problems)
         if problems:
             raise BadInput(problems)
-        self._by_host = _index(self._entries.values())
+        self._addresses = Addresses(
+            (api_id, (str(entry.base_url), *(entry.base_urls or ()))) for api_id, entry in self._entries.items()
+        )
 
     async def get_api_entry(self, api_id: str) -> ApiCatalogEntry | None:
         """The entry with this id (`getApiEntry` of spec 000 §4.2); `None` when there is none. Ids compare exactly."""
@@ -83,54 +83,6 @@ class Catalog:
         return self._rules.get(api_id)
 
     def match(self, url: str) -> ApiCatalogEntry | None:
-        """The entry whose `baseUrl` is the longest prefix of the address, or `None`.
-
-        Scheme, host and port must agree (host without regard to case, default ports filled in); the path agrees by
-        whole segments, with regard to case, so `/v1` is a prefix of `/v1/charges` and not of `/v10`. `{param}`
-        placeholders are segments like any other.
-        """
-        address = _address(url)
-        if address is None:
-            return None
-        origin, segments = address
-        for prefix, entry in self._by_host.get(origin, ()):
-            if segments[: len(prefix)] == prefix:
-                return entry
-        return None
-
-
-_Origin = tuple[str, str, int]
-_Index = dict[_Origin, tuple[tuple[tuple[str, ...], ApiCatalogEntry], ...]]
-
-
-def _index(entries: Iterable[ApiCatalogEntry]) -> _Index:
-    """Group the entries by origin, the longest prefix first; sorting is stable, so of equal ones the first stays first."""
-    grouped: dict[_Origin, list[tuple[tuple[str, ...], ApiCatalogEntry]]] = {}
-    for entry in entries:
-        address = _address(str(entry.base_url))
-        if address is not None:
-            grouped.setdefault(address[0], []).append((address[1], entry))
-    return {origin: tuple(sorted(found, key=lambda pair: -len(pair[0]))) for origin, found in grouped.items()}
-
-
-def _address(url: str) -> tuple[_Origin, tuple[str, ...]] | None:
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return None
-    scheme = parts.scheme.lower()
-    if scheme not in _PORTS or not parts.hostname:
-        return None
-    return (scheme, parts.hostname.rstrip("."), _PORTS[scheme] if port is None else port), _segments(parts)
-
-
-def _segments(parts: SplitResult) -> tuple[str, ...]:
-    """The path as segments, empty ones left out and dot segments resolved as a client does before it sends (RFC 3986 §5.2.4)."""
-    found: list[str] = []
-    for segment in parts.path.split("/"):
-        if segment == "..":
-            del found[-1:]
-        elif segment not in {"", "."}:
-            found.append(segment)
-    return tuple(found)
+        """The entry with the address that is the longest prefix of this one, or `None`; see `holdfast.apis.addresses`."""
+        api_id = self._addresses.match(url)
+        return None if api_id is None else self._entries[api_id]

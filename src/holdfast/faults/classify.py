@@ -19,13 +19,14 @@ from holdfast.faults.evidence import Evidence, is_error_type, is_json_type, read
 from holdfast.faults.exceptions import UNKNOWN, read_exception
 from holdfast.faults.fault import BodyKind, Fault, Phase
 from holdfast.faults.fingerprint import fingerprint
+from holdfast.faults.places import as_text, values_at
 from holdfast.faults.reading import Reading
 from holdfast.faults.redact import redact_text
-from holdfast.faults.rules import ApiRules, ErrorMapping, KnownError, Quirks, RateLimitRules
+from holdfast.faults.rules import ApiRules, ErrorMapping, FieldRule, KnownError, Quirks, RateLimitRules
 from holdfast.faults.statuses import is_long_window, read_status
 from holdfast.faults.taxonomy import ErrorCategory
 from holdfast.faults.traits import LABEL_PRIORITIES, family_of, traits_of
-from holdfast.faults.verdict import Outcome, Verdict
+from holdfast.faults.verdict import Family, Outcome, Verdict
 
 _NO_QUIRKS = Quirks()
 _EXTRACT_MAX_CHARS = 160
@@ -125,10 +126,18 @@ def _declared(evidence: Evidence, known_errors: Sequence[KnownError]) -> Iterato
 
 
 def _of_catalog(fault: Fault, evidence: Evidence, api: ApiRules) -> Iterator[Reading]:
-    for index, mapping in enumerate(api.mappings):
+    for index in _candidates(evidence, api):
+        mapping = api.mappings[index]
         if _mapping_holds(mapping, fault, evidence):
-            rule = f"catalog:{api.api_id}/error-mappings[{index}]"
-            yield Reading(category=mapping.category, rule=rule, retryable=mapping.retryable, backoff=mapping.backoff)
+            yield Reading(
+                category=mapping.category,
+                rule=f"catalog:{api.api_id}/error-mappings[{index}]",
+                retryable=mapping.retryable,
+                outcome=mapping.outcome,
+                suggestion=mapping.reason,
+                backoff=mapping.backoff,
+                critical=mapping.critical,
+            )
     limits = api.rate_limiting
     if limits is not None and _is_throttled(fault, evidence, limits):
         rule = f"catalog:{api.api_id}/rate-limiting"
@@ -136,19 +145,43 @@ def _of_catalog(fault: Fault, evidence: Evidence, api: ApiRules) -> Iterator[Rea
         yield Reading(category=ErrorCategory.RATE_LIMIT_BURST, rule=rule, backoff=limits.backoff, limit=limit[:20])
 
 
+def _candidates(evidence: Evidence, api: ApiRules) -> Sequence[int]:
+    """The rules that may hold, in their order: those without codes, and those with a code that the answer carries."""
+    coded = [index for code in evidence.codes for index in api.by_code.get(code, ())]
+    return sorted({*coded, *api.uncoded}) if coded else api.uncoded
+
+
 def _mapping_holds(mapping: ErrorMapping, fault: Fault, evidence: Evidence) -> bool:
     """Whether every condition holds. A success is touched only by rules that name its status, or when its body says that it is none."""
-    if mapping.status is None:
+    if mapping.statuses is None:
         succeeded = fault.status is not None and fault.status < 300
         if succeeded and not evidence.says_error:
             return False
-    elif mapping.status != fault.status:
+    elif fault.status not in mapping.statuses:
+        return False
+    if mapping.methods is not None and (fault.method or "").upper() not in mapping.methods:
+        return False
+    if mapping.url_pattern is not None and not mapping.url_pattern.is_in(_path_of(fault)):
         return False
     if mapping.header is not None and not any(
         mapping.header.pattern.is_in(value) for value in fault.header_values(mapping.header.name)
     ):
         return False
+    if mapping.field is not None and not _field_holds(mapping.field, evidence):
+        return False
     return mapping.pattern is None or mapping.pattern.is_in(evidence.text)
+
+
+def _field_holds(rule: FieldRule, evidence: Evidence) -> bool:
+    found = (as_text(item) for item in values_at(evidence.value, rule.place))
+    return any(text is not None and rule.pattern.is_in(text) for text in found)
+
+
+def _path_of(fault: Fault) -> str:
+    """The path of the request's address, without scheme, host and query."""
+    url = (fault.url or "").partition("?")[0].partition("#")[0]
+    _, scheme, rest = url.partition("://")
+    return f"/{rest.partition('/')[2]}" if scheme else url
 
 
 def _is_throttled(fault: Fault, evidence: Evidence, limits: RateLimitRules) -> bool:
@@ -227,6 +260,8 @@ def _outcome(fault: Fault, reading: Reading, generic: Reading) -> Outcome:
     assert generic.outcome is not None, "the generic reading always has an outcome"
     if reading is generic or not _has_spoken(fault) or fault.status is None:
         return generic.outcome
+    if reading.outcome is not None:
+        return reading.outcome
     if reading.category in _REFUSED:
         return Outcome.NOT_EXECUTED
     if fault.status < 300:
@@ -252,7 +287,7 @@ def _verdict(
     message = _message(fault, evidence, code=code, limit=best.limit, secrets=secrets)
     return Verdict(
         category=best.category,
-        family=family_of(best.category, retryable=retryable),
+        family=Family.CRITICAL if best.critical else family_of(best.category, retryable=retryable),
         labels=tuple(sorted(labels, key=LABEL_PRIORITIES.__getitem__)),
         retryable=retryable,
         health=best.health or traits.health,

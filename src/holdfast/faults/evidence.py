@@ -29,6 +29,7 @@ _MESSAGE_KEYS = (
     "reason",
 )
 _CODE_MAX_CHARS = 120
+_CODES_MAX = 16
 _LINE_MAX_CHARS = 500  # a text body longer than this is a page, not a message
 _CODE_FORM = re.compile(r"[A-Za-z0-9_.:/#\-]{1,200}\Z")
 _XML_CODE = re.compile(r"<(?:\w{1,20}:)?(?:Code|faultcode)>\s{0,20}([^<\s]{1,200})\s{0,20}</")
@@ -41,13 +42,16 @@ class Evidence:
     """What was read from a fault.
 
     `text` is the message of the exception and the text of the body, at most `INPUT_MAX_CHARS` long: what patterns
-    search. `says_error` is true when a JSON body declares an error by its structure, whatever the status, or comes as
-    the content type that this API keeps for errors. `message` is the error message the body carries; an exception's
-    own words are only in `text`.
+    search. `codes` are all codes that the error carries, in lower case, the most telling first; `code` is the first of
+    them as it stands. `value` is the parsed JSON body. `says_error` is true when a JSON body declares an error by its
+    structure, whatever the status, or comes as the content type that this API keeps for errors. `message` is the error
+    message the body carries; an exception's own words are only in `text`.
     """
 
     text: str
     code: str | None = None
+    codes: tuple[str, ...] = ()
+    value: object = None
     message: str | None = None
     says_error: bool = False
     retry_after_s: float | None = None
@@ -123,7 +127,8 @@ def _read_text(fault: Fault, body: str, text: str, *, marked: bool) -> Evidence:
         code, message = found[1][:_CODE_MAX_CHARS], said[1].strip() if said else None
     elif fault.body_kind is BodyKind.TEXT and len(body) <= _LINE_MAX_CHARS:
         message = body.strip()
-    return Evidence(text=text, code=code, message=message, says_error=marked)
+    codes = (code.lower(),) if code else ()
+    return Evidence(text=text, code=code, codes=codes, message=message, says_error=marked)
 
 
 def _read_object(value: Mapping[object, object], text: str, *, marked: bool) -> Evidence:
@@ -142,6 +147,8 @@ def _read_object(value: Mapping[object, object], text: str, *, marked: bool) -> 
     return Evidence(
         text=text,
         code=code[:_CODE_MAX_CHARS] if code else None,
+        codes=_codes(code, places),
+        value=value,
         message=message,
         says_error=marked or _says_error(value),
         retry_after_s=_wait(value, inner),
@@ -170,6 +177,18 @@ def _code(place: Mapping[object, object]) -> str | None:
         if isinstance(item, str) and _CODE_FORM.match(item):
             return item.rpartition("#")[2] if "#" in item else item
     return None
+
+
+def _codes(first: str | None, places: tuple[Mapping[object, object], ...]) -> tuple[str, ...]:
+    """Every code-like value of the error's own objects, in lower case, the first code first."""
+    found = dict.fromkeys([first.lower()] if first else [])
+    for place in places:
+        for key in _CODE_KEYS:
+            item = place.get(key)
+            text = str(item) if isinstance(item, int) and not isinstance(item, bool) and abs(item) < 10**15 else item
+            if isinstance(text, str) and _CODE_FORM.match(text):
+                found[text.lower()] = None
+    return tuple(found)[:_CODES_MAX]
 
 
 def _text_of(place: Mapping[object, object], keys: tuple[str, ...]) -> str | None:

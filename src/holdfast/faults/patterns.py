@@ -1,12 +1,15 @@
-"""Patterns that users wrote, run so that none of them can hang a worker.
+"""Patterns that people wrote, run so that none of them can hang a worker.
 
 Users' patterns are expressions of RE2, which matches in time linear in the input, over at most the first 64 KiB of
 it. They are compiled when a definition or a catalog entry is loaded, so a bad one is bad input then and never a
-surprise while a fault is being classified. This is the one module that knows which engine runs them.
+surprise while a fault is being classified. The patterns that come with Holdfast run on Python's own engine, so that
+they work where RE2 is not installed; `holdfast.faults.linear` proves of each that it stays linear there, too. This is
+the one module that knows which engine runs them.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Protocol
 
 from holdfast.errors import BadInput, MissingExtra, Problem
@@ -29,6 +32,9 @@ class Pattern(Protocol):
 
     def is_in(self, text: str) -> bool:
         """Whether the expression matches anywhere in the first `INPUT_MAX_CHARS` characters of the text."""
+
+    def group_in(self, text: str) -> str | None:
+        """What the first group of the first match holds (the whole match where there is no group); `None` without a match."""
 
 
 def compile_pattern(expression: str, *, source: str, path: str) -> Pattern:
@@ -70,8 +76,50 @@ def compile_pattern(expression: str, *, source: str, path: str) -> Pattern:
     return _Re2Pattern(expression, program.search)
 
 
+def compile_shipped(expression: str, *, source: str, path: str) -> Pattern:
+    """Compile an expression that comes with Holdfast, on Python's own engine; a test proves each of them linear.
+
+    Raises:
+        BadInput: the expression is not valid, which only a damaged installation can bring about.
+    """
+    try:
+        return _RePattern(expression, re.compile(expression))
+    except (re.error, RecursionError, OverflowError) as err:
+        raise BadInput(
+            [Problem(source=source, path=path, message=f"pattern {expression!r} is not valid: {err}")]
+        ) from err
+
+
+class _RePattern:
+    __slots__ = ("_program", "source")
+
+    def __init__(self, source: str, program: re.Pattern[str]) -> None:
+        self.source = source
+        self._program = program
+
+    def is_in(self, text: str) -> bool:
+        return self._program.search(text, 0, INPUT_MAX_CHARS) is not None
+
+    def group_in(self, text: str) -> str | None:
+        return _group_of(self._program.search(text, 0, INPUT_MAX_CHARS))
+
+
+class _Match(Protocol):
+    def group(self, number: int, /) -> object: ...
+
+    @property
+    def lastindex(self) -> int | None: ...
+
+
+def _group_of(found: _Match | None) -> str | None:
+    if found is None:
+        return None
+    item = found.group(1 if found.lastindex else 0)
+    return item if isinstance(item, str) else None
+
+
 class _Search(Protocol):
-    def __call__(self, text: str, /) -> object | None: ...
+    def __call__(self, text: str, /) -> _Match | None: ...
 
 
 class _Re2Pattern:
@@ -82,6 +130,13 @@ class _Re2Pattern:
         self._search = search
 
     def is_in(self, text: str) -> bool:
-        # RE2 takes UTF-8, which lone surrogates have no form in; a body may decode to them only by mistake, a header may carry them.
-        bounded = text[:INPUT_MAX_CHARS]
-        return self._search(bounded.encode("utf-8", "replace").decode("utf-8")) is not None
+        return self._search(_as_utf8(text)) is not None
+
+    def group_in(self, text: str) -> str | None:
+        return _group_of(self._search(_as_utf8(text)))
+
+
+def _as_utf8(text: str) -> str:
+    """RE2 takes UTF-8, which lone surrogates have no form in; a body may decode to them only by mistake, a header may carry them."""
+    bounded = text[:INPUT_MAX_CHARS]
+    return bounded if bounded.isascii() else bounded.encode("utf-8", "replace").decode("utf-8")

@@ -21,3 +21,4 @@ class Reading:
     backoff: Backoff | None = None
     limit: str | None = None
     retry_after_s: float | None = None
+    critical: bool = False

@@ -7,14 +7,15 @@ pydantic.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum, unique
 
 from holdfast.errors import BadInput, Problem
 from holdfast.faults.patterns import Pattern, compile_pattern
+from holdfast.faults.places import Place
 from holdfast.faults.taxonomy import ErrorCategory
-from holdfast.faults.verdict import Backoff
+from holdfast.faults.verdict import Backoff, Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,15 +36,34 @@ class HeaderRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FieldRule:
+    """A place in a JSON body that must hold a value the pattern matches; numbers and truth values are searched as JSON writes them."""
+
+    place: Place
+    pattern: Pattern
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorMapping:
-    """One rule of an API: every condition that is given must hold."""
+    """One rule of an API: every condition that is given must hold.
+
+    `codes` are in lower case; any of them in the answer's codes is enough, and so is any of `statuses` and `methods`
+    (upper case). `url_pattern` is searched in the path of the request's address. `critical`: a person has to know at once.
+    """
 
     category: ErrorCategory
     retryable: bool
     pattern: Pattern | None = None
-    status: int | None = None
+    statuses: frozenset[int] | None = None
     header: HeaderRule | None = None
+    codes: frozenset[str] | None = None
+    field: FieldRule | None = None
+    methods: frozenset[str] | None = None
+    url_pattern: Pattern | None = None
+    outcome: Outcome | None = None
     backoff: Backoff | None = None
+    critical: bool = False
+    reason: str | None = None
 
 
 @unique
@@ -75,6 +95,85 @@ class RateLimitRules:
     backoff: Backoff | None = None
 
 
+@unique
+class WaitFormat(StrEnum):
+    """How an API writes a wait, or the moment at which it ends."""
+
+    SECONDS = "seconds"
+    MILLISECONDS = "milliseconds"
+    MINUTES = "minutes"
+    DURATION = "duration"
+    """`6m0s`, `1h30m`, `300ms` (as Go writes them) or `PT5M` (ISO 8601)."""
+
+    UNIX_SECONDS = "unix_seconds"
+    UNIX_MS = "unix_ms"
+    ISO8601 = "iso8601"
+    HTTP_DATE = "http_date"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitRule:
+    """One place where an API states a wait: exactly one of `header`, `place` and `pattern` (whose one group is the wait).
+
+    It counts only with one of `statuses`, if given, and for one of `categories`.
+    """
+
+    format: WaitFormat
+    header: str | None = None
+    place: Place | None = None
+    pattern: Pattern | None = None
+    statuses: frozenset[int] | None = None
+    categories: frozenset[ErrorCategory] = frozenset({ErrorCategory.RATE_LIMIT_BURST, ErrorCategory.RATE_LIMIT_DAILY})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaReset:
+    """A fixed time at which a quota opens again: `hour` and `minute` in `time_zone` (an IANA name), each day or on `day` of each month."""
+
+    hour: int
+    minute: int
+    time_zone: str
+    day: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaWindow:
+    """One of an API's allowances.
+
+    It is used up when one of `codes` came, or when the number at `position` of the headers says so (nothing remains, or the usage has
+    reached the limit). `aligned`: windows begin at whole multiples of `period_s` since midnight UTC.
+    """
+
+    name: str
+    period_s: float
+    category: ErrorCategory
+    limit: int | None = None
+    aligned: bool = False
+    reset: QuotaReset | None = None
+    limit_header: str | None = None
+    usage_header: str | None = None
+    remaining_header: str | None = None
+    position: int = 0
+    codes: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorShape:
+    """Where an API's errors stand in its bodies, before the usual places are looked at; `failure` tells an error inside a success."""
+
+    codes: tuple[Place, ...] = ()
+    messages: tuple[Place, ...] = ()
+    failure: FieldRule | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deprecation:
+    """Headers whose presence announces that something will go away, and the page where the vendor says what."""
+
+    headers: tuple[str, ...]
+    link: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quirks:
     """Where an API departs from what its statuses and content types promise; the defaults are those of an API without quirks."""
@@ -90,12 +189,32 @@ class Quirks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiRules:
-    """Everything classification and the transport take from one catalog entry."""
+    """Everything classification and the transport take from one catalog entry.
+
+    `mappings` are in the order of precedence. `by_code` and `uncoded` are the places in it of the rules with and without codes, so that the
+    time to judge does not grow with the number of rules. `renewable` is whether a machine can renew the API's credential.
+    """
 
     api_id: str
     mappings: tuple[ErrorMapping, ...] = ()
     rate_limiting: RateLimitRules | None = None
     quirks: Quirks = Quirks()
+    shape: ErrorShape = ErrorShape()
+    waits: tuple[WaitRule, ...] = ()
+    quota_windows: tuple[QuotaWindow, ...] = ()
+    deprecation: Deprecation | None = None
+    renewable: bool | None = None
+    date_checked: str | None = None
+    by_code: Mapping[str, tuple[int, ...]] = field(init=False, repr=False, compare=False)
+    uncoded: tuple[int, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        by_code: dict[str, tuple[int, ...]] = {}
+        for index, mapping in enumerate(self.mappings):
+            for code in mapping.codes or ():
+                by_code[code] = (*by_code.get(code, ()), index)
+        object.__setattr__(self, "by_code", by_code)
+        object.__setattr__(self, "uncoded", tuple(i for i, one in enumerate(self.mappings) if one.codes is None))
 
 
 def compile_known_errors(

@@ -1,0 +1,78 @@
+"""The entries that come with Holdfast: found by id, by another name or by address, compiled when first asked for.
+
+They are written as YAML beside `holdfast.catalog` and shipped as one line of JSON each (`shipped.jsonl`, made by
+`python -m tools.catalog`), so that an installation without YAML and pydantic has them. Reading the file costs a few
+milliseconds once; an entry is parsed and compiled when it is first used and kept.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from typing import cast
+
+from holdfast.apis.addresses import Addresses
+from holdfast.apis.compiling import compile_rules
+from holdfast.faults.patterns import compile_shipped
+from holdfast.faults.rules import ApiRules
+
+SOURCE = "the catalog that comes with Holdfast"
+
+
+def shipped_ids() -> tuple[str, ...]:
+    """The ids of all entries, in alphabetical order."""
+    return tuple(sorted(_file().lines))
+
+
+def shipped_id(name: str) -> str | None:
+    """The id of the entry with this id or other name; names compare exactly."""
+    file = _file()
+    return name if name in file.lines else file.aliases.get(name)
+
+
+def shipped_entry(api_id: str) -> Mapping[str, object] | None:
+    """An entry as JSON values, `extends` resolved; `None` when there is none of this id."""
+    line = _file().lines.get(api_id)
+    return None if line is None else cast("Mapping[str, object]", json.loads(line))
+
+
+def shipped_rules(name: str) -> ApiRules | None:
+    """The compiled rules of the entry with this id or other name; `None` when there is none."""
+    api_id = shipped_id(name)
+    return None if api_id is None else _compiled(api_id)
+
+
+def match_shipped(url: str) -> str | None:
+    """The id of the entry that an address belongs to; see `holdfast.apis.addresses`."""
+    return _file().addresses.match(url)
+
+
+@cache
+def _compiled(api_id: str) -> ApiRules | None:
+    entry = shipped_entry(api_id)
+    return None if entry is None else compile_rules(entry, make_pattern=compile_shipped, source=SOURCE)
+
+
+class _File:
+    """The shipped file, taken apart: one line per entry, and the index in its first line."""
+
+    __slots__ = ("addresses", "aliases", "lines")
+
+    def __init__(self, text: str) -> None:
+        head, *lines = text.splitlines()
+        index = cast("list[dict[str, object]]", json.loads(head))
+        ids = [cast(str, one["apiId"]) for one in index]
+        self.lines = dict(zip(ids, lines, strict=True))
+        self.aliases = {
+            name: api_id for api_id, one in zip(ids, index, strict=True) for name in cast("list[str]", one["aliases"])
+        }
+        self.addresses = Addresses(
+            (api_id, cast("list[str]", one["baseUrls"])) for api_id, one in zip(ids, index, strict=True)
+        )
+
+
+@cache
+def _file() -> _File:
+    return _File(resources.files(__package__).joinpath("shipped.jsonl").read_text(encoding="utf-8"))
