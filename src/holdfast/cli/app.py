@@ -14,6 +14,7 @@ from typer.main import get_command
 
 from holdfast import __version__
 from holdfast.cli import config, contract, credentials, dead_letters, executions
+from holdfast.cli.classify import classify
 from holdfast.cli.demo import demo
 from holdfast.cli.emit import emit
 from holdfast.cli.events import events
@@ -43,7 +44,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, run, resume, worker, why, validate, recover, purge, emit, events):
+for command in (demo, run, resume, worker, why, validate, classify, recover, purge, emit, events):
     app.command()(command)
 app.command("test")(send_one)
 app.command()(simulate)
