@@ -19,7 +19,7 @@ _HEADER = re.compile(r"([A-Za-z0-9!#$%&'*+.^_`|~\-]{1,200}):[ \t]{0,20}(.{0,2000
 _RAISED = re.compile(
     r"([A-Za-z_][A-Za-z0-9_]{0,100}(?:\.[A-Za-z_][A-Za-z0-9_]{0,100}){0,12})(?:: (.{0,8000}))?\Z", re.DOTALL
 )
-_TREE = re.compile(r"[ ]{0,40}(?:\+-\+-{1,80}[^\n]{0,80}|[|+] ?)")
+_TREE = re.compile(r"[ ]{0,40}(?:\+-[^\n]{0,160}|[|+] ?)")
 _CURL_FAILED = re.compile(r"curl: \(([0-9]{1,3})\) (.{0,1000})")
 _TRACE_HEAD = "Traceback (most recent call last):"
 _BECAUSE = (
@@ -157,8 +157,7 @@ def _blocks(text: str) -> Sequence[str]:
     found: list[list[str]] = []
     is_frames = is_open = False
     for raw in text.split("\n"):
-        is_member = raw.startswith((" ", "\t")) and _TREE.match(raw) is not None
-        line = _TREE.sub("", raw, count=1) if is_member else raw
+        line = _TREE.sub("", raw, count=1) if raw.startswith(" ") and _TREE.match(raw) else raw
         if _TRACE_HEAD in line or "Exception Group Traceback" in line:
             is_frames, is_open = True, False
         elif line.strip() in _BECAUSE:
