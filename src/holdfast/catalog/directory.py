@@ -63,6 +63,25 @@ def read_directory(path: str | Path, problems: list[Problem]) -> Layer:
     return Layer(name=DIRECTORY, pieces=tuple(pieces))
 
 
+def read_places(places: Sequence[Path]) -> Layer:
+    """What files and directories say, put together as one layer.
+
+    Raises:
+        BadInput: one of them cannot be read; every problem is listed.
+        MissingExtra: there are YAML files, and the package that reads them is not installed.
+    """
+    problems: list[Problem] = []
+    pieces: list[Piece] = []
+    for place in places:
+        try:
+            pieces.extend(read_directory(place, problems).pieces if place.is_dir() else read_file(place))
+        except BadInput as err:
+            problems.extend(err.problems)
+    if problems:
+        raise BadInput(problems)
+    return Layer(name=DIRECTORY, pieces=tuple(pieces))
+
+
 def read_file(file: Path) -> Iterator[Piece]:
     """What a file says: one piece, or a list of them.
 

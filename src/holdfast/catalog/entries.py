@@ -126,6 +126,10 @@ class Catalog:
         """The id of the entry that an address belongs to, without reading the entry."""
         return self._addresses.match(url)
 
+    def addresses(self) -> list[tuple[str, tuple[str, ...]]]:
+        """The base addresses of all entries by their ids; of two with the same one, the first is found by it."""
+        return [(api_id, tuple(urls)) for api_id, urls in self._bases()]
+
     # --- where it came from ---
 
     def versions(self, api_id: str) -> list[str]:
