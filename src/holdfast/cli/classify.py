@@ -68,7 +68,7 @@ def classify(
     from holdfast.cli.session import settings_of  # noqa: PLC0415 - `--help` need not load what judges
 
     settings = settings_of(config=config, catalog=catalog)
-    find = nothing_known if no_catalog else known_apis(settings.catalog.directory)
+    find = nothing_known if no_catalog else known_apis(settings.catalog.directory, shipped=settings.catalog.shipped)
     if is_lines:
         bad = judge_lines(file, find)
         raise typer.Exit(ExitCode.BAD_INPUT if bad else ExitCode.DONE)
@@ -225,8 +225,8 @@ def nothing_known(_name: str | None, _url: str | None) -> ApiRules | None:
     return None
 
 
-def known_apis(directory: str | Path | None) -> FindRules:
-    """The rules of the shipped entries, and of a directory's entries before them.
+def known_apis(directory: str | Path | None, *, shipped: bool = True) -> FindRules:
+    """The rules of the shipped entries, unless they are switched off, with a directory's entries over them.
 
     Raises:
         BadInput: the directory's entries are not valid.
@@ -234,16 +234,14 @@ def known_apis(directory: str | Path | None) -> FindRules:
     from holdfast.apis.shipped import match_shipped, shipped_rules  # noqa: PLC0415 - as above
     from holdfast.catalog.directory import load_directory  # noqa: PLC0415 - as above
 
-    own = load_directory(directory) if directory else None
+    own = load_directory(directory, shipped=shipped) if directory or not shipped else None
 
     def find(name: str | None, url: str | None) -> ApiRules | None:
-        if own is not None:
-            entry = None if url is None else own.match(url)
-            found = (own.rules(name) if name else None) or (own.rules(entry.api_id) if entry else None)
-            if found is not None:
-                return found
-        matched = None if name or url is None else match_shipped(url)
-        return shipped_rules(name or matched or "")
+        if own is None:
+            matched = None if name or url is None else match_shipped(url)
+            return shipped_rules(name or matched or "")
+        matched = None if url is None else own.match_id(url)
+        return (own.rules(name) if name else None) or (own.rules(matched) if matched else None)
 
     return find
 

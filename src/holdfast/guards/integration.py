@@ -137,7 +137,7 @@ class Integration:
             timeout_s=declared.timeout_s,
             response_size_max_bytes=response_size_max_bytes,
         )
-        self._reading = _Reading(integration_id, declared.api, api)
+        self._reading = _Reading(integration_id, declared.api if api is None else api.api_id, api)
         self._secrets = dict(secrets)
         parts = parts_of(declared)
         self._policy = policy(
