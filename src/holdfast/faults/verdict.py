@@ -87,7 +87,9 @@ class Verdict:
     `message` is short, redacted and carries no payload. `rule` is the slug of the rule that decided, `runners_up` are
     the rules that matched as well and lost, best first. `advice` names the pieces of recovery advice of the API's entry
     (by their place in it) whose conditions on the answer's headers and body hold: the answer itself is not kept.
-    `labels` are ordered by priority, most telling first.
+    `labels` are ordered by priority, most telling first. `notes` are short words for whoever reads why: an absurd wait, a clock
+    that is off, knowledge that is old. `quota_resets_in_s` is how far off the documented reset of the used-up quota is, in seconds from
+    `observed_at`: nobody stated it, so it is no `retry_after_s`.
     """
 
     category: ErrorCategory
@@ -108,3 +110,5 @@ class Verdict:
     backoff: Backoff | None = None
     runners_up: tuple[str, ...] = ()
     advice: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+    quota_resets_in_s: float | None = None
