@@ -10,7 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum, unique
 
-from holdfast.faults.taxonomy import ErrorCategory
+from holdfast.faults.taxonomy import ErrorCategory, Family, Health, Severity
+from holdfast.faults.traits import severity_of
+
+__all__ = ["Backoff", "BackoffKind", "Family", "Health", "Outcome", "Verdict"]
 
 
 @unique
@@ -25,34 +28,6 @@ class Outcome(StrEnum):
 
     EXECUTED = "executed"
     """It happened, although the caller got no usable answer: never repeat."""
-
-
-@unique
-class Health(StrEnum):
-    """What the attempt says about the dependency, for circuit breakers and health pages."""
-
-    FAILURE = "failure"
-    """The dependency did not do its part (timeouts, lost connections, 5xx, unreadable answers)."""
-
-    SUCCESS = "success"
-    """The dependency is well; it answered, and the request was at fault."""
-
-    NEUTRAL = "neutral"
-    """Says nothing about its health (throttled, credentials, our own side)."""
-
-
-@unique
-class Family(StrEnum):
-    """The eight families of spec 002; `NONE` for what is no failure of anything (a person stopped it)."""
-
-    TRANSIENT = "TRANSIENT"
-    RESOURCE = "RESOURCE"
-    VALIDATION = "VALIDATION"
-    LOGIC = "LOGIC"
-    EXTERNAL = "EXTERNAL"
-    SECURITY = "SECURITY"
-    CRITICAL = "CRITICAL"
-    NONE = "NONE"
 
 
 @unique
@@ -112,3 +87,8 @@ class Verdict:
     advice: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
     quota_resets_in_s: float | None = None
+
+    @property
+    def severity(self) -> Severity:
+        """How serious it is: critical where its rule or declaration says so, else by its category and by whether a machine may mend it."""
+        return severity_of(self.category, family=self.family)
