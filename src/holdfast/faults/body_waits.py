@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from enum import Enum, auto, unique
+from functools import lru_cache
 
 from holdfast.faults.moments import NUMBER_MAX, VALUE_MAX_CHARS, Clock, date_of, duration_of, epoch_of, number_of
 from holdfast.faults.places import values_at
 
 _OBJECTS_MAX = 200
-_DEPTH_MAX = 5
+_DEPTH_MAX = 8
 _LIST_MAX = 16
 _KEY_MAX_CHARS = 40
 
@@ -68,7 +69,7 @@ def body_wait_s(value: object, clock: Clock, *, moments: bool) -> float | None:
         for place in _objects(value)
         for key, item in place.items()
         if isinstance(key, str)
-        and (form := _FIELDS.get(_plain(key))) is not None
+        and (form := _known(key)[0]) is not None
         and (moments or form is not _Form.MOMENT)
         and (wait_s := _read(item, form, clock)) is not None
     ]
@@ -113,12 +114,18 @@ def _objects(value: object) -> Iterator[Mapping[object, object]]:
 
 
 def _leads_on(key: object) -> bool:
-    plain = _plain(key) if isinstance(key, str) else ""
-    return plain in _INSIDE or plain.endswith("details")
+    return isinstance(key, str) and _known(key)[1]
 
 
-def _plain(key: str) -> str:
-    return key[:_KEY_MAX_CHARS].replace("_", "").replace("-", "").lower()
+def _known(key: str) -> tuple[_Form | None, bool]:
+    """What a key stands for, and whether details stand below it."""
+    return _meaning(key) if len(key) <= _KEY_MAX_CHARS else (None, False)
+
+
+@lru_cache(maxsize=1_024)
+def _meaning(key: str) -> tuple[_Form | None, bool]:
+    plain = key.replace("_", "").replace("-", "").lower()
+    return _FIELDS.get(plain), plain in _INSIDE or plain.endswith("details")
 
 
 def _read(item: object, form: _Form, clock: Clock) -> float | None:

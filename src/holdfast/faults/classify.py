@@ -21,7 +21,7 @@ from holdfast.faults.evidence import Evidence, is_error_type, is_json_type, read
 from holdfast.faults.exceptions import UNKNOWN, read_exception
 from holdfast.faults.fault import BodyKind, Fault, Phase
 from holdfast.faults.fingerprint import fingerprint
-from holdfast.faults.moments import clock_of
+from holdfast.faults.moments import Clock
 from holdfast.faults.places import as_text, values_at
 from holdfast.faults.quotas import UsedUp, opens_in_s, used_up_window
 from holdfast.faults.reading import Reading
@@ -262,7 +262,7 @@ def _as_documented(verdict: Verdict, fault: Fault, api: ApiRules, *, best: Readi
         notes = (*notes, f"what is known of {api.api_id} was checked {checked_days} days ago")
     resets_in_s = None
     if used_up is not None and verdict.category in THROTTLED:
-        resets_in_s = opens_in_s(used_up.window, clock_of(fault))
+        resets_in_s = opens_in_s(used_up.window, Clock(fault))
     if verdict.category is ErrorCategory.AUTH_EXPIRED and api.renewable is False and best.retryable is None:
         verdict = replace(verdict, retryable=False, family=family_of(ErrorCategory.AUTH_EXPIRED, retryable=False))
     return replace(verdict, notes=notes, quota_resets_in_s=resets_in_s)

@@ -19,7 +19,6 @@ from holdfast.faults.fault import Fault
 from holdfast.faults.moments import (
     VALUE_MAX_CHARS,
     Clock,
-    clock_of,
     date_of,
     duration_of,
     epoch_of,
@@ -70,7 +69,7 @@ def stated_wait(
         api: what is known of the API.
         used_up: the quota window that the answer says is used up.
     """
-    clock = clock_of(fault)
+    clock = Clock(fault)
     headers = [(name.lower(), value) for name, value in fault.headers]
     seconds = next(
         (
@@ -93,12 +92,12 @@ def retry_after_s(fault: Fault) -> float | None:
     The milliseconds form is the more exact and wins where the two agree within a second. Otherwise, and of several values
     of the same header, the longest counts, so that none is undercut.
     """
-    return _retry_after([(name.lower(), value) for name, value in fault.headers], clock_of(fault))
+    return _retry_after([(name.lower(), value) for name, value in fault.headers], Clock(fault))
 
 
 def reset_after_s(fault: Fault, *, header: str, reset_format: ResetFormat) -> float | None:
     """The wait until the moment that a reset header names, in seconds; `None` when the header is absent or not in that format."""
-    clock = clock_of(fault)
+    clock = Clock(fault)
     form = WaitFormat(reset_format.value)
     return _longest(_in_format(value, form, clock) for value in fault.header_values(header))
 

@@ -8,7 +8,6 @@ size. Every reading is bounded and knows no clock: what "now" is comes in with t
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from holdfast.faults.fault import Fault
@@ -37,10 +36,10 @@ _UNITS: dict[str, float] = {
     **dict.fromkeys(("w", "week", "weeks"), 604_800.0),
 }
 _PART = re.compile(
-    r"([0-9]{1,15}(?:\.[0-9]{1,20})?)['\"]?\s{0,2}(?:\(s\)\s)?([a-zµ]{1,12})(?:\(s\))?(?![a-zµ])", re.IGNORECASE
+    r"([0-9]{1,15}(?:\.[0-9]{1,20})?)['\"]?\s{0,2}(?:more\s)?([a-zµ]{1,12})(?:\(s\))?(?![a-zµ])", re.IGNORECASE
 )
 _RUN = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,20})?)(ns|us|µs|ms|s|m|h|d)(?=[0-9])")
-_BETWEEN = re.compile(r"\s{0,3}(?:,|and|&)?\s{0,3}", re.IGNORECASE)
+_BETWEEN = re.compile(r"\.?\s{0,3}(?:,|and|&)?\s{0,3}", re.IGNORECASE)
 _PARTS_MAX = 6
 _ISO_DURATION = re.compile(
     r"P(?:([0-9]{1,6})D)?(?:T(?:([0-9]{1,9})H)?(?:([0-9]{1,9})M)?(?:([0-9]{1,12}(?:\.[0-9]{1,9})?)S)?)?\Z"
@@ -158,15 +157,30 @@ def epoch_of(number: float) -> float | None:
 # --- against whose clock ---
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
     """What time it was where the answer was made: a moment that it names is read against this.
 
-    `skew_s` is how far that clock is ahead of ours, in seconds; 0 where nothing is known of it.
+    The server's clock by its `Date` (plus the `Age` of an answer from a cache, RFC 9111 §5.1); ours without one, where the two hardly
+    differ, and where they differ by more than a day: then something answers with a fixed date. Worked out when it is first asked
+    for, since most answers name no moment.
     """
 
-    now: datetime
-    skew_s: float = 0.0
+    __slots__ = ("_fault", "_now", "skew_s")
+
+    def __init__(self, fault: Fault) -> None:
+        """Take the answer whose clock it is."""
+        self._fault = fault
+        self._now: datetime | None = None
+        self.skew_s = 0.0
+        """How far that clock is ahead of ours, in seconds; 0 where they agree, nothing is known of it, or nobody has asked yet."""
+
+    @property
+    def now(self) -> datetime:
+        """What time it was there when we observed the fault."""
+        if self._now is None:
+            self.skew_s = _skew_s(self._fault)
+            self._now = self._fault.observed_at + timedelta(seconds=self.skew_s)
+        return self._now
 
     def until(self, moment: datetime) -> float:
         """Seconds until a moment; one in the past is now."""
@@ -177,15 +191,12 @@ class Clock:
         return max(0.0, epoch_s - (self.now - _EPOCH).total_seconds())
 
 
-def clock_of(fault: Fault) -> Clock:
-    """The server's clock by its `Date` (plus the `Age` of an answer from a cache), ours without one, or where the two hardly differ."""
+def _skew_s(fault: Fault) -> float:
     dates = fault.header_values("date")
     moment = http_date(dates[0]) if dates else None
     if moment is None:
-        return Clock(now=fault.observed_at)
+        return 0.0
     ages = fault.header_values("age")
     age_s = number_of(ages[0].strip()) if ages else None
     skew_s = (moment - fault.observed_at).total_seconds() + min(age_s or 0.0, _AGE_MAX_S)
-    if not SKEW_MIN_S < abs(skew_s) <= SKEW_MAX_S:
-        return Clock(now=fault.observed_at)
-    return Clock(now=fault.observed_at + timedelta(seconds=skew_s), skew_s=skew_s)
+    return skew_s if SKEW_MIN_S < abs(skew_s) <= SKEW_MAX_S else 0.0

@@ -19,8 +19,8 @@ _FILLER = (
 )
 _ABOUT = r"(?:(?:about|approximately|approx\.|around|another|at least|a minimum of|up to|~)\s?)?"
 _BACK = re.compile(
-    rf"\b(?:try(?:ing)? again|retry|retried|re-?try|resend|come back|available again|available|allowed again|ask again){_FILLER}"
-    rf",? ?(?:in|after|within)\b:? {_ABOUT}['\"\[(]?(?=[0-9])",
+    rf"\b(?:try(?:ing)? again|re-?try|retried|resend|come back|available again|available|allowed again|ask again){_FILLER}"
+    rf",?[ -]?(?:in|after|within)\b:? {_ABOUT}['\"\[(]?(?=[0-9])",
     re.IGNORECASE,
 )
 _PAUSE = re.compile(
@@ -47,7 +47,7 @@ _ZONES = {
     **dict.fromkeys(("central", "ct", "cst", "cdt"), "America/Chicago"),
     **dict.fromkeys(("mountain", "mt", "mst", "mdt"), "America/Denver"),
 }
-_BARE = re.compile(r"([0-9]{1,400}(?:\.[0-9]{1,20})?)(?![0-9a-z%:/-])", re.IGNORECASE)
+_BARE = re.compile(r"([0-9]{1,400}(?:\.[0-9]{1,20})?)(?!\s?[0-9a-z%:/-]|\.[0-9])", re.IGNORECASE)
 _HINTS = (
     "again",
     "retry",
