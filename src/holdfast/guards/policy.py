@@ -139,7 +139,7 @@ class Policy:
 
     __slots__ = (
         "_answering", "_composition", "_declared", "_disturbance", "_fused", "_judge", "_key", "_lanes", "_listening", "_lock", "_reshaped",
-        "_sharing",
+        "_sharing", "announcements",
     )  # fmt: skip
 
     def __init__(
@@ -157,6 +157,7 @@ class Policy:
         self._judge = self._judge_for(composition)
         self._lock = Lock()
         self._listening = Listening(composition.name)
+        self.announcements = self._listening.announcements
         self._key = key
         self._lanes = Lanes(composition, self._listening, makers=ADMISSION, most=keys_max)
         self._fused = False
@@ -213,8 +214,7 @@ class Policy:
         own = own_word(self._composition, repeatable=repeatable)
 
         def decorate(function: Guardable) -> Guardable:
-            guard = _Guard(self, repeatable=own, restartable=restartable)
-            guarded = guard.around(function)
+            guarded = _Guard(self, repeatable=own, restartable=restartable).around(function)
             if handover is not None:
                 from holdfast.guards.resuming import register, resumable  # noqa: PLC0415 - costs who hands nothing over 5 ms
 

@@ -19,6 +19,7 @@ from holdfast.errors import BadSettings, Problem
 from holdfast.faults.rules import ApiRules
 from holdfast.faults.verdict import Verdict
 from holdfast.guards.ambient import remaining_s
+from holdfast.guards.announcements import Announcements
 from holdfast.guards.course import Course
 from holdfast.guards.knowing import known_api
 from holdfast.guards.policy import Policy
@@ -191,7 +192,7 @@ class Exchanges:
             composition=self._composition,
             once=None if outgoing.is_replayable else _NOT_REPLAYABLE,
         )
-        return Exchange(policy.name, outgoing, steps=steps, api=api, lesser=lesser)
+        return Exchange(policy.name, outgoing, steps=steps, api=api, lesser=lesser, announcements=policy.announcements)
 
     def _lesser(self, outgoing: Outgoing, header: str, *, repeatable: bool) -> Lesser | None:
         if self._lessening is None:
@@ -251,11 +252,19 @@ class Exchanges:
 class Exchange:
     """One request under way."""
 
-    __slots__ = ("_api", "_failed", "lesser", "outgoing", "place", "steps")
+    __slots__ = ("_announcements", "_api", "_failed", "lesser", "outgoing", "place", "steps")
 
     def __init__(
-        self, place: str, outgoing: Outgoing, *, steps: Course, api: ApiRules | None, lesser: Lesser | None = None
+        self,
+        place: str,
+        outgoing: Outgoing,
+        *,
+        steps: Course,
+        api: ApiRules | None,
+        announcements: Announcements,
+        lesser: Lesser | None = None,
     ) -> None:
+        self._announcements = announcements
         self.lesser = lesser
         self.place = place
         self.outgoing = outgoing
@@ -279,14 +288,16 @@ class Exchange:
         return not is_redirect and self._verdict(status, headers, body, url=url) is None
 
     def _verdict(self, status: int, headers: Iterable[tuple[str, str]], body: Body, *, url: str) -> Verdict | None:
+        pairs, now = tuple(headers), WORLD.now()
+        self._announcements.hear(pairs, self._api, place=host_of(url), now=now)
         return judge_answer(
             status,
-            headers,
+            pairs,
             body=body,
             place=self.place,
             method=self.outgoing.method,
             url=url,
-            observed_at=WORLD.now(),
+            observed_at=now,
             api=self._api,
         )
 
