@@ -11,11 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING
 
 from holdfast.faults.fault import Fault
 from holdfast.faults.moments import VALUE_MAX_CHARS, Clock, number_of
 from holdfast.faults.rules import QuotaReset, QuotaWindow
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 _DAY_S = 86_400.0
 _MONTH_MAX_DAYS = 31
@@ -84,6 +87,8 @@ def next_time_of_day(now: datetime, reset: QuotaReset) -> datetime | None:
 
 @lru_cache(maxsize=64)
 def _zone(name: str) -> ZoneInfo | None:
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - looks up how Python was built, which few programs need to pay for
+
     try:
         return ZoneInfo(name)
     except (OSError, ValueError, KeyError):  # a strange name, or a machine without the time zone database
