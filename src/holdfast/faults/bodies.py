@@ -163,7 +163,7 @@ def _note_number(said: Said, item: int, *, role: int, depth: int, of_field: bool
 
 
 def _note_status(said: Said, status: int) -> None:
-    if said.status is None and 400 <= status <= 599:
+    if said.status is None and (400 <= status <= 451 or 498 <= status <= 511) and status != 499:
         said.status = status
 
 

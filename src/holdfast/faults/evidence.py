@@ -56,6 +56,7 @@ class Evidence:
     field_words: str = ""
     declared_status: int | None = None
     page: str = ""
+    blames_client: bool = False
 
 
 def read_evidence(fault: Fault, *, quirks: Quirks, shape: ErrorShape = _USUAL_SHAPE) -> Evidence:
@@ -220,6 +221,7 @@ def _read_markup(body: str, text: str, *, marked: bool) -> Evidence:
     )[:_CODES_MAX]
     messages = [words for name, words in leaves if name in _XML_MESSAGES or name.endswith("message")]
     details = [words for name, words in leaves if name.endswith("detail")]
+    sides = {code.rpartition(":")[2].lower() for code in codes}
     head = body[:600].lower()
     return Evidence(
         text=text,
@@ -228,6 +230,7 @@ def _read_markup(body: str, text: str, *, marked: bool) -> Evidence:
         named=named,
         message=messages[0] if messages else None,
         words=cut_quotes(" | ".join([*messages, *details])),
+        blames_client=not sides.isdisjoint({"client", "sender"}),
         says_error=marked or any(mark in head for mark in _XML_ERRORS),
     )
 
@@ -335,8 +338,26 @@ _SAID = (
     "Message",
     "error_msg",
     "error-text",
+    "retMsg",
+    "ret_msg",
+    "resultMessage",
+    "resultMsg",
+    "info",
 )
-_NUMBERS = ("errcode", "error_code", "errorCode", "err_code", "errno", "ErrorCode", "retcode", "code")
+_NUMBERS = (
+    "errcode",
+    "error_code",
+    "errorCode",
+    "err_code",
+    "errno",
+    "ErrorCode",
+    "retcode",
+    "retCode",
+    "ret_code",
+    "resultCode",
+    "result_code",
+    "code",
+)
 _STATUSES = ("status", "statusCode", "status_code", "httpStatus", "http_status")
 _FAILED = frozenset({"error", "fail", "failed", "failure", "nok", "ko"})
 _FINE_NUMBERS = frozenset({0, 1, *range(100, 400), 1000, 10000, 20000})

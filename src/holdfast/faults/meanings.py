@@ -150,6 +150,9 @@ def _settled_weak(meaning: Meaning, status: int) -> Meaning | None:
     if meaning is LIMIT:
         return BURST if status in {200, 403, 420, 429, 503, 509} else BAD_INPUT
     if meaning in {BROKEN, UNAVAILABLE}:
+        if status == 400:
+            # A server's failure under a client's status: a vendor that has only one status for errors.
+            return UNCERTAIN if meaning is BROKEN else NOT_STARTED
         return UNCERTAIN if status < 300 or status >= 500 else None
     if meaning is REQUEST:
         return BAD_INPUT if status < 300 or status in {400, 402, 422} or status >= 500 else None

@@ -104,6 +104,7 @@ _BLOCKED = _phrase(
     r"|deactivated|banned|frozen|closed)",
     m.INVALID,
 )
+_GUESSING = _phrase(r"(?:log-?in|sign-?in|password|authentication|pin|otp|verification) attempts", m.INVALID)
 _LASTING_OVER = _phrase(
     r"(?:refresh[ _-]?token|api[ _-]?key|client secret|password|certificate|subscription|trial|licen[cs]e"
     r"|account|plan|sso|consent|grant)\b.{0,40}(?:expired|has lapsed|ended|is over)",
@@ -132,7 +133,7 @@ _TOKEN_OVER_PLAIN = _phrase(
     m.EXPIRED,
 )
 _KEY_WRONG = _phrase(
-    r"(?:invalid|missing|incorrect|unknown|bad|wrong|no|malformed|unrecognized) (?:or \w{1,12} "
+    r"invalid key\b|(?:invalid|missing|incorrect|unknown|bad|wrong|no|malformed|unrecognized) (?:or \w{1,12} "
     r"|\w{1,10} )?(?:api[ _-]?key|access[ _-]?token|credentials|authentication|authorization|client id"
     r"|client secret|auth token|bearer token|oauth token|token provided|app[ _-]?id|login"
     r"|username or password|api token)"
@@ -142,7 +143,8 @@ _KEY_WRONG = _phrase(
     r"|don't have|do not have|does not have|not have|requires?) (?:\w{1,30} ){0,3}(?:permissions?"
     r"|privileges?|scopes?)\b"
     r"|unauthori[sz]ed(?: access| request| client|$| \||\.)|authentication (?:failed|required|error)"
-    r"|access denied|must be logged in|not logged in|please log ?in|login required|token (?:was |has been "
+    r"|access denied|must be logged in|not logged in|token required|please log ?in|login required"
+    r"|token (?:was |has been "
     r"|is )?revoked",
     m.INVALID,
 )
@@ -158,6 +160,11 @@ _LOCKED = _phrase(
     r"|retry).{0,60}conflict|still (?:being )?process|operation (?:is )?in progress|in progress"
     r"|optimistic lock",
     m.LOCKED,
+)
+_STALE = _phrase(
+    r"(?:modified|changed|updated) (?:by (?:another|someone|other)|since|in the meantime)|\bstale\b"
+    r"|out of date|does not match|\betag\b",
+    m.STATE,
 )
 _OUR_KEY = _phrase(
     r"idempoten.{0,120}(?:in progress|process|still|currently|concurrent|in use)|(?:in progress|process"
@@ -236,7 +243,8 @@ _NOT_FOUND = _phrase(
     r"not found|does(?:n't| not) exist|no such|could not (?:be found|find)|unknown \w{1,30}|cannot find", m.MISSING
 )
 _BAD = _phrase(
-    r"\binvalid\b|\bmissing\b|\brequired\b|malformed|must (?:be|not|have|contain)|cannot be|can't be"
+    r"\binvalid\b|cannot query field|too (?:low|high)|insufficient|not enough|unknown type|\bmissing\b"
+    r"|\brequired\b|malformed|must (?:be|not|have|contain)|cannot be|can't be"
     r"|not (?:a )?valid|too (?:long|large|short|many|big|small)|unsupported|exceeds|out of range"
     r"|not allowed|failed to parse|parse error|syntax error|unknown (?:parameter|field|argument|name"
     r"|column)",
@@ -272,6 +280,7 @@ _PLAN = _phrase(
 
 _ANY_4XX: _Phrases = (
     _NONCE,
+    _OUR_KEY,
     _CREDIT,
     _RATE,
     _QUOTA,
@@ -281,9 +290,10 @@ _ANY_4XX: _Phrases = (
     _VERSION,
     _MODEL,
     _KEY_WRONG,
+    _DONE,
 )
 _ANY_5XX: _Phrases = (_LOGIN_5XX, _STORAGE, _OVER_5XX, _CONFIGURATION, _LOCKED)
-_CONFLICTS: _Phrases = (_OUR_KEY, _DONE, _LOCKED, _DUPLICATE)
+_CONFLICTS: _Phrases = (_OUR_KEY, _DONE, _STALE, _LOCKED, _DUPLICATE)
 _BY_STATUS: dict[int, _Phrases] = {
     200: (
         _NONCE,
@@ -327,7 +337,7 @@ _BY_STATUS: dict[int, _Phrases] = {
     412: (_LOCKED,),
     422: (_CREDIT, _RATE, _OTHER_OVER, _VERSION),
     423: (),
-    429: (_CREDIT, _QUOTA),
+    429: (_GUESSING, _CREDIT, _QUOTA),
     500: (*_ANY_5XX,),
     503: (_STORAGE, _OVER_5XX, _CONFIGURATION, _OVERLOADED),
     529: (_RATE, _OVERLOADED),

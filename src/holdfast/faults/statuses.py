@@ -124,9 +124,10 @@ def _read_error(fault: Fault, evidence: Evidence, status: int) -> Reading | None
     packed = match_packs(fault, evidence)
     if packed is not None and packed[1].weight is Weight.EXACT and packed[1] is not m.RENEWABLE:
         return _settle(packed, fault, evidence, status)
-    coded = _best_code(evidence, status)
+    # What a dialect's table knows is not read as words again.
+    coded = _best_code(evidence, status) if packed is None or packed[1].weight is Weight.VAGUE else None
     words = evidence.words.lower()
-    if coded is not None and coded[1].weight is Weight.EXACT and not (packed and packed[1] is m.RENEWABLE):
+    if coded is not None and coded[1].weight is Weight.EXACT:
         return _settle(_refined(coded, words, status), fault, evidence, status)
     if status in _STRICT:
         return None
@@ -135,6 +136,8 @@ def _read_error(fault: Fault, evidence: Evidence, status: int) -> Reading | None
     said = _by_words(evidence, words, status=status)
     if said is not None:
         return _settle(said, fault, evidence, status)
+    if evidence.blames_client and status >= 500:
+        return _reading("soap-client", _C.VALIDATION_FAILED)
     for weak in (packed, coded):
         if weak is not None and (reading := _settle(weak, fault, evidence, status)) is not None:
             return reading
@@ -176,8 +179,10 @@ def _refined(match: Match, words: str, status: int) -> Match:
     if meaning in _CREDENTIALS and status in {200, 400, 401, 403}:
         if meaning_of_words(words, 401) is m.EXPIRED:
             return f"{rule}-expired", m.EXPIRED
-    elif meaning in {m.BURST, m.DAILY} and meaning_of_words(words, 429) is m.CREDIT:
-        return f"{rule}-credit", m.CREDIT
+    elif meaning in {m.BURST, m.DAILY}:
+        said = meaning_of_words(words, 429)
+        if said in {m.CREDIT, m.INVALID}:
+            return f"{rule}-{said.name}", said
     return match
 
 
@@ -209,8 +214,13 @@ def _settle(match: Match, fault: Fault, evidence: Evidence, status: int) -> Read
     rule, meaning = match
     if meaning is m.DONE:
         meaning = m.DONE_HERE if _is_own_effect(fault, evidence) else m.STATE
+        if meaning is m.STATE and status in {400, 422} and rule.startswith("generic:words"):
+            return None
     elif meaning is m.DAILY and _is_short(fault, evidence):
         meaning = m.BURST
+    elif meaning is m.CREDIT and says_long_window(evidence.text[:1_500].lower()):
+        # Refilled by the calendar, whatever it is called.
+        meaning = m.DAILY
     return read_meaning(meaning, status, rule=rule)
 
 

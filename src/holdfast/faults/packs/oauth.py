@@ -44,7 +44,10 @@ _CHALLENGE = re.compile(r"error\s{0,3}=\s{0,3}\"?([a-z_]{3,60})")
 _DESCRIPTION = re.compile(r"error_description\s{0,3}=\s{0,3}\"([^\"]{1,300})")
 _EXPIRED = re.compile(r"expir|timed out|no longer valid|too old")
 _BROKEN = re.compile(r"signature|revoked|malformed|issuer|audience|scope|parse|decod|algorithm|segments|not a valid")
-_LASTING = re.compile(r"refresh|api key|static|personal access|client")
+_LASTING = re.compile(
+    r"refresh[ _-]token (?:is|has|was|not|expired|invalid)|(?:invalid|unknown|expired"
+    r"|revoked) refresh[ _-]token|api key|static|personal access|client"
+)
 
 
 def match(fault: Fault, evidence: Evidence, word: object) -> Match | None:
