@@ -28,7 +28,7 @@ from holdfast.faults.reading import Reading
 from holdfast.faults.redact import redact_text
 from holdfast.faults.resets import is_used_up
 from holdfast.faults.rules import ApiRules, ErrorMapping, FieldRule, KnownError, Quirks, RateLimitRules
-from holdfast.faults.statuses import is_long_window, read_status
+from holdfast.faults.statuses import is_long_window, read_answer
 from holdfast.faults.taxonomy import ErrorCategory
 from holdfast.faults.traits import LABEL_PRIORITIES, family_of, traits_of
 from holdfast.faults.verdict import Family, Outcome, Verdict
@@ -91,7 +91,9 @@ def classify(
         api: the catalog's rules of this API, if it has an entry.
         secrets: exact values to keep out of the verdict's words.
     """
-    evidence = read_evidence(fault, quirks=api.quirks if api else _NO_QUIRKS)
+    evidence = (
+        read_evidence(fault, quirks=api.quirks, shape=api.shape) if api else read_evidence(fault, quirks=_NO_QUIRKS)
+    )
     generic = _read_generic(fault, evidence)
     matched = [*_declared(evidence, known_errors), *(_of_catalog(fault, evidence, api) if api else ()), generic]
     best = matched[0]
@@ -122,7 +124,7 @@ def _is_success(fault: Fault, api: ApiRules | None, *, expects_json: bool) -> bo
 
 
 def _describes_error(fault: Fault, api: ApiRules) -> bool:
-    evidence = read_evidence(fault, quirks=api.quirks)
+    evidence = read_evidence(fault, quirks=api.quirks, shape=api.shape)
     return evidence.says_error or next(_of_catalog(fault, evidence, api), None) is not None
 
 
@@ -221,7 +223,7 @@ def _read_generic(fault: Fault, evidence: Evidence) -> Reading:
             return Reading(
                 category=ErrorCategory.API_ENDPOINT_REMOVED, rule="generic:sunset", outcome=Outcome.NOT_EXECUTED
             )
-        return read_status(fault, evidence)
+        return read_answer(fault, evidence)
     if not fault.exception_lineage:
         # An answer that was never read to its end: its status promised something, and nobody knows what the rest said.
         return Reading(category=ErrorCategory.API_RESPONSE_MALFORMED, rule="generic:body-cut", outcome=Outcome.UNKNOWN)
@@ -301,6 +303,8 @@ def _verdict(
 ) -> Verdict:
     traits = traits_of(best.category)
     retryable = traits.retryable if best.retryable is None else best.retryable
+    if retryable and _forbids_repeat(fault):
+        retryable = False
     # What nobody recognised is a server's fault as far as anybody knows, but its label says that nobody does (spec 001's `unknown`).
     labels = ("unknown",) if best.rule == UNKNOWN.rule else traits.labels
     code = None if evidence.code is None else redact_text(evidence.code, secrets=secrets)
@@ -327,6 +331,11 @@ def _verdict(
         backoff=best.backoff,
         runners_up=tuple(reading.rule for reading in runners_up[:_RUNNERS_UP_MAX]),
     )
+
+
+def _forbids_repeat(fault: Fault) -> bool:
+    """Whether a header such as `Stripe-Should-Retry: false` says that a repeat is of no use."""
+    return any(value.strip() == "false" for name, value in fault.headers if name[-12:].lower() == "should-retry")
 
 
 def _message(fault: Fault, evidence: Evidence, *, code: str | None, limit: str | None, secrets: Sequence[str]) -> str:

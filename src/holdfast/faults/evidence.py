@@ -11,30 +11,23 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import unquote_plus
 
+from holdfast.faults.bodies import read_object
 from holdfast.faults.fault import BodyKind, Fault
+from holdfast.faults.markup import page_title, page_words, xml_leaves
 from holdfast.faults.patterns import INPUT_MAX_CHARS
-from holdfast.faults.rules import Quirks
+from holdfast.faults.places import as_text, text_at, values_at
+from holdfast.faults.rules import ErrorShape, Quirks
 
-_CODE_KEYS = ("code", "errorCode", "error_code", "__type", "reason", "status", "type")
-_MESSAGE_KEYS = (
-    "message",
-    "msg",
-    "error_description",
-    "detail",
-    "description",
-    "title",
-    "error_message",
-    "errorMessage",
-    "reason",
-)
-_CODE_MAX_CHARS = 120
-_CODES_MAX = 16
+_CODES_MAX = 24
 _LINE_MAX_CHARS = 500  # a text body longer than this is a page, not a message
-_CODE_FORM = re.compile(r"[A-Za-z0-9_.:/#\-]{1,200}\Z")
-_XML_CODE = re.compile(r"<(?:\w{1,20}:)?(?:Code|faultcode)>\s{0,20}([^<\s]{1,200})\s{0,20}</")
-_XML_MESSAGE = re.compile(r"<(?:\w{1,20}:)?(?:Message|faultstring)>([^<]{1,2000})</")
-_TITLE = re.compile(r"<title[^>]{0,200}>([^<]{1,300})</title", re.IGNORECASE)
+_WORDS_MAX_CHARS = 800
+_CODE_FORM = re.compile(r"[A-Za-z0-9_.:/#\-]{1,120}\Z")
+_QUOTED = re.compile(r"\"[^\"]{0,300}\"|`[^`]{0,300}`|“[^”]{0,300}”|«[^»]{0,300}»|(?:\A|[\s(:=,\[])'[^']{0,300}'")
+
+
+_USUAL_SHAPE = ErrorShape()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +48,18 @@ class Evidence:
     message: str | None = None
     says_error: bool = False
     retry_after_s: float | None = None
+    named: tuple[str, ...] = ()
+    field_codes: tuple[str, ...] = ()
+    titles: tuple[str, ...] = ()
+    words: str = ""
+    about_fields: bool = False
+    field_words: str = ""
+    declared_status: int | None = None
+    page: str = ""
+    blames_client: bool = False
 
 
-def read_evidence(fault: Fault, *, quirks: Quirks) -> Evidence:
+def read_evidence(fault: Fault, *, quirks: Quirks, shape: ErrorShape = _USUAL_SHAPE) -> Evidence:
     """Read what the fault says; a body that cannot be read leaves the message of the exception, which may be empty."""
     body = body_text(fault, quirks=quirks)
     text = "\n".join(part for part in (fault.message, body) if part)[:INPUT_MAX_CHARS]
@@ -65,8 +67,10 @@ def read_evidence(fault: Fault, *, quirks: Quirks) -> Evidence:
     value = _parsed(fault) if body else None
     if isinstance(value, list):
         value = next((item for item in value if isinstance(item, Mapping)), None)
+    if isinstance(value, str):
+        return _read_line(value.strip(), text, marked=marked)
     if isinstance(value, Mapping):
-        return _read_object(value, text, marked=marked)
+        return _read_object(value, text, shape=shape, marked=marked)
     return _read_text(fault, body, text, marked=marked)
 
 
@@ -116,99 +120,297 @@ def _parsed(fault: Fault) -> object:
     return value
 
 
-def _read_text(fault: Fault, body: str, text: str, *, marked: bool) -> Evidence:
-    code: str | None = None
-    message: str | None = None
-    if fault.body_kind is BodyKind.HTML:
-        title = _TITLE.search(body)
-        message = title[1].strip() if title else None
-    elif found := _XML_CODE.search(body):
-        said = _XML_MESSAGE.search(body)
-        code, message = found[1][:_CODE_MAX_CHARS], said[1].strip() if said else None
-    elif fault.body_kind is BodyKind.TEXT and len(body) <= _LINE_MAX_CHARS:
-        message = body.strip()
-    codes = (code.lower(),) if code else ()
-    return Evidence(text=text, code=code, codes=codes, message=message, says_error=marked)
-
-
-def _read_object(value: Mapping[object, object], text: str, *, marked: bool) -> Evidence:
-    inner = _error_object(value)
-    places = (inner, value) if inner is not value else (value,)
-    code = next((found for place in places if (found := _code(place))), None)
-    # The bare word of RFC 6749 §5.2 ({"error": "invalid_grant"}) is a code; a sentence in the same place is a message.
+def _read_object(value: Mapping[object, object], text: str, *, shape: ErrorShape, marked: bool) -> Evidence:
+    said = read_object(value)
+    own = [found for place in shape.codes for item in values_at(value, place) if (found := as_text(item))]
+    words = next((found for place in shape.messages if (found := text_at(value, place))), None)
     word = value.get("error")
-    if isinstance(word, str) and _CODE_FORM.match(word):
-        code = word
-    message = next((found for place in places if (found := _text_of(place, _MESSAGE_KEYS))), None)
-    if message is None:
-        message = next(
-            (item for key in ("error", "errors", "error_summary") if isinstance(item := value.get(key), str)), None
-        )
+    # The bare word of RFC 6749 §5.2 ({"error": "invalid_grant"}) is the code, whatever else the answer carries.
+    lone = [word] if isinstance(word, str) and _CODE_FORM.match(word) and "error_description" in value else []
+    named = tuple(dict.fromkeys([*own, *lone, *said.codes]))[:_CODES_MAX]
+    every = dict.fromkeys(code.rpartition("#")[2].lower() for code in (*named, *said.field_codes))
+    every.update(dict.fromkeys(code.lower() for code in named))
+    first = named[0] if named else said.field_codes[0] if said.field_codes else None
+    message = words or next(iter(said.messages), None) or next(iter(said.field_messages), None)
     return Evidence(
         text=text,
-        code=code[:_CODE_MAX_CHARS] if code else None,
-        codes=_codes(code, places),
+        code=first.rpartition("#")[2] or None if first else None,
+        codes=tuple(every)[:_CODES_MAX],
         value=value,
         message=message,
-        says_error=marked or _says_error(value),
-        retry_after_s=_wait(value, inner),
+        says_error=marked or says_error(value) or _fails(value, shape),
+        retry_after_s=_wait(value),
+        named=named,
+        field_codes=tuple(said.field_codes[:_CODES_MAX]),
+        titles=tuple(said.titles[:4]),
+        words=cut_quotes(" | ".join([words, *said.messages] if words else said.messages)),
+        about_fields=bool(said.field_messages or said.field_codes),
+        field_words=cut_quotes(" | ".join(said.field_messages[:4])),
+        declared_status=said.status,
     )
 
 
-def _error_object(value: Mapping[object, object]) -> Mapping[object, object]:
-    """The object that describes the error: `error`, the first of `errors`, or the whole."""
-    for key in ("error", "errors", "Error"):
+def evidence_of(value: Mapping[object, object], *, text: str) -> Evidence:
+    """The evidence of an object found inside a body, as if it had been all of it."""
+    return _read_object(value, text, shape=_USUAL_SHAPE, marked=True)
+
+
+def cut_quotes(words: str) -> str:
+    """A message without the values it quotes: those are somebody's data. At most `_WORDS_MAX_CHARS` characters."""
+    head = words[:_WORDS_MAX_CHARS]
+    return _QUOTED.sub(" '' ", head) if any(mark in head for mark in "\"'`“«") else head
+
+
+def _fails(value: object, shape: ErrorShape) -> bool:
+    rule = shape.failure
+    return rule is not None and any(
+        text is not None and rule.pattern.is_in(text) for text in map(as_text, values_at(value, rule.place))
+    )
+
+
+def _read_text(fault: Fault, body: str, text: str, *, marked: bool) -> Evidence:
+    if fault.body_kind is BodyKind.HTML:
+        title = page_title(body)
+        return Evidence(text=text, message=title, says_error=marked, page=page_words(body))
+    if body.lstrip("\ufeff \t\r\n").startswith("<"):
+        return _read_markup(body, text, marked=marked)
+    line = body.strip()
+    if fault.body_kind is not BodyKind.TEXT or len(line) > _LINE_MAX_CHARS:
+        return Evidence(text=text, says_error=marked)
+    return _read_line(line, text, marked=marked)
+
+
+def _read_line(line: str, text: str, *, marked: bool) -> Evidence:
+    form = _form_of(line)
+    if form:
+        return _read_object(form, text, shape=_USUAL_SHAPE, marked=marked)
+    code = line if _CODE_FORM.match(line) and len(line) > 2 and not line.isdecimal() else None
+    named = (code,) if code else ()
+    return Evidence(
+        text=text,
+        code=code,
+        codes=tuple(one.lower() for one in named),
+        named=named,
+        message=line or None,
+        words=cut_quotes(line),
+        says_error=marked,
+    )
+
+
+def _form_of(line: str) -> Mapping[object, object]:
+    """The pairs of an error written as a form, as some OAuth servers do; empty for anything else."""
+    if not line.startswith("error") or "=" not in line[:40] or " " in line:
+        return {}
+    return {
+        unquote_plus(name): unquote_plus(value)
+        for name, value in (pair.split("=", 1) for pair in line.split("&")[:20] if "=" in pair)
+    }
+
+
+def _read_markup(body: str, text: str, *, marked: bool) -> Evidence:
+    leaves = xml_leaves(body)
+    if not leaves:
+        return Evidence(text=text, message=page_title(body), says_error=marked, page=page_words(body))
+    # A SOAP fault code says who is at fault; the service's own code, wherever it stands, says what.
+    codes = [words for name, words in leaves if name.endswith("code") or name in {"value", "type"}]
+    codes.sort(key=lambda code: code.rpartition(":")[2].lower() in _SOAP_SIDES)
+    named = tuple(
+        dict.fromkeys(
+            code.rpartition(":")[2] if not code.startswith("http") else code for code in codes if _CODE_FORM.match(code)
+        )
+    )[:_CODES_MAX]
+    messages = [words for name, words in leaves if name in _XML_MESSAGES or name.endswith("message")]
+    details = [words for name, words in leaves if name.endswith("detail")]
+    sides = {code.rpartition(":")[2].lower() for code in codes}
+    head = body[:600].lower()
+    return Evidence(
+        text=text,
+        code=named[0] if named else None,
+        codes=tuple(dict.fromkeys(code.lower() for code in named)),
+        named=named,
+        message=messages[0] if messages else None,
+        words=cut_quotes(" | ".join([*messages, *details])),
+        blames_client=not sides.isdisjoint({"client", "sender"}),
+        says_error=marked or any(mark in head for mark in _XML_ERRORS),
+    )
+
+
+def says_error(value: Mapping[object, object]) -> bool:
+    """Whether an object declares an error by its structure, and not only by quoting one in its data."""
+    if value.get("ok") is False or value.get("success") is False or value.get("Success") is False:
+        return True
+    # An empty `errors` is how a success says that there were none, and `errors: 0` counts them.
+    for key in ("error", "errors", "Fault", "fault", "Error", "Errors"):
         found = value.get(key)
-        if isinstance(found, list) and found:
-            found = found[0]
-        if isinstance(found, Mapping):
-            return found
-    return value
+        if found is True or (found and not isinstance(found, int | float)):
+            return True
+    said = any(isinstance(value.get(key), str) and value.get(key) for key in _SAID)
+    status = value.get("status")
+    if isinstance(status, str) and status.lower() in _FAILED and said:
+        return True
+    if value.get("object") == "error" or (value.get("type") == "error" and said):
+        return True
+    if said and any(_is_failure(value.get(key)) for key in _NUMBERS):
+        return True
+    return (said and any(_is_refusal(value.get(key)) for key in _STATUSES)) or _has_user_errors(value)
 
 
-def _code(place: Mapping[object, object]) -> str | None:
-    extensions = place.get("extensions")  # GraphQL
-    if isinstance(extensions, Mapping) and isinstance(found := extensions.get("code"), str):
-        return found
-    for key in _CODE_KEYS:
-        item = place.get(key)
-        if isinstance(item, int) and not isinstance(item, bool) and key != "status":
-            return str(item)
-        if isinstance(item, str) and _CODE_FORM.match(item):
-            return item.rpartition("#")[2] if "#" in item else item
+def _is_failure(item: object) -> bool:
+    """A code beside a message: anything but the ways of writing that all is well."""
+    if isinstance(item, bool) or item is None:
+        return False
+    if isinstance(item, int):
+        return item not in _FINE_NUMBERS
+    return isinstance(item, str) and bool(item) and item.lower() not in _FINE_WORDS
+
+
+def _is_refusal(item: object) -> bool:
+    if isinstance(item, str) and item.isdecimal() and len(item) == 3:
+        item = int(item)
+    return isinstance(item, int) and not isinstance(item, bool) and 400 <= item <= 599
+
+
+def _has_user_errors(value: Mapping[object, object]) -> bool:
+    """GraphQL mutations report bad input in `data.<field>.userErrors` or `data.<field>.errors`."""
+    return bool(user_errors(value))
+
+
+def user_errors(value: object) -> Mapping[object, object] | None:
+    """The first of a GraphQL mutation's own errors."""
+    data = value.get("data") if isinstance(value, Mapping) else None
+    if not isinstance(data, Mapping):
+        return None
+    for result in list(data.values())[:20]:
+        if not isinstance(result, Mapping):
+            continue
+        for key in list(result)[:40]:
+            if isinstance(key, str) and (key.endswith("serErrors") or key == "errors"):
+                found = result[key]
+                if isinstance(found, list) and found and isinstance(found[0], Mapping):
+                    return found[0]
     return None
 
 
-def _codes(first: str | None, places: tuple[Mapping[object, object], ...]) -> tuple[str, ...]:
-    """Every code-like value of the error's own objects, in lower case, the first code first."""
-    found = dict.fromkeys([first.lower()] if first else [])
-    for place in places:
-        for key in _CODE_KEYS:
-            item = place.get(key)
-            text = str(item) if isinstance(item, int) and not isinstance(item, bool) and abs(item) < 10**15 else item
-            if isinstance(text, str) and _CODE_FORM.match(text):
-                found[text.lower()] = None
-    return tuple(found)[:_CODES_MAX]
+def nested_error(value: object) -> Mapping[object, object] | None:
+    """The first object anywhere in a body that describes an error: for an answer known to be a failure whose top says nothing."""
+    waiting: list[tuple[object, int]] = [(value, 0)]
+    seen = 0
+    while waiting and seen < 300:
+        place, depth = waiting.pop(0)
+        seen += 1
+        if isinstance(place, Mapping):
+            for key, item in list(place.items())[:60]:
+                if key in _NESTED and item and isinstance(item, Mapping | list | str):
+                    return {"error": item} if isinstance(item, Mapping | list) else dict(place)
+                if depth < 6 and isinstance(item, Mapping | list):
+                    waiting.append((item, depth + 1))
+        elif isinstance(place, list) and depth < 6:
+            waiting.extend((item, depth + 1) for item in place[:20])
+    return None
 
 
-def _text_of(place: Mapping[object, object], keys: tuple[str, ...]) -> str | None:
-    return next((item for key in keys if isinstance(item := place.get(key), str) and item.strip()), None)
-
-
-def _says_error(value: Mapping[object, object]) -> bool:
-    if value.get("ok") is False or value.get("success") is False:
-        return True
-    # An empty `errors` is how a success says that there were none, and `errors: 0` counts them.
-    found = [value.get(key) for key in ("error", "errors")]
-    return any(item is True or (bool(item) and not isinstance(item, int | float)) for item in found)
-
-
-def _wait(value: Mapping[object, object], inner: Mapping[object, object]) -> float | None:
+def _wait(value: Mapping[object, object]) -> float | None:
     """A wait in seconds under the name that APIs commonly use, and nowhere deeper: a body may quote other people's data."""
-    parameters = value.get("parameters")
-    for place in (inner, value, parameters):
+    inner = next((found for key in ("error", "errors", "Error") if (found := _first_object(value.get(key)))), value)
+    for place in (inner, value, value.get("parameters")):
         if isinstance(place, Mapping):
             item = place.get("retry_after")
             if isinstance(item, int | float) and not isinstance(item, bool) and 0 <= item < 1e12:
                 return float(item)
     return None
+
+
+def _first_object(item: object) -> Mapping[object, object] | None:
+    found = item[0] if isinstance(item, list) and item else item
+    return found if isinstance(found, Mapping) else None
+
+
+_SAID = (
+    "message",
+    "msg",
+    "error_message",
+    "errmsg",
+    "error_description",
+    "description",
+    "detail",
+    "title",
+    "errorMessage",
+    "Message",
+    "error_msg",
+    "error-text",
+    "retMsg",
+    "ret_msg",
+    "resultMessage",
+    "resultMsg",
+    "info",
+)
+_NUMBERS = (
+    "errcode",
+    "error_code",
+    "errorCode",
+    "err_code",
+    "errno",
+    "ErrorCode",
+    "retcode",
+    "retCode",
+    "ret_code",
+    "resultCode",
+    "result_code",
+    "code",
+)
+_STATUSES = ("status", "statusCode", "status_code", "httpStatus", "http_status")
+_FAILED = frozenset({"error", "fail", "failed", "failure", "nok", "ko"})
+_FINE_NUMBERS = frozenset({0, 1, *range(100, 400), 1000, 10000, 20000})
+_FINE_WORDS = frozenset(
+    {
+        "",
+        "0",
+        "00",
+        "0000",
+        "00000",
+        "000000",
+        "200",
+        "201",
+        "ok",
+        "success",
+        "succeeded",
+        "successful",
+        "none",
+        "null",
+        "no_error",
+        "1000",
+    }
+)
+_NESTED = frozenset(
+    {
+        "error",
+        "errors",
+        "fault",
+        "Fault",
+        "Error",
+        "Errors",
+        "errorResult",
+        "userErrors",
+        "error-text",
+        "error_message",
+        "errorMessage",
+        "exception",
+    }
+)
+_XML_MESSAGES = frozenset(
+    {
+        "message",
+        "faultstring",
+        "text",
+        "reason",
+        "title",
+        "description",
+        "errordescription",
+        "msg",
+        "diagnostics",
+        "detail",
+        "error",
+    }
+)
+_SOAP_SIDES = frozenset({"client", "server", "sender", "receiver", "user"})
+_XML_ERRORS = ("<error>", "<error ", "<errorresponse", "<errors>", "fault>", "<exception>", "<errorinfo")

@@ -1,253 +1,348 @@
-"""What an HTTP answer means when nobody knows the API: by its status, helped by obvious codes and words.
+"""What an HTTP answer means when the catalog does not decide: packs, then codes, then words, then the bare status.
 
-The generic rules at the end of the order. They follow RFC 9110 and the practice written down in the labelling rules
-of the corpus. Error codes count before words, words only where a status leaves room, because words may be a user's
-own data. They know no vendor: that is the catalog's part.
+Error codes count before words, because words may be a user's own data; a meaning that says no more than the status
+(`invalid_request_error`) gives way to words that do. The statuses follow RFC 9110 and the practice written down in the
+labelling rules of the corpus. Nothing here knows a vendor.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from types import MappingProxyType
 
-from holdfast.faults.delays import LONG_WINDOW_S
-from holdfast.faults.evidence import Evidence
+from holdfast.faults import meanings as m
+from holdfast.faults.code_words import meaning_of_code
+from holdfast.faults.delays import LONG_WINDOW_S, retry_after_s
+from holdfast.faults.evidence import Evidence, evidence_of, nested_error, user_errors
 from holdfast.faults.fault import BodyKind, Fault
+from holdfast.faults.meanings import Meaning, Weight, read_meaning
+from holdfast.faults.message_words import meaning_of_words, says_long_window, says_short_window
+from holdfast.faults.packs import match_packs
+from holdfast.faults.packs.edges import is_challenge
+from holdfast.faults.packs.oauth import token_meaning
+from holdfast.faults.packs.table import Match
 from holdfast.faults.reading import Reading
 from holdfast.faults.taxonomy import ErrorCategory
 from holdfast.faults.verdict import Outcome
 
-_EXPIRED_CODES = frozenset(
-    {
-        "expiredtoken",
-        "tokenexpired",
-        "expiredtokenexception",
-        "accesstokenexpired",
-        "sessionexpired",
-        "jwtexpired",
-        "authexpired",
-    }
-)
-_AUTH_CODES = frozenset(
-    {
-        "invalidgrant",
-        "invalidclient",
-        "unauthorizedclient",
-        "insufficientscope",
-        "accessdenied",
-        "invalidauth",
-        "tokenrevoked",
-        "invalidapikey",
-        "unauthorized",
-    }
-    | {"notauthed", "unauthenticated", "permissiondenied", "forbidden", "authenticationerror", "invalidcredentials"}
-)
-_BURST_CODES = frozenset(
-    {
-        "ratelimited",
-        "ratelimit",
-        "ratelimitexceeded",
-        "toomanyrequests",
-        "toomanyrequestsexception",
-        "throttled",
-        "throttling",
-        "throttlingexception",
-    }
-    | {"requestlimitexceeded", "slowdown", "requestthrottled", "concurrencylimitexceeded"}
-)
-_STATE_CODES = frozenset({"alreadyexists", "duplicatevalue", "conflict", "resourcealreadyexists"})
-
-_LONG_WINDOW = re.compile(r"per day|daily|per month|monthly|\bday limit|24 hours|\b1 day\b|today", re.IGNORECASE)
-_EXPIRED = re.compile(r"\bexpired?\b|\bhas timed out\b", re.IGNORECASE)
-_CREDENTIAL = re.compile(
-    r"\b(?:access |bearer |id |session |auth(?:entication|orization)? )?token\b|\bsession\b|\bjwt\b", re.IGNORECASE
-)
-_THROTTLED = re.compile(
-    r"rate.?limit(?:s|ed)? (?:has been |was |is )?(?:exceeded|reached|hit)|secondary rate limit|exceeded .{0,40}rate limit"
-    r"|too many requests|throttl",
-    re.IGNORECASE,
-)
-_ROUTE = re.compile(
-    r"cannot (?:get|post|put|patch|delete) /|no route|(?:route|endpoint|method|service|api|path) (?:was )?not found"
-    r"|unknown (?:url|path|method|endpoint)|no such (?:route|method|endpoint)|unrecognized request url|invalid ?endpoint",
-    re.IGNORECASE,
-)
-_LOCKED = re.compile(
-    r"\block(?:ed)?\b|in progress|concurren|another (?:operation|request)|try again|being (?:updated|processed)",
-    re.IGNORECASE,
-)
-_IN_PROGRESS = re.compile(r"idempoten|same key|in progress", re.IGNORECASE)
-_REFUSING = re.compile(
-    r"overload|at capacity|over capacity|maintenance|starting up|start.?up|shutting down|shutdown|server ?busy|too busy|warming up",
-    re.IGNORECASE,
-)
-_INVALID_TOKEN = re.compile(r"error\s{0,3}=\s{0,3}\"?(invalid_token|expired_token)\b", re.IGNORECASE)
-_OTHER_AUTH = re.compile(r"error\s{0,3}=\s{0,3}\"?(insufficient_scope|invalid_request|invalid_client)\b", re.IGNORECASE)
-_BROKEN_TOKEN = re.compile(r"signature|revoked|malformed|wrong issuer|audience", re.IGNORECASE)
-
 # (category, retryable, outcome); None = the category's default.
 _Row = tuple[ErrorCategory, bool | None, Outcome]
 _NOT, _UNKNOWN = Outcome.NOT_EXECUTED, Outcome.UNKNOWN
+_C = ErrorCategory
 _FIXED: MappingProxyType[int, _Row] = MappingProxyType(
     {
-        304: (ErrorCategory.STATE_INCONSISTENT, None, _NOT),
-        402: (ErrorCategory.VALIDATION_FAILED, None, _NOT),
-        405: (ErrorCategory.API_ENDPOINT_REMOVED, None, _NOT),
-        407: (ErrorCategory.NETWORK_CONNECTION_REFUSED, False, _NOT),
-        408: (ErrorCategory.NETWORK_TIMEOUT, None, _UNKNOWN),
-        424: (ErrorCategory.API_UNEXPECTED_STATUS, None, _UNKNOWN),
-        412: (ErrorCategory.STATE_INCONSISTENT, None, _NOT),
-        420: (ErrorCategory.RATE_LIMIT_BURST, None, _NOT),
-        423: (ErrorCategory.STATE_INCONSISTENT, True, _NOT),
-        425: (ErrorCategory.STATE_INCONSISTENT, True, _NOT),
-        449: (ErrorCategory.STATE_INCONSISTENT, True, _NOT),
-        498: (ErrorCategory.AUTH_EXPIRED, None, _NOT),
-        499: (ErrorCategory.USER_CANCELLED, None, _UNKNOWN),
-        501: (ErrorCategory.API_ENDPOINT_REMOVED, None, _NOT),
-        505: (ErrorCategory.API_UNEXPECTED_STATUS, False, _NOT),
-        507: (ErrorCategory.API_UNEXPECTED_STATUS, False, _NOT),
-        508: (ErrorCategory.API_UNEXPECTED_STATUS, False, _UNKNOWN),
-        511: (ErrorCategory.AUTH_INVALID, None, _NOT),
+        304: (_C.STATE_INCONSISTENT, None, _NOT),
+        402: (_C.VALIDATION_FAILED, None, _NOT),
+        405: (_C.API_ENDPOINT_REMOVED, None, _NOT),
+        407: (_C.NETWORK_CONNECTION_REFUSED, False, _NOT),
+        408: (_C.NETWORK_TIMEOUT, None, _UNKNOWN),
+        409: (_C.STATE_INCONSISTENT, None, _NOT),
+        412: (_C.STATE_INCONSISTENT, None, _NOT),
+        420: (_C.RATE_LIMIT_BURST, None, _NOT),
+        421: (_C.API_UNEXPECTED_STATUS, None, _NOT),
+        423: (_C.STATE_INCONSISTENT, True, _NOT),
+        424: (_C.API_UNEXPECTED_STATUS, None, _UNKNOWN),
+        425: (_C.STATE_INCONSISTENT, True, _NOT),
+        429: (_C.RATE_LIMIT_BURST, None, _NOT),
+        440: (_C.AUTH_EXPIRED, None, _NOT),
+        449: (_C.STATE_INCONSISTENT, True, _NOT),
+        451: (_C.AUTH_INVALID, None, _NOT),
+        # DeepL's and others' own status for an allowance that is used up.
+        456: (_C.RATE_LIMIT_DAILY, None, _NOT),
+        460: (_C.USER_CANCELLED, None, _UNKNOWN),
+        495: (_C.AUTH_INVALID, None, _NOT),
+        496: (_C.AUTH_INVALID, None, _NOT),
+        498: (_C.AUTH_EXPIRED, None, _NOT),
+        499: (_C.USER_CANCELLED, None, _UNKNOWN),
+        501: (_C.API_ENDPOINT_REMOVED, None, _NOT),
+        505: (_C.API_UNEXPECTED_STATUS, False, _NOT),
+        507: (_C.API_UNEXPECTED_STATUS, False, _NOT),
+        508: (_C.API_UNEXPECTED_STATUS, False, _UNKNOWN),
+        509: (_C.RATE_LIMIT_BURST, None, _NOT),
+        511: (_C.AUTH_INVALID, None, _NOT),
         # Cloudflare's and other edges' own: the origin was never reached, or refused before work.
-        521: (ErrorCategory.API_UNEXPECTED_STATUS, None, _NOT),
-        522: (ErrorCategory.API_UNEXPECTED_STATUS, None, _NOT),
-        523: (ErrorCategory.API_UNEXPECTED_STATUS, None, _NOT),
-        525: (ErrorCategory.API_UNEXPECTED_STATUS, None, _NOT),
-        526: (ErrorCategory.API_UNEXPECTED_STATUS, False, _NOT),
-        529: (ErrorCategory.API_UNEXPECTED_STATUS, None, _NOT),
-        530: (ErrorCategory.API_UNEXPECTED_STATUS, None, _NOT),
+        521: (_C.API_UNEXPECTED_STATUS, None, _NOT),
+        522: (_C.API_UNEXPECTED_STATUS, None, _NOT),
+        523: (_C.API_UNEXPECTED_STATUS, None, _NOT),
+        525: (_C.API_UNEXPECTED_STATUS, None, _NOT),
+        526: (_C.API_UNEXPECTED_STATUS, False, _NOT),
+        529: (_C.API_UNEXPECTED_STATUS, None, _NOT),
+        530: (_C.API_UNEXPECTED_STATUS, None, _NOT),
+        561: (_C.AUTH_INVALID, None, _NOT),
     }
+)
+_STRICT = frozenset({304, 405, 407, 408, 412, 420, 421, 423, 425, 440, 449, 498, 499, 508, 511})
+"""Statuses that say all there is to say: only a pack or a code of another kind (a throttle, a credential, a lock) overrules them."""
+
+_OVERRULING = frozenset({_C.RATE_LIMIT_BURST, _C.RATE_LIMIT_DAILY, _C.AUTH_EXPIRED, _C.AUTH_INVALID})
+_BELIEVED_AT_429 = _OVERRULING | {_C.STATE_INCONSISTENT}
+_CREDENTIALS = frozenset({m.INVALID, m.DENIED, m.RENEWABLE})
+_DONE_VERB = re.compile(
+    r"already[ _-]?(?:been[ _-]?)?(?:marked as )?([a-z]{4,20})|\b(?:is|was|been|_)?[ _](deleted|archived)"
+)
+_DOCUMENTATION = re.compile(
+    r"//(?:docs?|developers?|support|help|wiki)\.|/(?:docs?|documentation|help|swagger|changelog)(?:[/?#.]|$)"
+)
+_LOGIN = re.compile(r"log-?in|sign-?in|/sso|/auth|oauth|saml")
+_STOPPED_PAGE = re.compile(
+    r"hibernat|password to enter|enter using password|opening soon|suspended"
+    r"|subscription (?:has )?(?:expired|ended)|account (?:is |has been )?(?:closed|disabled|locked)"
+    r"|wake up|trial (?:has )?(?:expired|ended)|terms of (?:use|service) (?:have|must)|accept the terms"
+)
+_LOGIN_PAGE = re.compile(
+    r"\b(?:log|sign)[ -]?(?:in|on)\b|\blogin\b|password|authenticat|single sign|hotspot|wi-?fi|captive"
+)
+_HTTP_PHRASES = frozenset(
+    {"not found", "bad request", "unauthorized", "forbidden", "conflict", "too many requests", "internal server error"}
 )
 
 
-def read_status(fault: Fault, evidence: Evidence) -> Reading:
-    """The generic reading of an answer; every status has one."""
+def read_answer(fault: Fault, evidence: Evidence) -> Reading:
+    """The reading of an answer; every status has one."""
     status = fault.status
     assert status is not None, "only answers have a status to read"
     if status < 300:
         return _read_success(fault, evidence)
-    if status in _FIXED:
-        category, retryable, outcome = _FIXED[status]
-        return _reading(str(status), category, retryable=retryable, outcome=outcome)
-    if status < 400:
-        return _read_redirect(status)
-    return _read_code(evidence, status) or _read_open(fault, evidence, status)
+    if status < 400 and status != 304:
+        return _read_redirect(fault, evidence, status)
+    return _read_error(fault, evidence, status) or _read_bare(fault, evidence, status)
 
 
 def is_long_window(evidence: Evidence, *, wait_s: float | None) -> bool:
     """Whether a rate limit's window is longer than an hour, by the stated wait or else by the words of the error."""
     if wait_s is not None and wait_s > LONG_WINDOW_S:
         return True
-    return _LONG_WINDOW.search(evidence.message or evidence.text[:500]) is not None
+    return says_long_window((evidence.message or evidence.text[:500]).lower())
 
 
-def _read_open(fault: Fault, evidence: Evidence, status: int) -> Reading:
-    """Statuses that leave room for what the answer says."""
-    words = evidence.message or ""
-    if status == 401:
-        return _read_401(fault, evidence)
-    if status == 403:
-        throttled = fault.header_values("retry-after") or _THROTTLED.search(words)
-        return _reading(
-            "403-throttled" if throttled else "403",
-            ErrorCategory.RATE_LIMIT_BURST if throttled else ErrorCategory.AUTH_INVALID,
-        )
-    if status in {404, 410}:
-        return _read_gone(fault, evidence, status)
-    if status == 409:
-        return _read_conflict(evidence)
-    if status == 429:
-        return _reading("429", ErrorCategory.RATE_LIMIT_BURST)
-    if status >= 500:
-        return _read_5xx(fault, evidence, status)
-    return _reading(str(status), ErrorCategory.VALIDATION_FAILED)
+# --- codes and words ---
 
 
-def _read_code(evidence: Evidence, status: int) -> Reading | None:
-    """Codes that mean the same at every API; they count before the status."""
-    code = re.sub(r"[^a-z]", "", (evidence.code or "").lower()) if evidence.code else ""
-    if code in _EXPIRED_CODES:
-        return _reading("code-expired", ErrorCategory.AUTH_EXPIRED)
-    if code in _BURST_CODES:
-        return _reading("code-throttled", ErrorCategory.RATE_LIMIT_BURST)
-    if code == "invalidtoken" and status in {400, 401, 403}:
-        return _invalid_token(evidence.message or "")
-    if code in _AUTH_CODES and status in {200, 400, 401, 403}:
-        return _reading("code-auth", ErrorCategory.AUTH_INVALID)
-    if "inprogress" in code and status >= 400:
-        # Our own first request may be the one at work: whether it will succeed is not known yet.
-        return _reading("code-in-progress", ErrorCategory.STATE_INCONSISTENT, retryable=True, outcome=_UNKNOWN)
-    if code in _STATE_CODES and status in {200, 400, 409, 422}:
-        return _reading("code-state", ErrorCategory.STATE_INCONSISTENT)
+def _read_error(fault: Fault, evidence: Evidence, status: int) -> Reading | None:
+    """What packs, codes and words say, the most exact first; `None` when only the status is left."""
+    packed = match_packs(fault, evidence)
+    if packed is not None and packed[1].weight is Weight.EXACT and packed[1] is not m.RENEWABLE:
+        return _settle(packed, fault, evidence, status)
+    # What a dialect's table knows is not read as words again.
+    coded = _best_code(evidence, status) if packed is None or packed[1].weight is Weight.VAGUE else None
+    words = evidence.words.lower()
+    if coded is not None and coded[1].weight is Weight.EXACT:
+        return _settle(_refined(coded, words, status), fault, evidence, status)
+    if status in _STRICT:
+        return None
+    if packed is not None and packed[1] is m.RENEWABLE:
+        return _settle(_renewable(packed, words), fault, evidence, status)
+    said = _by_words(evidence, words, status=status)
+    if said is not None:
+        return _settle(said, fault, evidence, status)
+    if evidence.blames_client and status >= 500:
+        return _reading("soap-client", _C.VALIDATION_FAILED)
+    for weak in (packed, coded):
+        if weak is not None and (reading := _settle(weak, fault, evidence, status)) is not None:
+            return reading
+    if evidence.declared_status == 429 and status != 429:
+        return _reading("declared-429", _C.RATE_LIMIT_BURST)
     return None
 
 
-def _read_401(fault: Fault, evidence: Evidence) -> Reading:
-    challenge = " ".join(fault.header_values("www-authenticate"))
-    if _INVALID_TOKEN.search(challenge):
-        return _invalid_token(f"{challenge} {evidence.message or ''}")
-    if (
-        not _OTHER_AUTH.search(challenge)
-        and _EXPIRED.search(words := evidence.message or "")
-        and _CREDENTIAL.search(words)
-    ):
-        return _reading("401-expired", ErrorCategory.AUTH_EXPIRED)
-    return _reading("401", ErrorCategory.AUTH_INVALID)
+def _best_code(evidence: Evidence, status: int) -> Match | None:
+    """The most exact meaning among the error's own codes, then its titles; entries about fields can only tell of duplicates."""
+    best: Match | None = None
+    for code in (*evidence.named, *evidence.titles):
+        meaning = None if code.isdecimal() else meaning_of_code(code)
+        if meaning is None or not _is_believed(meaning, status):
+            continue
+        if meaning.weight is Weight.EXACT and code.lower() not in _HTTP_PHRASES:
+            return f"generic:code/{meaning.name}", meaning
+        if best is None or meaning.weight > best[1].weight:
+            best = f"generic:code/{meaning.name}", meaning
+    if best is None or best[1].weight is Weight.VAGUE:
+        for code in evidence.field_codes:
+            if meaning_of_code(code) is m.DUPLICATE and status in {200, 400, 409, 422}:
+                return "generic:field-duplicate", m.DUPLICATE
+    return best
 
 
-def _invalid_token(words: str) -> Reading:
-    """RFC 6750 §3.1 has one word for expired, revoked and malformed, and lets the client ask for a new token: refresh first, unless excluded."""
-    if _BROKEN_TOKEN.search(words) and not _EXPIRED.search(words):
-        return _reading("invalid-token-broken", ErrorCategory.AUTH_INVALID)
-    return _reading("invalid-token", ErrorCategory.AUTH_EXPIRED)
+def _is_believed(meaning: Meaning, status: int) -> bool:
+    """Whether a code of this meaning may decide at a status."""
+    if status == 429:
+        return meaning.category in _BELIEVED_AT_429
+    if status in _STRICT:
+        return meaning.category in _OVERRULING and meaning.weight is Weight.EXACT
+    return not (status in {404, 410} and meaning.category is _C.VALIDATION_FAILED)
+
+
+def _refined(match: Match, words: str, status: int) -> Match:
+    """A credential that is no good may, by the words, have run out; an allowance may be money."""
+    rule, meaning = match
+    if meaning in _CREDENTIALS and status in {200, 400, 401, 403}:
+        if meaning_of_words(words, 401) is m.EXPIRED:
+            return f"{rule}-expired", m.EXPIRED
+    elif meaning in {m.BURST, m.DAILY}:
+        said = meaning_of_words(words, 429)
+        if said in {m.CREDIT, m.INVALID}:
+            return f"{rule}-{said.name}", said
+    return match
+
+
+def _renewable(match: Match, words: str) -> Match:
+    return match[0], token_meaning(words)
+
+
+def _by_words(evidence: Evidence, words: str, *, status: int) -> Match | None:
+    if evidence.page and status not in {404, 410}:
+        words = f"{words} {evidence.message or ''} {evidence.page[:600]}".lower()
+        if status < 500:
+            return None
+    if evidence.about_fields and status in {400, 422}:
+        return None
+    if status == 404 and evidence.page:
+        return None
+    meaning = meaning_of_words(words, status)
+    if meaning is None or (status == 404 and meaning is m.ROUTE and _names_record(evidence)):
+        return None
+    return f"generic:words/{meaning.name}", meaning
+
+
+def _names_record(evidence: Evidence) -> bool:
+    """Whether a code already says that a record is missing, and not a route."""
+    return any(meaning_of_code(code) is m.MISSING and len(code) > 12 for code in evidence.named)
+
+
+def _settle(match: Match, fault: Fault, evidence: Evidence, status: int) -> Reading | None:
+    rule, meaning = match
+    if meaning is m.DONE:
+        meaning = m.DONE_HERE if _is_own_effect(fault, evidence) else m.STATE
+        if meaning is m.STATE and status in {400, 422} and rule.startswith("generic:words"):
+            return None
+    elif meaning is m.DAILY and _is_short(fault, evidence):
+        meaning = m.BURST
+    elif meaning is m.CREDIT and says_long_window(evidence.text[:1_500].lower()):
+        # Refilled by the calendar, whatever it is called.
+        meaning = m.DAILY
+    return read_meaning(meaning, status, rule=rule)
+
+
+def _is_short(fault: Fault, evidence: Evidence) -> bool:
+    """Whether an allowance of unknown window is one of an hour at most, by the words or by a short stated wait."""
+    text = evidence.text[:1_500].lower()
+    if says_long_window(text) or "perday" in text or "permonth" in text:
+        return False
+    if says_short_window(text):
+        return True
+    wait_s = retry_after_s(fault)
+    return wait_s is not None and wait_s <= LONG_WINDOW_S
+
+
+def _is_own_effect(fault: Fault, evidence: Evidence) -> bool:
+    """Whether what was already done is what this request wanted: the verb stands in the address, or the method deletes."""
+    text = " ".join((*evidence.named, evidence.words)).lower()
+    path = (fault.url or "").lower()
+    for found in _DONE_VERB.finditer(text):
+        verb = found[1] or found[2]
+        if verb.startswith(("delete", "remove")):
+            if fault.method == "DELETE" or "delete" in path:
+                return True
+        elif verb[:4] in path or (verb == "paid" and "pay" in path):
+            return True
+    return False
+
+
+# --- bare statuses ---
+
+
+def _read_bare(fault: Fault, evidence: Evidence, status: int) -> Reading:
+    if status == 503 and evidence.page and "nginx" in evidence.page.lower():
+        return _reading("503-refused", _C.API_UNEXPECTED_STATUS)
+    if status in _FIXED:
+        category, retryable, outcome = _FIXED[status]
+        return _reading(str(status), category, retryable=retryable, outcome=outcome)
+    if status == 401:
+        return _reading("401", _C.AUTH_INVALID)
+    if status == 403:
+        throttled = bool(fault.header_values("retry-after"))
+        return _reading("403-throttled" if throttled else "403", _C.RATE_LIMIT_BURST if throttled else _C.AUTH_INVALID)
+    if status in {404, 410}:
+        return _read_gone(fault, evidence, status)
+    if status >= 500:
+        return _reading(str(status), _C.API_UNEXPECTED_STATUS, outcome=_UNKNOWN)
+    return _reading(str(status), _C.VALIDATION_FAILED)
 
 
 def _read_gone(fault: Fault, evidence: Evidence, status: int) -> Reading:
-    route = _ROUTE.search(f"{evidence.code or ''} {evidence.message or ''}")
     # A router that knows no such path answers in HTML or one plain line; an API that knows the path answers about the record.
-    if status == 410 or route or fault.body_kind in {BodyKind.HTML, BodyKind.TEXT}:
-        return _reading(f"{status}-route", ErrorCategory.API_ENDPOINT_REMOVED)
-    return _reading(f"{status}-record", ErrorCategory.STATE_INCONSISTENT)
+    is_line = fault.body_kind is BodyKind.TEXT and not evidence.codes[1:] and not evidence.text.lstrip().startswith("<")
+    if status == 410 or fault.body_kind is BodyKind.HTML or is_line:
+        return _reading(f"{status}-route", _C.API_ENDPOINT_REMOVED)
+    return _reading(f"{status}-record", _C.STATE_INCONSISTENT)
 
 
-def _read_conflict(evidence: Evidence) -> Reading:
-    words = f"{evidence.code or ''} {evidence.message or ''}"
-    if not _LOCKED.search(words):
-        return _reading("409", ErrorCategory.STATE_INCONSISTENT)
-    # Our own key's first request is still at work: whether it will succeed is not known yet.
-    outcome = _UNKNOWN if _IN_PROGRESS.search(words) else _NOT
-    return _reading("409-in-progress", ErrorCategory.STATE_INCONSISTENT, retryable=True, outcome=outcome)
-
-
-def _read_5xx(fault: Fault, evidence: Evidence, status: int) -> Reading:
-    # Only what the body says: the message of an exception quotes addresses, which may hold any word.
-    words = (
-        evidence.text[:4_000] if fault.body_kind is BodyKind.HTML else f"{evidence.code or ''} {evidence.message or ''}"
-    )
-    nginx_limit = fault.body_kind is BodyKind.HTML and "<center>nginx" in words
-    if status == 503 and (nginx_limit or _REFUSING.search(words)):
-        return _reading("503-refused", ErrorCategory.API_UNEXPECTED_STATUS)
-    return _reading(str(status), ErrorCategory.API_UNEXPECTED_STATUS, outcome=_UNKNOWN)
-
-
-def _read_redirect(status: int) -> Reading:
+def _read_redirect(fault: Fault, evidence: Evidence, status: int) -> Reading:
+    packed = match_packs(fault, evidence)
+    if packed is not None and packed[1].category is not _C.API_UNEXPECTED_STATUS:
+        reading = read_meaning(packed[1], status, rule=packed[0])
+        if reading is not None:
+            return reading
+    target = " ".join(fault.header_values("location")).lower()[:1_000]
+    if _DOCUMENTATION.search(target):
+        return _reading(f"{status}-documentation", _C.API_ENDPOINT_REMOVED)
+    if _LOGIN.search(target):
+        return _reading(f"{status}-login", _C.AUTH_INVALID)
     # 303 is how a server says "done, look there"; 302 is used for it as well.
     outcome = _NOT if status in {301, 307, 308} else _UNKNOWN
-    return _reading(f"{status}-redirect", ErrorCategory.API_UNEXPECTED_STATUS, retryable=False, outcome=outcome)
+    return _reading(f"{status}-redirect", _C.API_UNEXPECTED_STATUS, retryable=False, outcome=outcome)
+
+
+# --- successes that are none ---
 
 
 def _read_success(fault: Fault, evidence: Evidence) -> Reading:
     """A 2xx that its reader could not use: an error in the body, or no usable body at all."""
+    told = evidence if evidence.says_error and (evidence.named or evidence.words) else _deeper(evidence)
+    if told is not None:
+        return _read_told(fault, told)
     if evidence.says_error:
-        by_code = _read_code(evidence, 200)
-        if by_code is not None:
-            return by_code
-        if _THROTTLED.search(evidence.message or ""):
-            return _reading("200-throttled", ErrorCategory.RATE_LIMIT_BURST)
-        return _reading("200-error-body", ErrorCategory.API_UNEXPECTED_STATUS, outcome=_UNKNOWN)
-    # A page in place of data, or nothing, may come from something in between; anything else is the API's own answer: the work was done.
-    outcome = _UNKNOWN if fault.body_kind in {BodyKind.EMPTY, BodyKind.HTML} else Outcome.EXECUTED
-    return _reading("2xx-unreadable", ErrorCategory.API_RESPONSE_MALFORMED, outcome=outcome)
+        return _reading("200-error-body", _C.API_UNEXPECTED_STATUS, outcome=_UNKNOWN)
+    if fault.body_kind is BodyKind.HTML or evidence.page:
+        return _reading("2xx-page", _C.API_RESPONSE_MALFORMED, retryable=_page_retryable(evidence), outcome=_UNKNOWN)
+    # Nothing may come from something in between; anything else is the API's own answer: the work was done.
+    outcome = _UNKNOWN if fault.body_kind is BodyKind.EMPTY else Outcome.EXECUTED
+    return _reading("2xx-unreadable", _C.API_RESPONSE_MALFORMED, outcome=outcome)
+
+
+def _deeper(evidence: Evidence) -> Evidence | None:
+    """The evidence of an error further inside: in a mutation's own list, in one answer of a batch, in a job's result."""
+    if not isinstance(evidence.value, Mapping):
+        return None
+    own = user_errors(evidence.value)
+    inner: Mapping[object, object] | None = {"errors": [own]} if own is not None else nested_error(evidence.value)
+    return None if inner is None else evidence_of(inner, text=evidence.text)
+
+
+def _read_told(fault: Fault, evidence: Evidence) -> Reading:
+    status = evidence.declared_status or 200
+    reading = _read_error(fault, evidence, status)
+    if reading is not None:
+        return reading
+    if status != 200:
+        if status in {404, 410}:
+            return _reading("200-record", _C.VALIDATION_FAILED)
+        return _read_bare(fault, evidence, status)
+    said = meaning_of_words(evidence.words.lower(), 200)
+    if said is None and (evidence.about_fields or user_errors(evidence.value) is not None):
+        said = m.BAD_INPUT
+    settled = None if said is None else read_meaning(said, 200, rule="generic:200-words")
+    return settled or _reading("200-error-body", _C.API_UNEXPECTED_STATUS, outcome=_UNKNOWN)
+
+
+def _page_retryable(evidence: Evidence) -> bool | None:
+    """A page that wants a person (a login, a challenge, a shop's password) comes again however often it is asked for."""
+    page = f"{evidence.message or ''} {evidence.page}".lower()
+    wants_person = (
+        is_challenge(page) or _STOPPED_PAGE.search(page) or _LOGIN_PAGE.search((evidence.message or "").lower())
+    )
+    return False if wants_person else None
 
 
 def _reading(

@@ -1,0 +1,344 @@
+"""What the sentences of an error mean, where its codes said nothing exact: the last resort before the bare status.
+
+People write messages, vendors change them, and they quote what a user typed. So every pattern here names a whole
+statement and not a word, values in quotes are cut out before, entries about single fields are not read, and each
+statement is believed only with the statuses that go with it.
+"""
+
+from __future__ import annotations
+
+import re
+
+from holdfast.faults import meanings as m
+from holdfast.faults.meanings import Meaning
+
+_Phrases = tuple[tuple[re.Pattern[str], Meaning], ...]
+
+
+def meaning_of_words(words: str, status: int) -> Meaning | None:
+    """The meaning of an error's sentences at a status; `None` when no statement is recognised.
+
+    Args:
+        words: the sentences in lower case, without what they quote.
+        status: the HTTP status, or the one that the body of a success states.
+    """
+    if not words:
+        return None
+    return next((meaning for phrase, meaning in _phrases(status) if phrase.search(words)), None)
+
+
+def says_long_window(words: str) -> bool:
+    """Whether sentences (in lower case) name an allowance of a day or longer."""
+    return _LONG_WINDOW.search(words) is not None
+
+
+def says_short_window(words: str) -> bool:
+    """Whether sentences (in lower case) name an allowance of an hour or less."""
+    return _SHORT_WINDOW.search(words) is not None
+
+
+def _phrases(status: int) -> _Phrases:
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    if status >= 500:
+        return _ANY_5XX
+    return _ANY_4XX
+
+
+def _phrase(expression: str, meaning: Meaning) -> tuple[re.Pattern[str], Meaning]:
+    return re.compile(expression), meaning
+
+
+_LONG_WINDOW = re.compile(
+    r"\bper[ -]day\b|\bdaily\b|\bper[ -]month\b|\bmonthly\b|\bweekly\b|\bper[ -]week\b|\bday limit"
+    r"|24[ -]hours?\b|\b1 day\b|/ ?day\b|for today\b"
+    r"|this month\b|per 1 day|\bcalendar month|billing (?:cycle|period)|\(rpd\)|until tomorrow|\bper 24\b"
+)
+
+_SHORT_WINDOW = re.compile(
+    r"per[ -]?(?:\d{1,5} )?(?:second|minute|min\b|hour)|/ ?(?:min|sec|s|hour|h)\b|secondly|minutely|hourly"
+    r"|\brpm\b|\btpm\b|\bqps\b"
+)
+
+_STORAGE = _phrase(
+    r"(?:storage|disk|mailbox|memory|drive)\b.{0,40}(?:full|exceeded|exhausted|insufficient)|no space left"
+    r"|disk full|out of (?:disk|memory|storage)"
+    r"|insufficient (?:storage|disk|memory)|not enough (?:storage|disk|memory|space)|exceeded .{0,20}storage",
+    m.FULL,
+)
+_CREDIT = _phrase(
+    r"(?:insufficient|not enough|low|run out of|ran out of|out of|exhausted|do not have enough"
+    r"|don't have enough|doesn't have enough|used all|depleted|no remaining|no) "
+    r"(?:\w{1,20} ){0,3}(?:credits?|balance|prepaid)\b"
+    r"|\b(?:credits?|balance)\b.{0,40}(?:too low|exhausted|insufficient|depleted|used up|not enough|run out|is low)"
+    r"|top up your|recharge your|purchase (?:more )?credits|billing hard limit|spend(?:ing)? (?:limit|cap)"
+    r"|check your plan and billing"
+    r"|add (?:more )?(?:credits|funds)|exceeded .{0,30}credits",
+    m.CREDIT,
+)
+_QUOTA = _phrase(
+    r"(?:daily|monthly|weekly|per[ -]day|per[ -]month|day|month) (?:\w{1,20} ){0,4}(?:limit|quota|cap"
+    r"|allowance|maximum)\b.{0,40}(?:exceed|reach|hit|exhaust|used|over)"
+    r"|(?:exceed|reach|hit|exhaust|over)\w{0,4} (?:\w{1,20}'?s? ){0,4}(?:daily|monthly|weekly|per[ -]day|per[ -]month) "
+    r"|quota (?:\w{1,12} ){0,3}(?:exceeded|exhausted|reached|used up)"
+    r"|exceed\w{0,4} (?:\w{1,20} ){0,4}quota|out of quota|usage limit (?:\w{1,12} ){0,2}(?:exceeded"
+    r"|reached)"
+    r"|(?:exceeded|reached|hit) (?:\w{1,20} ){0,3}usage limit|limit for (?:today|this month)"
+    r"|too many new orders.{0,60}per 1 day",
+    m.DAILY,
+)
+_RATE = _phrase(
+    r"rate[ -]?limit(?:s|ed|ing)?\b.{0,30}(?:exceed|reach|hit)|(?:exceed|reach|hit|over"
+    r"|above)\w{0,4} .{0,60}(?:rate[ -]?limits?\b|request limit|call limit|requests per|calls per"
+    r"|queries per)"
+    r"|too many (?:\w{1,20} )?(?:requests|calls|connections|queries|api)|\bthrottl(?:ed|ing)\b"
+    r"|requests? limit (?:exceeded|reached)|calls? limit (?:exceeded|reached)"
+    r"|slow(?:ing)? down|rate exceeded|(?:requests|calls|queries) (?:per|in) .{0,30}exceeded"
+    r"|rate[ -]?limited|throughput rate|concurren\w{0,5} .{0,30}(?:exceeded|reached|limit)"
+    r"|(?:requests?|calls?|connections) too (?:frequent|quick|fast|often)|too (?:frequent|fast|quickly)"
+    r"|reduce (?:your )?request rate|frequency limit|request rate is (?:too )?large|flood control",
+    m.BURST,
+)
+_BLOCKED = _phrase(
+    r"(?:account|user|login) (?:has been |is |was )?(?:temporarily )?(?:blocked|locked|suspended|disabled"
+    r"|deactivated|banned|frozen|closed)",
+    m.INVALID,
+)
+_GUESSING = _phrase(r"(?:log-?in|sign-?in|password|authentication|pin|otp|verification) attempts", m.INVALID)
+_LASTING_OVER = _phrase(
+    r"(?:refresh[ _-]?token|api[ _-]?key|client secret|password|certificate|subscription|trial|licen[cs]e"
+    r"|account|plan|sso|consent|grant)\b.{0,40}(?:expired|has lapsed|ended|is over)",
+    m.INVALID,
+)
+_OTHER_OVER = _phrase(
+    r"(?:card|device|push|registration|reset|verification|invit\w{0,6}|download|upload|cursor|sync|page"
+    r"|link|code|scroll|coupon|quote|offer|checkout|cart|listing)\b"
+    r"(?: \w{1,12}){0,3} (?:is |has |was |)(?:been )?(?:invalid or )?expired",
+    m.STATE,
+)
+# What runs out is no credential, so a fresh one would not help: the 401 stays what it is.
+_OTHER_OVER_401 = (_OTHER_OVER[0], m.INVALID)
+_TOKEN_OVER = _phrase(
+    r"(?:token|session|jwt|credentials?|signature|assertion|authorization|authentication|\bsas\b|access"
+    r"|ticket|signed url|presigned url)\b.{0,60}"
+    r"(?:\bexpired|\bhas timed out|no longer valid|is too old|\bexpires?\b|has ended)"
+    r"|expired .{0,30}(?:token|session|jwt|credential|signature)|lifetime validation failed"
+    r"|session timed out|session timeout|\bexp claim|signature not valid in the specified time",
+    m.EXPIRED,
+)
+_TOKEN_OVER_PLAIN = _phrase(
+    r"(?:access|auth|bearer|security|id|session|provided|oauth|api) ?token (?:has |is |was |)(?:already "
+    r"|)(?:expired|no longer valid)|^(?:your |the |)(?:token|session|jwt)"
+    r" (?:has |is |was |)(?:been |)(?:expired|timed out)|expired (?:access|auth|bearer|session|security) token",
+    m.EXPIRED,
+)
+_KEY_WRONG = _phrase(
+    r"invalid key\b|(?:invalid|missing|incorrect|unknown|bad|wrong|no|malformed|unrecognized) (?:or \w{1,12} "
+    r"|\w{1,10} )?(?:api[ _-]?key|access[ _-]?token|credentials|authentication|authorization|client id"
+    r"|client secret|auth token|bearer token|oauth token|token provided|app[ _-]?id|login"
+    r"|username or password|api token)"
+    r"|(?:api[ _-]?key|access[ _-]?token|auth token|api token|credentials?) (?:\w{1,12} ){0,3}(?:invalid"
+    r"|missing|not valid|not found|required|incorrect|malformed|revoked|not provided|disabled)"
+    r"|error validating access token|not authori[sz]ed|permission denied|(?:insufficient|missing|lacks?"
+    r"|don't have|do not have|does not have|not have|requires?) (?:\w{1,30} ){0,3}(?:permissions?"
+    r"|privileges?|scopes?)\b"
+    r"|unauthori[sz]ed(?: access| request| client|$| \||\.)|authentication (?:failed|required|error)"
+    r"|access denied|must be logged in|not logged in|token required|please log ?in|login required"
+    r"|token (?:was |has been "
+    r"|is )?revoked",
+    m.INVALID,
+)
+_USER_AGENT = _phrase(r"user[ -]agent", m.BAD_INPUT)
+_RULE_403 = _phrase(r"business rule|validation rule", m.BAD_INPUT)
+_BUSINESS_403 = _phrase(r"by the user\b|blocked by the recipient|unsubscribed recipient", m.STATE)
+_LOCKED = _phrase(
+    r"(?:currently|already|temporarily|being) (?:\w{1,12} ){0,2}(?:locked|being (?:updated|modified"
+    r"|processed|used|edited|accessed)|in use by)|\bis locked\b|unable to (?:obtain|acquire) .{0,20}lock"
+    r"|lock (?:wait|request) time|another (?:operation|request|process|transaction|update|user|client)\b"
+    r"|other \w{1,20} request|concurrent(?:ly)? (?:modif|updat|request|writ|edit|operation|access)"
+    r"|could not serialize|deadlock|modif\w{1,8} the same|conflict.{0,60}(?:try again|retry)|(?:try again"
+    r"|retry).{0,60}conflict|still (?:being )?process|operation (?:is )?in progress|in progress"
+    r"|optimistic lock",
+    m.LOCKED,
+)
+_STALE = _phrase(
+    r"(?:modified|changed|updated) (?:by (?:another|someone|other)|since|in the meantime)|\bstale\b"
+    r"|out of date|does not match|\betag\b",
+    m.STATE,
+)
+_OUR_KEY = _phrase(
+    r"idempoten.{0,120}(?:in progress|process|still|currently|concurrent|in use)|(?:in progress|process"
+    r"|still|currently|concurrent).{0,120}idempoten|same (?:idempotency )?key.{0,60}(?:progress|process)"
+    r"|(?:request|payment|transaction) (?:with this \w{1,20} )?is (?:already |still "
+    r"|currently )?(?:in progress|being processed|processing)|original request",
+    m.IN_PROGRESS,
+)
+_DONE = _phrase(
+    r"(?:has |have |is |was |were |been ){0,3}already (?:been )?(?:captured|paid|refunded|cancell?ed"
+    r"|deleted|voided|completed|processed|closed|shipped|sent|submitted|confirmed|approved|archived"
+    r"|fulfilled|settled|finali[sz]ed|released|published|merged|accepted|activated|subscribed|unsubscribed"
+    r"|applied|executed|terminated|stopped|reversed|signed|disabled|enabled)",
+    m.DONE,
+)
+_DUPLICATE = _phrase(
+    r"already (?:exists?|taken|in use|registered|used|been taken|been used)|duplicate |must be unique|is not unique",
+    m.DUPLICATE,
+)
+_VERSION = _phrase(
+    r"(?:api )?version .{0,30}(?:deprecated|retired|no longer (?:supported|available)|sunset|not supported"
+    r"|unsupported|removed|discontinued)"
+    r"|(?:endpoint|method|api|service|resource|operation|route|model|feature)\b.{0,60}(?:deprecated"
+    r"|retired|no longer (?:supported|available|exists?)|sunset|has been (?:removed|discontinued|shut down"
+    r"|turned off)|decommissioned)"
+    r"|unsupported (?:api )?version|unknown api version|(?:has been|was|is) (?:permanently )?(?:retired"
+    r"|discontinued|decommissioned|sunset)\b|shut down",
+    m.ROUTE,
+)
+_ROUTE = _phrase(
+    r"cannot (?:get|post|put|patch|delete|head|options) /|no route|no (?:static )?resource /|(?:route"
+    r"|endpoint|method|url|uri|page|path|handler|action|operation|service"
+    r"|api)\b(?: \S{1,200}){0,4} (?:was |is |could |does |)(?:not )(?:be )?(?:found|exist|match|defined"
+    r"|recogni[sz]ed|support)"
+    r"|(?:unknown|invalid|no such|undefined|unrecogni[sz]ed|no matching|unsupported|unmatched"
+    r"|not a valid) (?:api |http |request |rest |)(?:url|uri|path|method|endpoint|route|action|operation"
+    r"|resource path|api version)\b"
+    r"|no (?:handler|http resource|action|endpoint|matching route|matching operation|route matched) "
+    r"|no http resource was found|requested (?:url|page|path|uri|endpoint|route|resource /)"
+    r"|404 page not found|page not found|no_service|unable to match incoming request|endpoint not found"
+    r"|method not found|nothing matches the given uri",
+    m.ROUTE,
+)
+_MODEL = _phrase(r"\bmodel\b.{0,60}(?:deprecated|does not exist|not found|decommissioned|retired|no longer)", m.ROUTE)
+_TABLE_STATE = _phrase(
+    r"(?:(?:sync|pagination|continuation|cursor|scroll|delta|(?:page|next)[ _-]?token)[ _-]?(?:token"
+    r"|id)?)\b.{0,40}(?:invalid|expired|not found|no longer|too old)|resource version",
+    m.STATE,
+)
+_OVERLOADED = _phrase(
+    r"overload|at capacity|over capacity|capacity (?:exceeded|reached)|maintenance|starting up|start-up"
+    r"|shutting down|shutdown|server (?:is )?(?:too )?busy|too busy|warming up"
+    r"|is (?:currently )?(?:re)?starting"
+    r"|booting|being (?:upgraded|restarted|deployed)|(?:currently |temporarily )loading"
+    r"|model .{0,60}loading|high (?:load|demand|traffic)|insufficient capacity|load shed"
+    r"|too many (?:requests|connections)|back (?:soon|shortly|online)|read-only mode|restarting"
+    r"|upgrade in progress|be right back",
+    m.OVERLOADED,
+)
+_CONFIGURATION = _phrase(
+    r"misconfigur|not (?:been )?configured|configuration (?:error|is (?:invalid|missing))"
+    r"|missing configuration|invalid configuration|no .{0,30}configured",
+    m.CONFIGURATION,
+)
+_OVER_5XX = _phrase(
+    r"(?:subscription|trial|licen[cs]e|plan|account)\b.{0,40}(?:expired|suspended|disabled|has ended"
+    r"|deactivated|inactive)",
+    m.CONFIGURATION,
+)
+_LOGIN_5XX = _phrase(
+    r"invalid (?:username|login|user ?name|credentials|password|session id|security token)|not logged in"
+    r"|authentication failed|login failed",
+    m.INVALID,
+)
+_NOT_FOUND = _phrase(
+    r"not found|does(?:n't| not) exist|no such|could not (?:be found|find)|unknown \w{1,30}|cannot find", m.MISSING
+)
+_BAD = _phrase(
+    r"\binvalid\b|cannot query field|too (?:low|high)|insufficient|not enough|unknown type|\bmissing\b"
+    r"|\brequired\b|malformed|must (?:be|not|have|contain)|cannot be|can't be"
+    r"|not (?:a )?valid|too (?:long|large|short|many|big|small)|unsupported|exceeds|out of range"
+    r"|not allowed|failed to parse|parse error|syntax error|unknown (?:parameter|field|argument|name"
+    r"|column)",
+    m.BAD_INPUT,
+)
+_BROKEN = _phrase(
+    r"internal (?:server )?error|unexpected error|system (?:error|failure)|something went wrong"
+    r"|try again later|server error|unknown error|application error|temporar",
+    m.UNCERTAIN,
+)
+_NONCE = _phrase(
+    r"(?:timestamp|nonce|recvwindow)\b.{0,80}(?:outside|invalid|expired|too (?:old|far|early|late)|used"
+    r"|not within|ahead|window)|invalid (?:nonce|timestamp)",
+    m.RENEW_NONCE,
+)
+_CANCELLED = _phrase(
+    r"cancell?ed by (?:the )?(?:user|client|caller)|(?:user|client) (?:requested )?cancell"
+    r"|request (?:was )?cancell?ed|operation was cancell?ed",
+    m.CANCELLED,
+)
+_CARD = _phrase(r"\bcard\b|declined|do not honor", m.REFUSED_BUSINESS)
+_SUSPENDED_402 = _phrase(
+    r"(?:account|shop|store|subscription|service|workspace|tenant|project|site|plan)\b.{0,40}(?:frozen"
+    r"|suspended|unavailable|inactive|expired|disabled|paused|locked|closed|past due|overdue)"
+    r"|unavailable shop|past due|overdue",
+    m.INVALID,
+)
+_PLAN = _phrase(
+    r"(?:upgrade|your|current|this) (?:\w{1,12} ){0,3}(?:plan|subscription|tier)\b|not (?:available"
+    r"|included) .{0,30}plan",
+    m.INVALID,
+)
+
+_ANY_4XX: _Phrases = (
+    _NONCE,
+    _OUR_KEY,
+    _CREDIT,
+    _RATE,
+    _QUOTA,
+    _OTHER_OVER,
+    _LASTING_OVER,
+    _TOKEN_OVER_PLAIN,
+    _VERSION,
+    _MODEL,
+    _KEY_WRONG,
+    _DONE,
+)
+_ANY_5XX: _Phrases = (_LOGIN_5XX, _STORAGE, _OVER_5XX, _CONFIGURATION, _LOCKED)
+_CONFLICTS: _Phrases = (_OUR_KEY, _DONE, _STALE, _LOCKED, _DUPLICATE)
+_BY_STATUS: dict[int, _Phrases] = {
+    200: (
+        _NONCE,
+        _CREDIT,
+        _RATE,
+        _QUOTA,
+        _CANCELLED,
+        _OTHER_OVER,
+        _LASTING_OVER,
+        _TOKEN_OVER,
+        _BLOCKED,
+        _VERSION,
+        _KEY_WRONG,
+        _OUR_KEY,
+        _DONE,
+        _DUPLICATE,
+        _LOCKED,
+        _OVERLOADED,
+        _BROKEN,
+        _NOT_FOUND,
+        _BAD,
+    ),
+    401: (_BLOCKED, _LASTING_OVER, _OTHER_OVER_401, _TOKEN_OVER, _RATE),
+    402: (_CARD, _CREDIT, _QUOTA, _SUSPENDED_402, _RATE),
+    403: (
+        _USER_AGENT,
+        _RULE_403,
+        _BUSINESS_403,
+        _STORAGE,
+        _CREDIT,
+        _RATE,
+        _QUOTA,
+        _LASTING_OVER,
+        _OTHER_OVER,
+        _TOKEN_OVER,
+        _VERSION,
+    ),
+    404: (_OTHER_OVER, _TABLE_STATE, _VERSION, _MODEL, _ROUTE),
+    409: _CONFLICTS,
+    410: (_TABLE_STATE, _OTHER_OVER, _VERSION),
+    412: (_LOCKED,),
+    422: (_CREDIT, _RATE, _OTHER_OVER, _VERSION),
+    423: (),
+    429: (_GUESSING, _CREDIT, _QUOTA),
+    500: (*_ANY_5XX,),
+    503: (_STORAGE, _OVER_5XX, _CONFIGURATION, _OVERLOADED),
+    529: (_RATE, _OVERLOADED),
+}
