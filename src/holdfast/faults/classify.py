@@ -16,10 +16,11 @@ from dataclasses import replace
 
 from holdfast.faults.delays import number_of, reset_after_s, retry_after_s
 from holdfast.faults.evidence import Evidence, is_error_type, is_json_type, read_evidence
-from holdfast.faults.exceptions import UNKNOWN, read_exception
+from holdfast.faults.exceptions import read_exception
 from holdfast.faults.fault import BodyKind, Fault, Phase
 from holdfast.faults.fingerprint import fingerprint
 from holdfast.faults.places import as_text, values_at
+from holdfast.faults.raised.meaning import UNKNOWN
 from holdfast.faults.reading import Reading
 from holdfast.faults.redact import redact_text
 from holdfast.faults.rules import ApiRules, ErrorMapping, FieldRule, KnownError, Quirks, RateLimitRules
