@@ -16,11 +16,11 @@ from dataclasses import replace
 
 from holdfast.faults.delays import number_of, reset_after_s, retry_after_s
 from holdfast.faults.evidence import Evidence, is_error_type, is_json_type, read_evidence
-from holdfast.faults.exceptions import read_exception
+from holdfast.faults.exceptions import read_code, read_exception
 from holdfast.faults.fault import BodyKind, Fault, Phase
 from holdfast.faults.fingerprint import fingerprint
 from holdfast.faults.places import as_text, values_at
-from holdfast.faults.raised.meaning import UNKNOWN
+from holdfast.faults.raised.meaning import UNKNOWN, ExceptionMeaning
 from holdfast.faults.reading import Reading
 from holdfast.faults.redact import redact_text
 from holdfast.faults.rules import ApiRules, ErrorMapping, FieldRule, KnownError, Quirks, RateLimitRules
@@ -209,11 +209,22 @@ def _is_used_up(fault: Fault, remaining_header: str) -> bool:
 
 def _read_generic(fault: Fault, evidence: Evidence) -> Reading:
     if _has_spoken(fault):
-        return read_status(fault, evidence)
+        coded = read_code(fault.exception_code, fault.message) if fault.exception_code else None
+        return read_status(fault, evidence) if coded is None else _as_reading(coded)
     if not fault.exception_lineage:
         # An answer that was never read to its end: its status promised something, and nobody knows what the rest said.
         return Reading(category=ErrorCategory.API_RESPONSE_MALFORMED, rule="generic:body-cut", outcome=Outcome.UNKNOWN)
-    meaning = read_exception(fault.exception_lineage, fault.exception_chain, message=fault.message)
+    meaning = read_exception(
+        fault.exception_lineage,
+        fault.exception_chain,
+        message=fault.message,
+        code=fault.exception_code,
+        words=fault.exception_words,
+    )
+    return _as_reading(meaning)
+
+
+def _as_reading(meaning: ExceptionMeaning) -> Reading:
     return Reading(
         category=meaning.category,
         rule=meaning.rule,

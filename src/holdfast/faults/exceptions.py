@@ -87,13 +87,16 @@ def read_code(code: str, message: str) -> ExceptionMeaning | None:
 def _read(
     lineage: tuple[str, ...], chain: tuple[str, ...], message: str, code: str | None, words: tuple[str, ...]
 ) -> ExceptionMeaning:
-    coded = read_code(code, message) if code is not None else None
-    if coded is not None:
-        return coded
     own = _first(lineage)
+    # The operating system's number is the same for a connection that was being made and for one in use: who knows more than that goes first.
+    is_exact = own is not None and own.weight >= Weight.ECHO
+    if code is not None and not (is_exact and code.startswith("errno:")):
+        coded = read_code(code, message)
+        if coded is not None:
+            return coded
     if own is not None and own.by_words is not None and (told := own.by_words(message)) is not None:
         return told
-    if own is not None and own.weight >= Weight.ECHO:
+    if own is not None and is_exact:
         return _refined(own, chain, message)
     causes = _read_causes(chain, message=message, words=words)
     exact = [cause for cause in causes if cause.weight is Weight.EXACT]

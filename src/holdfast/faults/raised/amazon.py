@@ -240,4 +240,7 @@ _TRANSFER = table(
     )
 )
 
-LIBRARIES = {"botocore": _OWN, "aiobotocore": _OWN, "boto3": _TRANSFER, "s3transfer": _TRANSFER}
+# Classes of this module are made from each service's model, and named like its codes.
+_MODELLED = table((("*", _OWN["ClientError"]),))
+
+LIBRARIES = {"botocore.errorfactory": _MODELLED, "botocore": _OWN, "aiobotocore": _OWN, "boto3": _TRANSFER, "s3transfer": _TRANSFER}

@@ -38,11 +38,14 @@ LIBRARIES = _libraries()
 
 @lru_cache(maxsize=_REMEMBERED_MAX)
 def look_up(name: str) -> ExceptionMeaning | None:
-    """The meaning of a class by its qualified name; the longest known beginning of its module decides which library's it is."""
+    """The meaning of a class by its qualified name; the longest known beginning of its module decides which library's it is.
+
+    A library may have a row `*` for all classes that it makes up as it goes.
+    """
     module, _, kind = name.rpartition(".")
     while module:
         library = LIBRARIES.get(module)
-        if library is not None and kind in library:
-            return library[kind]
+        if library is not None and (found := library.get(kind) or library.get("*")) is not None:
+            return found
         module = module.rpartition(".")[0]
     return EVERYWHERE.get(kind)
