@@ -39,6 +39,7 @@ from holdfast.faults.raised.meaning import (
     meaning,
     table,
 )
+from holdfast.faults.raised.statuses import by_status
 from holdfast.faults.raised.system import read_system_words
 from holdfast.faults.verdict import Health
 
@@ -70,6 +71,18 @@ def _read_server_timeout(message: str) -> ExceptionMeaning | None:
     return CONNECT_TIMEOUT if "Connection timeout to host" in message else None
 
 
+_TOO_MANY = re.compile(r"too many (?P<what>redirects|[1-5]\d\d error responses)", re.IGNORECASE)
+
+
+def _read_given_up(message: str) -> ExceptionMeaning | None:
+    """urllib3's own retries end by naming the status that came too often."""
+    found = _TOO_MANY.search(message)
+    if found is None:
+        return None
+    return REDIRECTS if found["what"].lower() == "redirects" else by_status(int(found["what"][:3]))
+
+
+_GIVEN_UP = meaning(SAID_SERVER.category, Phase.ANSWER, rule="server", by_words=_read_given_up)
 _PEER_PROTOCOL = meaning(PROTOCOL.category, Phase.READ, rule="protocol", by_words=_read_protocol)
 _VAGUE_PROTOCOL = meaning(
     PROTOCOL.category, Phase.READ, rule="protocol", weight=Weight.VAGUE, by_words=_read_protocol
@@ -140,14 +153,14 @@ LIBRARIES = {
             ("SSLError", _TLS_WORDS),
             ("TimeoutError", BARE_TIMEOUT),
             ("DecodeError BodyNotHttplibCompatible", DECODING),
-            ("ResponseError", SAID_SERVER),
+            ("ResponseError", _GIVEN_UP),
         )
     ),
     "requests": table(
         (
             ("ConnectionError", _LOSS),
             ("SSLError", _TLS_WORDS),
-            ("RetryError", SAID_SERVER),
+            ("RetryError", _GIVEN_UP),
             ("JSONDecodeError", DECODING),
             ("RequestException", VAGUE_LOSS),
         )
