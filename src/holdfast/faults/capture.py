@@ -26,6 +26,7 @@ from holdfast.faults.evidence import media_type
 from holdfast.faults.exceptions import knows, read_exception
 from holdfast.faults.fault import BODY_MAX_BYTES, BodyKind, Fault, Phase
 from holdfast.faults.raised.meaning import UNKNOWN, Weight
+from holdfast.faults.raised.vendors import ANSWERING
 from holdfast.faults.redact import redact_url
 from holdfast.faults.said_answers import SaidAnswer, generally_said_answer, said_answer
 
@@ -166,7 +167,7 @@ def capture_names(
     names, causes = tuple(lineage[:_CAUSES_MAX]), tuple(chain[:_CAUSES_MAX])
     spoken = tuple(words[:_CAUSES_MAX])
     meaning = read_exception(names, causes, message=text, code=code, words=spoken)
-    if status is None and (told := _told_answer(names, causes, text=text, is_strange=meaning.rule == UNKNOWN.rule)):
+    if status is None and (told := _told_answer(names, causes, text=text, is_open=_is_open(names, meaning.rule))):
         status, body = told.status, told.body
     content_type = next((value for name, value in headers if name.lower() == "content-type"), None)
     if body[:1] == b"{" and content_type is None:
@@ -239,7 +240,7 @@ def _clean(text: str) -> str:
 
 
 def _told_answer(
-    lineage: tuple[str, ...], chain: tuple[str, ...], *, text: str, is_strange: bool
+    lineage: tuple[str, ...], chain: tuple[str, ...], *, text: str, is_open: bool
 ) -> SaidAnswer | None:
     """The answer that a text tells of: in the form of the class's own library, or, of a class nobody knows, in any common form."""
     if not text:
@@ -247,10 +248,15 @@ def _told_answer(
     kind = lineage[0].rpartition(".")[2] if lineage else ""
     if kind == "ClientResponseError" and chain:
         return None  # with a cause, the number is the parser's own, not a status
-    found = said_answer(kind, text) or (generally_said_answer(text) if is_strange else None)
+    found = said_answer(kind, text) or (generally_said_answer(text) if is_open else None)
     if found is None or (found.status < 300 and not found.body):
         return None  # a success that was raised for is about its body, which is not here
     return found
+
+
+def _is_open(lineage: tuple[str, ...], rule: str) -> bool:
+    """Whether the class leaves it to the text which answer it was raised for: nobody knows it, or its library raises one class per status."""
+    return rule == UNKNOWN.rule or (bool(lineage) and lineage[0].partition(".")[0] in ANSWERING)
 
 
 def _with_ids(context: FaultContext, headers: tuple[tuple[str, str], ...]) -> FaultContext:

@@ -178,13 +178,19 @@ _ODBC = MappingProxyType(
     }
 )
 _DRIVER = MappingProxyType({"6005": CONNECT, "6000": CONNECT, "6001": CONNECT, "4011": _ENDED, "1001": _NOT_OPEN, "4024": _CLIENT_TIMEOUT})
+_CONNECTING = re.compile(r"\bconnection failed: |connection to server (?:at|on) .{0,200} failed|could not connect to server|Can't connect to (?:MySQL|local)")
 _HEAD_MAX_CHARS = 1_500
 
 
 def read_sql_words(message: str) -> ExceptionMeaning | None:
     """What the message of a database's exception says: the class it quotes, the server's number, its SQLSTATE, its sentence."""
     head = message[:_HEAD_MAX_CHARS]
-    return _read_quoted(head) or _read_numbers(head) or read_cancelled(head) or _read_sentence(head) or read_system_words(head)
+    found = _read_quoted(head) or _read_numbers(head) or read_cancelled(head) or _read_sentence(head)
+    if _CONNECTING.search(head) and (found is None or found.outcome is Outcome.UNKNOWN):
+        # libpq says so before each reason why it could not log in: whatever was lost then, no statement was sent.
+        spoken = read_system_words(head)
+        return spoken if spoken is not None and spoken.outcome is Outcome.NOT_EXECUTED else _REJECTED
+    return found or read_system_words(head)
 
 
 def read_mysql_number(number: str) -> ExceptionMeaning | None:
@@ -270,7 +276,7 @@ _SQLALCHEMY = table(
         ("StaleDataError ConcurrentModificationError", said(STATE, "sql-stale")),
         ("PendingRollbackError", meaning(STATE, Phase.LOCAL, rule="sql-state")),
         ("NoResultFound MultipleResultsFound ObjectDeletedError", said(STATE, "sql-record")),
-        ("SQLAlchemyError InvalidRequestError ArgumentError CompileError NoSuchTableError ResourceClosedError", PROGRAM),
+        ("* SQLAlchemyError InvalidRequestError ArgumentError CompileError NoSuchTableError ResourceClosedError", PROGRAM),
     )
 )
 _POOL = table((("PoolTimeout", POOL_TIMEOUT), ("PoolClosed", _NOT_OPEN), ("TooManyRequests", meaning(BURST, Phase.LOCAL, rule="pool-full", health=Health.NEUTRAL))))

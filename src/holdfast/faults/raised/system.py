@@ -45,6 +45,8 @@ from holdfast.faults.verdict import Health
 _CANCELLED_TASK = meaning(CANCELLED.category, Phase.FUNCTION, rule="cancelled", weight=Weight.ECHO)
 _DISK = meaning(SERVER, Phase.FUNCTION, rule="local-disk", retryable=False, health=Health.NEUTRAL)
 _FILE = meaning(PROGRAM.category, Phase.FUNCTION, rule="file", health=Health.NEUTRAL, weight=Weight.MISTAKE)
+_MEMORY = meaning(SERVER, Phase.FUNCTION, rule="local-memory", retryable=False, health=Health.NEUTRAL)
+_CLIENT_CLOSED = meaning(LOCAL.category, Phase.LOCAL, rule="client-state", health=Health.NEUTRAL)
 _CHILD = meaning(SERVER, Phase.FUNCTION, rule="child-process", health=Health.FAILURE)
 # May come after the request was sent; only the words of a failed handshake say otherwise.
 _TLS_LOST = meaning(REFUSED, Phase.READ, rule="tls-lost", weight=Weight.VAGUE)
@@ -96,7 +98,9 @@ TABLE = table(
         ("TimeoutError", BARE_TIMEOUT),
         ("TooSlowError", BARE_TIMEOUT),
         ("CancelledError Cancelled", _CANCELLED_TASK),
-        ("KeyboardInterrupt", CANCELLED),
+        ("KeyboardInterrupt SystemExit GeneratorExit", CANCELLED),
+        ("EOFError", CLOSED),
+        ("MemoryError", _MEMORY),
         ("IncompleteReadError IncompleteRead", CUT),
         ("LimitOverrunError DelimiterNotFound", PROTOCOL),
         ("EndOfStream BrokenResourceError", CLOSED),
@@ -111,7 +115,7 @@ TABLE = table(
         ("AssertionError NotImplementedError ArithmeticError ZeroDivisionError OverflowError RecursionError", PROGRAM),
         ("UnicodeEncodeError UnicodeError SyntaxError ImportError ModuleNotFoundError PicklingError", PROGRAM),
         ("ValidationError", PROGRAM),
-        ("FileNotFoundError FileExistsError IsADirectoryError NotADirectoryError", _FILE),
+        ("FileNotFoundError FileExistsError IsADirectoryError NotADirectoryError PermissionError ProcessLookupError", _FILE),
         ("ExceptionGroup BaseExceptionGroup", WRAPPER),
     )
 )
@@ -184,6 +188,13 @@ _WORDS: tuple[tuple[re.Pattern[str], ExceptionMeaning], ...] = (
     ),
     (re.compile(r"\bETIMEDOUT\b|\bESOCKETTIMEDOUT\b|Operation timed out|\btimed out\b|\btimeout\b", re.IGNORECASE), READ_TIMEOUT),
     (re.compile(r"No space left on device|Disk quota exceeded|\bENOSPC\b", re.IGNORECASE), _DISK),
+    (
+        re.compile(
+            r"(?:session|connector|event loop|client) is closed|client has been closed",
+            re.IGNORECASE,
+        ),
+        _CLIENT_CLOSED,
+    ),
     (re.compile(r"unknown url type|Invalid URL|No scheme supplied|no host (?:given|supplied)", re.IGNORECASE), LOCAL),
 )
 

@@ -67,8 +67,10 @@ _MODELS = table(
         ("BadRequestError UnprocessableEntityError RequestTooLargeError", SAID_INVALID),
         ("AuthenticationError PermissionDeniedError OAuthError", SAID_AUTH),
         ("NotFoundError ConflictError", SAID_STATE),
-        ("RateLimitError", _RATE),
-        ("InternalServerError APIStatusError ServiceUnavailableError DeadlineExceededError", SAID_SERVER),
+        ("RateLimitError RampLimitExceededError", _RATE),
+        ("InternalServerError APIStatusError ServiceUnavailableError DeadlineExceededError GatewayTimeoutError", SAID_SERVER),
+        ("RequestTimeoutError", said(TIMEOUT, "request-timeout", outcome=Outcome.UNKNOWN)),
+        ("PaymentRequiredError ContractSpendLimitReachedError EnforcedSpendLimitReachedError", SAID_MONEY),
         ("OverloadedError", said(SERVER, "overloaded", outcome=Outcome.NOT_EXECUTED)),
         ("APITimeoutError", _TIMED_OUT),
         ("APIConnectionError APIError", _LOSS),
@@ -166,6 +168,11 @@ _WRAPPERS = table(
     )
 )
 _GUARDS = frozenset({"tenacity", "backoff", "stamina", "pybreaker", "circuitbreaker", "aiobreaker", "purgatory", "celery", "temporalio", "multiprocessing", "pyrate_limiter", "ratelimit", "retrying"})
+
+ANSWERING = frozenset(
+    {"openai", "anthropic", "groq", "cerebras", "together", "cloudflare", "mistralai", "cohere", "litellm", "stripe", "github", "azure", "discord"}
+)
+"""Libraries whose exceptions tell of the answer in their text, in a form used by many: it says more than the name of the class."""
 
 LIBRARIES = {
     **dict.fromkeys(("openai", "anthropic", "groq", "cerebras", "together", "cloudflare", "mistralai", "cohere", "litellm"), _MODELS),
