@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
+import datetime as dt
 import ipaddress
 import socket
 import ssl
@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 _ANSWERS: dict[str, bytes] = {
-    "cut": b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 512\r\n\r\n{\"cut\":",
-    "chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n100\r\n{\"cut\":",
+    "cut": b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 512\r\n\r\n{"cut":',
+    "chunk": b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n100\r\n{"cut":',
     "gzip": b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 6\r\n\r\nnot-gz",
     "ssh": b"SSH-2.0-OpenSSH_8.9\r\n",
     "html": b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 20\r\n\r\n<html>hello</html>  ",
@@ -40,7 +40,9 @@ class IllServer:
 
     def url(self, way: str) -> str:
         """The address of a way to fail."""
-        port = {"refused": self.closed_port, "certificate": self.tls_port, "no-tls": self.plain_port}.get(way, self.plain_port)
+        port = {"refused": self.closed_port, "certificate": self.tls_port, "no-tls": self.plain_port}.get(
+            way, self.plain_port
+        )
         scheme = "https" if way in {"certificate", "no-tls"} else "http"
         host = "no-such-host.invalid" if way == "name" else "127.0.0.1"
         return f"{scheme}://{host}:{port}/{way}"
@@ -54,7 +56,10 @@ def ill_server(directory: Path) -> Iterator[IllServer]:
     plain, tls, closed = _listening(), _listening(), _listening()
     closed_port = closed.getsockname()[1]
     closed.close()
-    threads = [threading.Thread(target=_serve, args=(sock, stop, ctx), daemon=True) for sock, ctx in ((plain, None), (tls, context))]
+    threads = [
+        threading.Thread(target=_serve, args=(sock, stop, ctx), daemon=True)
+        for sock, ctx in ((plain, None), (tls, context))
+    ]
     for thread in threads:
         thread.start()
     try:
@@ -126,24 +131,22 @@ def _tls(directory: Path) -> ssl.SSLContext:
     """A certificate that nobody vouches for."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "nobody")])
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
         .sign(key, hashes.SHA256())
     )
     chain, secret = directory / "chain.pem", directory / "key.pem"
     chain.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     secret.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain, secret)

@@ -22,6 +22,7 @@ from holdfast.faults.fault import Fault
 from tests.faults.ill_server import IllServer, ill_server
 from tests.faults.samples import NOON
 
+
 def patience_s(url: str) -> float:
     """A short time where the time is what is tested, and elsewhere one that no busy machine uses up."""
     return 0.2 if url.endswith("/slow") else 20.0
@@ -47,7 +48,9 @@ def with_httpx2_async(url: str) -> object:
     """httpx2 on an event loop."""
 
     async def get() -> object:
-        async with httpx2.AsyncClient(timeout=patience_s(url), follow_redirects=True, max_redirects=3, trust_env=False) as client:
+        async with httpx2.AsyncClient(
+            timeout=patience_s(url), follow_redirects=True, max_redirects=3, trust_env=False
+        ) as client:
             return (await client.get(url)).raise_for_status().json()
 
     return asyncio.run(get())
@@ -65,7 +68,9 @@ def with_requests(url: str) -> object:
 
 def with_urllib3(url: str) -> object:
     """urllib3, with its own retries for redirects only."""
-    with urllib3.PoolManager(timeout=patience_s(url), retries=urllib3.Retry(None, connect=0, read=0, redirect=2, other=0)) as pool:
+    with urllib3.PoolManager(
+        timeout=patience_s(url), retries=urllib3.Retry(None, connect=0, read=0, redirect=2, other=0)
+    ) as pool:
         return json.loads(pool.request("GET", url).data)
 
 
@@ -126,7 +131,17 @@ def test_reads_what_a_client_raises(
         pytest.skip("this client raises nothing here")
     if way == "name":
         monkeypatch.setattr(socket, "getaddrinfo", nobody_knows)
-    with pytest.raises((OSError, ValueError, http.client.HTTPException, httpx.HTTPError, httpx2.HTTPError, aiohttp.ClientError, urllib3.exceptions.HTTPError)) as raised:
+    with pytest.raises(
+        (
+            OSError,
+            ValueError,
+            http.client.HTTPException,
+            httpx.HTTPError,
+            httpx2.HTTPError,
+            aiohttp.ClientError,
+            urllib3.exceptions.HTTPError,
+        )
+    ) as raised:
         client(server.url(way))
     categories, retryable, outcome = WAYS[way]
     exc = raised.value

@@ -239,9 +239,7 @@ def _clean(text: str) -> str:
     return head if head.isascii() else head.encode("utf-8", "replace").decode("utf-8")
 
 
-def _told_answer(
-    lineage: tuple[str, ...], chain: tuple[str, ...], *, text: str, is_open: bool
-) -> SaidAnswer | None:
+def _told_answer(lineage: tuple[str, ...], chain: tuple[str, ...], *, text: str, is_open: bool) -> SaidAnswer | None:
     """The answer that a text tells of: in the form of the class's own library, or, of a class nobody knows, in any common form."""
     if not text:
         return None

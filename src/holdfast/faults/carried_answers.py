@@ -8,7 +8,7 @@ that no property of a stranger runs, and whatever goes wrong while reading means
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from holdfast.faults.fault import BODY_MAX_BYTES
@@ -20,7 +20,14 @@ _DETAILS_MAX_CHARS = 4_000
 
 # Where answers hang, and what their parts are called: httpx, requests, aiohttp, azure, google, slack, PyGithub, elasticsearch, OpenAPI clients …
 _ANSWERS = ("response", "_response", "resp", "http_response", "meta")
-_STATUS_NAMES = ("status_code", "http_status", "http_status_code", "response_code", "status", "_GithubException__status")
+_STATUS_NAMES = (
+    "status_code",
+    "http_status",
+    "http_status_code",
+    "response_code",
+    "status",
+    "_GithubException__status",
+)
 _BODY_NAMES = ("body", "http_body", "json_body", "response_body", "content", "_GithubException__data", "data", "text")
 _READ_BODIES = ("_content", "_body", "data", "content", "body")
 _HEADER_NAMES = ("headers", "hdrs", "_GithubException__headers")
@@ -49,7 +56,7 @@ def carried_answer(exc: BaseException) -> Carried | None:
         answer = own.get(name)
         if answer is None:
             continue
-        found = _of_mapping(answer) if type(answer) is dict else _of_object(answer, own)
+        found = botocore_answer(answer) if type(answer) is dict else _of_object(answer, own)
         if found is not None:
             return found
     return _of_own(exc, own)
@@ -65,8 +72,9 @@ def carried_code(exc: BaseException) -> str | None:
     original = attributes(exc).get("orig")  # SQLAlchemy's name for what its driver raised
     if library == "sqlalchemy" and isinstance(original, BaseException) and not isinstance(original, kind):
         return carried_code(original) if str(type(original).__module__).partition(".")[0] != "sqlalchemy" else None
-    if isinstance(exc, OSError) and isinstance(exc.errno, int) and exc.errno in errno.errorcode:
-        return f"errno:{errno.errorcode[exc.errno]}"
+    number = _read(exc, "errno") if isinstance(exc, OSError) else None
+    if isinstance(number, int) and number in errno.errorcode:
+        return f"errno:{errno.errorcode[number]}"
     return None
 
 
@@ -75,7 +83,9 @@ def rpc_trailers(exc: BaseException) -> tuple[tuple[str, str], ...]:
     if not _is_rpc(exc):
         return ()
     pairs = header_pairs(_called(exc, "trailing_metadata"))
-    waits = tuple(("Retry-After-Ms", value) for name, value in pairs if name == "grpc-retry-pushback-ms" and value.isdigit())
+    waits = tuple(
+        ("Retry-After-Ms", value) for name, value in pairs if name == "grpc-retry-pushback-ms" and value.isdigit()
+    )
     return pairs + waits
 
 
@@ -95,12 +105,12 @@ def header_pairs(headers: object) -> tuple[tuple[str, str], ...]:
         items = getattr(headers, "items", None)
         rows: Iterable[object] = items() if callable(items) else headers if isinstance(headers, list | tuple) else ()
         for row in rows:
-            name, value = row  # type: ignore[misc]  # what is no pair raises, and is no header
+            if len(pairs) >= HEADERS_MAX or not isinstance(row, tuple) or len(row) != 2:
+                break
+            value: object = row[1]
             if isinstance(value, list | tuple):
                 value = value[0] if value else ""
-            pairs.append((_text(name)[:200], _text(value)[:_VALUE_MAX_CHARS]))
-            if len(pairs) >= HEADERS_MAX:
-                break
+            pairs.append((_text(row[0])[:200], _text(value)[:_VALUE_MAX_CHARS]))
     except Exception:  # noqa: BLE001 - headers are an object of any library, or of somebody who means harm
         return tuple(pairs)
     return tuple(pairs)
@@ -118,41 +128,42 @@ def read_body(answer: object) -> bytes:
 
 def status_of(answer: object) -> int | None:
     """The status of an answer of any library; `None` for what has none."""
-    for name in ("status_code", "status", "statusCode"):
-        try:
-            found = getattr(answer, name, None)
-        except Exception:  # noqa: BLE001 - a property of any library
-            continue
-        if is_status(found):
-            return int(found)  # type: ignore[call-overload, no-any-return]  # checked by is_status
-    return None
+    return next(
+        (found for name in ("status_code", "status", "statusCode") if (found := _status(_read(answer, name)))), None
+    )
 
 
-def is_status(value: object) -> bool:
-    """Whether a value can be the status of an answer."""
-    return isinstance(value, int) and not isinstance(value, bool) and 100 <= value <= 999
+def _status(value: object) -> int | None:
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return int(value) if is_number and 100 <= value <= 999 else None  # type: ignore[operator, call-overload]  # a number
+
+
+def _read(thing: object, name: str) -> object:
+    """An attribute of an object of any library; None where there is none or its property raises."""
+    try:
+        found: object = getattr(thing, name, None)
+    except Exception:  # noqa: BLE001 - a property of any library
+        return None
+    return found
 
 
 def _of_object(answer: object, own: Mapping[str, object]) -> Carried | None:
     status = status_of(answer)
     if status is None:
         return None
-    try:
-        headers = getattr(answer, "headers", None)
-    except Exception:  # noqa: BLE001 - a property of any library
-        headers = None
+    headers = _read(answer, "headers")
     pairs = header_pairs(headers if headers is not None else answer if isinstance(answer, Mapping) else None)
     body = read_body(answer) or _first_body(own)
     return _answered(status, pairs, body)
 
 
-def _of_mapping(answer: Mapping[str, object]) -> Carried | None:
-    """botocore's answers are dictionaries: `Error` is the body, `ResponseMetadata` the rest."""
+def botocore_answer(answer: Mapping[str, object]) -> Carried | None:
+    """The failed answer that a dictionary of botocore holds: `Error` is the body, `ResponseMetadata` the rest; `None` for a success."""
     metadata = answer.get("ResponseMetadata")
     if not isinstance(metadata, dict):
         return None
-    status = metadata.get("HTTPStatusCode")
-    if not is_status(status):
+    status = _status(metadata.get("HTTPStatusCode"))
+    if status is None:
         return None
     error = answer.get("Error")
     body = {"__type": error.get("Code"), "message": error.get("Message")} if isinstance(error, dict) else {}
@@ -160,16 +171,16 @@ def _of_mapping(answer: Mapping[str, object]) -> Carried | None:
     request_id = metadata.get("RequestId")
     if isinstance(request_id, str) and not any(name == "x-amzn-requestid" for name, _ in pairs):
         pairs = (*pairs, ("x-amzn-requestid", request_id[:200]))
-    return _answered(int(status), pairs, as_json(body))  # type: ignore[call-overload]  # checked by is_status
+    return _answered(status, pairs, as_json(body))
 
 
 def _of_own(exc: BaseException, own: Mapping[str, object]) -> Carried | None:
     names = (*_STATUS_NAMES, "code") if type(exc).__name__ in _CODED else _STATUS_NAMES
-    status = next((own[name] for name in names if is_status(own.get(name))), None)
+    status = next((found for name in names if (found := _status(own.get(name))) is not None), None)
     if status is None:
         return None
     headers = next((own[name] for name in _HEADER_NAMES if own.get(name) is not None), None)
-    return _answered(int(status), header_pairs(headers), _first_body(own) or _described(own))  # type: ignore[call-overload]  # checked above
+    return _answered(status, header_pairs(headers), _first_body(own) or _described(own))
 
 
 def _answered(status: int, headers: tuple[tuple[str, str], ...], body: bytes) -> Carried | None:
@@ -201,16 +212,16 @@ def _described(own: Mapping[str, object]) -> bytes:
 
 def _sqlstate(exc: BaseException) -> str | None:
     for name in ("sqlstate", "pgcode"):
-        found = getattr(exc, name, None)
+        found = _read(exc, name)
         if isinstance(found, str) and len(found) == 5:
             return f"sqlstate:{found}"
     return None
 
 
-def _number(kind: str, *names: str):  # type: ignore[no-untyped-def]  # a reader, as in the table below
+def _number(kind: str, name: str) -> Callable[[BaseException], str | None]:
     def read(exc: BaseException) -> str | None:
-        found = next((value for name in names if isinstance(value := getattr(exc, name, None), int)), None)
-        return None if found is None or found <= 0 else f"{kind}:{found}"
+        found = _read(exc, name)
+        return f"{kind}:{found}" if isinstance(found, int) and found > 0 else None
 
     return read
 
@@ -227,7 +238,7 @@ def _is_rpc(exc: BaseException) -> bool:
 
 
 def _grpc(exc: BaseException) -> str | None:
-    name = getattr(_called(exc, "code"), "name", None)
+    name = _read(_called(exc, "code"), "name")
     return f"grpc:{name}" if isinstance(name, str) else None
 
 
@@ -239,14 +250,14 @@ def rpc_details(exc: BaseException) -> str | None:
 
 def _called(exc: BaseException, name: str) -> object:
     """What a method of an exception of gRPC returns; it hands out what it has and does not wait once the call is over."""
-    method = getattr(exc, name, None)
+    method = _read(exc, name)
     try:
         return method() if callable(method) else None
     except Exception:  # noqa: BLE001 - a method of a library
         return None
 
 
-_CODES = {
+_CODES: dict[str, Callable[[BaseException], str | None]] = {
     "psycopg": _sqlstate,
     "psycopg2": _sqlstate,
     "asyncpg": _sqlstate,

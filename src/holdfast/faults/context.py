@@ -169,8 +169,26 @@ _REQUEST_HEADERS = (
     "x-served-by-request-id",
     "x-amz-id-2",
 )
-_CORRELATION_HEADERS = ("x-correlation-id", "correlation-id", "x-ms-correlation-request-id", "x-hubspot-correlation-id", "request-context-id", "client-request-id", "x-ms-client-request-id")
-_TRACE_HEADERS = ("traceparent", "x-b3-traceid", "b3", "x-cloud-trace-context", "x-amzn-trace-id", "x-trace-id", "x-datadog-trace-id", "uber-trace-id", "sentry-trace")
+_CORRELATION_HEADERS = (
+    "x-correlation-id",
+    "correlation-id",
+    "x-ms-correlation-request-id",
+    "x-hubspot-correlation-id",
+    "request-context-id",
+    "client-request-id",
+    "x-ms-client-request-id",
+)
+_TRACE_HEADERS = (
+    "traceparent",
+    "x-b3-traceid",
+    "b3",
+    "x-cloud-trace-context",
+    "x-amzn-trace-id",
+    "x-trace-id",
+    "x-datadog-trace-id",
+    "uber-trace-id",
+    "sentry-trace",
+)
 _SESSION_HEADERS = ("x-session-id",)
 _INTERESTING = frozenset((*_REQUEST_HEADERS, *_CORRELATION_HEADERS, *_TRACE_HEADERS, *_SESSION_HEADERS))
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
+from holdfast.faults.fault import Phase
 from holdfast.faults.raised.amazon import read_aws_code
 from holdfast.faults.raised.databases import read_mysql_number
 from holdfast.faults.raised.mail import read_smtp_reply
@@ -27,7 +28,6 @@ from holdfast.faults.raised.postgres import read_sqlstate
 from holdfast.faults.raised.rpc import read_grpc_code
 from holdfast.faults.raised.stores import read_mongo_number
 from holdfast.faults.raised.system import read_errno, read_system_words
-from holdfast.faults.fault import Phase
 from holdfast.faults.verdict import Outcome
 
 _SECURED = frozenset({CERTIFICATE, NAME, TLS})
@@ -153,5 +153,5 @@ def _refined(own: ExceptionMeaning, chain: tuple[str, ...], message: str) -> Exc
         return own
     spoken = read_system_words(message)
     if spoken in _SECURED:
-        return spoken  # type: ignore[return-value]  # none of the three is None
+        return spoken
     return TLS if any("SSL" in name for name in chain) else own

@@ -65,8 +65,10 @@ class Fault:
     `operation` names the call for people (`crm.create`). `url` carries no query values and no user information.
     `body` is at most `BODY_MAX_BYTES` long; `body_size_bytes` is its true size. `exception_lineage` are the qualified
     class names from the exception's own class up to its oldest ancestor; `exception_chain` those of its causes,
-    nearest first, and `exception_words` their texts in the same order (empty where only names are known). `exception_code` is the code that an
-    exception carries beside its text, as `kind:value` (`sqlstate:40001`). `context` is what is known of the call. `observed_at` is when we learned of it: every delay of the verdict counts from there.
+    nearest first, and `exception_words` their texts in the same order (empty where only names are known).
+    `exception_code` is the code that an exception carries beside its text, as `kind:value` (`sqlstate:40001`).
+    `context` is what is known of the call. `observed_at` is when we learned of it: every delay of the verdict counts
+    from there.
 
     Raises:
         ValueError: `observed_at` has no time zone, or the body is longer than the bound (both are mistakes of the

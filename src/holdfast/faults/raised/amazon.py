@@ -12,19 +12,16 @@ import re
 from holdfast.faults.fault import Phase
 from holdfast.faults.raised.meaning import (
     AUTH,
-    CERTIFICATE,
     CLOSED,
     CONNECT,
     CONNECT_TIMEOUT,
     CUT,
     DECODING,
-    EXPIRED,
     INVALID,
     LOCAL,
     NO_CREDENTIAL,
     PROXY,
     READ_TIMEOUT,
-    REDIRECTS,
     SAID_AUTH,
     SAID_BUSY,
     SAID_DAILY,
@@ -67,66 +64,88 @@ _MISSING = said(INVALID, "missing-record")
 CODES = table(
     (
         (
-            "Throttling ThrottlingException ThrottledException RequestThrottledException RequestThrottled TooManyRequestsException"
-            " ProvisionedThroughputExceededException RequestLimitExceeded BandwidthLimitExceeded SlowDown PriorRequestNotComplete"
-            " EC2ThrottledException TooManyRequests TooManyUpdates RequestRateTooHigh OverLimit RequestThrottledError"
-            " ConcurrentInvocationLimitExceeded MaximumRateExceeded ReadThrottleException WriteThrottleException",
+            (
+                "Throttling ThrottlingException ThrottledException RequestThrottledException RequestThrottled TooManyRequestsException"
+                " ProvisionedThroughputExceededException RequestLimitExceeded BandwidthLimitExceeded SlowDown PriorRequestNotComplete"
+                " EC2ThrottledException TooManyRequests TooManyUpdates RequestRateTooHigh OverLimit RequestThrottledError"
+                " ConcurrentInvocationLimitExceeded MaximumRateExceeded ReadThrottleException WriteThrottleException"
+            ),
             SAID_THROTTLED,
         ),
         (
-            "ExpiredToken ExpiredTokenException TokenRefreshRequired RequestExpired ExpiredCredentials TokenExpiredException"
-            " ExpiredIteratorTokenException AuthTokenExpired",
+            (
+                "ExpiredToken ExpiredTokenException TokenRefreshRequired RequestExpired ExpiredCredentials TokenExpiredException"
+                " ExpiredIteratorTokenException AuthTokenExpired"
+            ),
             SAID_EXPIRED,
         ),
         (
-            "AccessDenied AccessDeniedException UnauthorizedOperation UnauthorizedException AuthFailure InvalidClientTokenId NotAuthorized"
-            " UnrecognizedClientException InvalidAccessKeyId SignatureDoesNotMatch InvalidSignatureException IncompleteSignature"
-            " IncompleteSignatureException MissingAuthenticationToken MissingAuthenticationTokenException NotAuthorizedException"
-            " AuthorizationError AuthorizationErrorException OptInRequired SubscriptionRequiredException InvalidToken AccountProblem"
-            " RequestTimeTooSkewed InvalidSecurity NotSignedUp InvalidPayer Blocked InvalidIdentityToken IDPRejectedClaim"
-            " AllAccessDisabled ForbiddenException InvalidGrantException InvalidClientException AccessDeniedForDependencyException"
-            " InvalidUserPasswordException AccountSuspendedException PendingVerification",
+            (
+                "AccessDenied AccessDeniedException UnauthorizedOperation UnauthorizedException AuthFailure InvalidClientTokenId NotAuthorized"
+                " UnrecognizedClientException InvalidAccessKeyId SignatureDoesNotMatch InvalidSignatureException IncompleteSignature"
+                " IncompleteSignatureException MissingAuthenticationToken MissingAuthenticationTokenException NotAuthorizedException"
+                " AuthorizationError AuthorizationErrorException OptInRequired SubscriptionRequiredException InvalidToken AccountProblem"
+                " RequestTimeTooSkewed InvalidSecurity NotSignedUp InvalidPayer Blocked InvalidIdentityToken IDPRejectedClaim"
+                " AllAccessDisabled ForbiddenException InvalidGrantException InvalidClientException AccessDeniedForDependencyException"
+                " InvalidUserPasswordException AccountSuspendedException PendingVerification"
+            ),
             SAID_AUTH,
         ),
         (
-            "ConditionalCheckFailedException PreconditionFailed EntityAlreadyExists EntityAlreadyExistsException BucketAlreadyExists"
-            " BucketAlreadyOwnedByYou ResourceAlreadyExistsException AlreadyExistsException QueueNameExists QueueAlreadyExists"
-            " ResourceInUseException DependencyViolation DeleteConflict InvalidObjectState IdempotentParameterMismatch"
-            " IdempotentParameterMismatchException BucketNotEmpty IncorrectInstanceState InvalidStateException NoSuchKey NoSuchBucket"
-            " NoSuchUpload NoSuchVersion ExpiredIteratorException ReceiptHandleIsInvalid InvalidReceiptHandle",
+            (
+                "ConditionalCheckFailedException PreconditionFailed EntityAlreadyExists EntityAlreadyExistsException BucketAlreadyExists"
+                " BucketAlreadyOwnedByYou ResourceAlreadyExistsException AlreadyExistsException QueueNameExists QueueAlreadyExists"
+                " ResourceInUseException DependencyViolation DeleteConflict InvalidObjectState IdempotentParameterMismatch"
+                " IdempotentParameterMismatchException BucketNotEmpty IncorrectInstanceState InvalidStateException NoSuchKey NoSuchBucket"
+                " NoSuchUpload NoSuchVersion ExpiredIteratorException ReceiptHandleIsInvalid InvalidReceiptHandle"
+            ),
             SAID_STATE,
         ),
         ("RestoreAlreadyInProgress ExecutionAlreadyExists", _DONE),
         (
-            "TransactionConflictException TransactionInProgressException OperationAborted ConcurrentModificationException"
-            " ConcurrentModification ConcurrentUpdateException OptimisticLockException ConditionalRequestConflict ResourceNotReadyException"
-            " OperationInProgressException PurgeQueueInProgress AWS.SimpleQueueService.PurgeQueueInProgress ReplicatedWriteConflictException",
+            (
+                "TransactionConflictException TransactionInProgressException OperationAborted ConcurrentModificationException"
+                " ConcurrentModification ConcurrentUpdateException OptimisticLockException ConditionalRequestConflict ResourceNotReadyException"
+                " OperationInProgressException PurgeQueueInProgress AWS.SimpleQueueService.PurgeQueueInProgress ReplicatedWriteConflictException"
+            ),
             SAID_BUSY,
         ),
         (
-            "InternalError InternalFailure InternalServerError InternalServerException ServiceUnavailable ServiceUnavailableException"
-            " ServiceException InternalServiceError InternalServiceException ServerException ServiceFailure ModelErrorException"
-            " ServiceFailureException KMSInternalException DependencyTimeoutException HandlerInternalFailureException",
+            (
+                "InternalError InternalFailure InternalServerError InternalServerException ServiceUnavailable ServiceUnavailableException"
+                " ServiceException InternalServiceError InternalServiceException ServerException ServiceFailure ModelErrorException"
+                " ServiceFailureException KMSInternalException DependencyTimeoutException HandlerInternalFailureException"
+            ),
             SAID_SERVER,
         ),
         (
-            "InsufficientInstanceCapacity InsufficientCapacity InsufficientHostCapacity InsufficientCapacityException ModelNotReadyException"
-            " EFSMountTimeoutException EC2UnexpectedException ENILimitReachedException",
+            (
+                "InsufficientInstanceCapacity InsufficientCapacity InsufficientHostCapacity InsufficientCapacityException ModelNotReadyException"
+                " EFSMountTimeoutException EC2UnexpectedException ENILimitReachedException"
+            ),
             SAID_OVERLOADED,
         ),
         ("CodeStorageExceededException StorageFull StorageQuotaExceeded SNILimitExceeded", SAID_INVALID),
         ("DiskFull InsufficientStorage", SAID_FULL),
         ("RequestTimeout", _NEVER_ARRIVED),
         ("RequestTimeoutException ModelTimeoutException QueryTimeout ServiceTimeout", _SERVICE_TIMEOUT),
-        ("PermanentRedirect TemporaryRedirect IllegalLocationConstraintException AuthorizationHeaderMalformed", SAID_INVALID),
-        ("InvalidAction UnknownOperationException UnsupportedOperation NotImplemented", SAID_REMOVED),
         (
-            "ValidationException ValidationError InvalidParameterValue InvalidParameterException InvalidRequestException MalformedPolicyDocument"
-            " ServiceQuotaExceededException ItemCollectionSizeLimitExceededException MessageRejected EntityTooLarge EntityTooSmall"
-            " SerializationException UnsupportedMediaTypeException RequestEntityTooLarge ResourceLimitExceeded InstanceLimitExceeded",
+            "PermanentRedirect TemporaryRedirect IllegalLocationConstraintException AuthorizationHeaderMalformed",
             SAID_INVALID,
         ),
-        ("ResourceNotFoundException ResourceNotFound QueueDoesNotExist AWS.SimpleQueueService.NonExistentQueue NoSuchEntity", _MISSING),
+        ("InvalidAction UnknownOperationException UnsupportedOperation NotImplemented", SAID_REMOVED),
+        (
+            (
+                "ValidationException ValidationError InvalidParameterValue InvalidParameterException InvalidRequestException MalformedPolicyDocument"
+                " ServiceQuotaExceededException ItemCollectionSizeLimitExceededException MessageRejected EntityTooLarge EntityTooSmall"
+                " SerializationException UnsupportedMediaTypeException RequestEntityTooLarge ResourceLimitExceeded InstanceLimitExceeded"
+            ),
+            SAID_INVALID,
+        ),
+        (
+            "ResourceNotFoundException ResourceNotFound QueueDoesNotExist AWS.SimpleQueueService.NonExistentQueue NoSuchEntity",
+            _MISSING,
+        ),
     )
 )
 """Meanings of the codes of AWS that are alike in all services."""
@@ -136,7 +155,12 @@ _BY_WORDS: tuple[tuple[re.Pattern[str], ExceptionMeaning], ...] = (
     (re.compile(r"ExpiredToken|TokenExpired|ExpiredCredential"), SAID_EXPIRED),
     (re.compile(r"AccessDenied|Unauthorized|NotAuthorized|Forbidden|Authentication|InvalidToken|Signature"), SAID_AUTH),
     (re.compile(r"Concurrent|TransactionConflict|OptimisticLock|InProgress|LockedException"), SAID_BUSY),
-    (re.compile(r"Conflict|AlreadyExists|Duplicate|InUse|InvalidState|IncorrectState|NotEmpty|Precondition|IncorrectInstance"), SAID_STATE),
+    (
+        re.compile(
+            r"Conflict|AlreadyExists|Duplicate|InUse|InvalidState|IncorrectState|NotEmpty|Precondition|IncorrectInstance"
+        ),
+        SAID_STATE,
+    ),
     (re.compile(r"NotFound|NoSuch|DoesNotExist|NonExistent|Unknown"), _MISSING),
     (re.compile(r"^(?:.{0,60})(?:Timeout|TimedOut)"), _SERVICE_TIMEOUT),
     (re.compile(r"InsufficientCapacity|Capacity(?:Exceeded|NotAvailable)|Overload|Maintenance"), SAID_OVERLOADED),
@@ -176,7 +200,9 @@ _SSO = re.compile(r"expired|invalid|refresh failed|does not exist|login", re.IGN
 _NO_LOGIN = meaning(AUTH, Phase.LOCAL, rule="login-needed")
 _CREDENTIAL_FETCH = meaning(AUTH, Phase.LOCAL, rule="credential-fetch")
 _CONFIG = meaning(INVALID, Phase.LOCAL, rule="configuration", health=Health.NEUTRAL)
-_CLIENT_LOSS = meaning(VAGUE_LOSS.category, Phase.READ, rule="connection", weight=Weight.VAGUE, by_words=read_system_words)
+_CLIENT_LOSS = meaning(
+    VAGUE_LOSS.category, Phase.READ, rule="connection", weight=Weight.VAGUE, by_words=read_system_words
+)
 _TLS_WORDS = meaning(TLS.category, Phase.TLS, rule="tls", by_words=read_system_words)
 _WAITED = re.compile(r"Max attempts exceeded", re.IGNORECASE)
 _WAIT_OVER = meaning(TIMEOUT, Phase.READ, rule="waiter")
@@ -191,7 +217,10 @@ def _read_waiter(message: str) -> ExceptionMeaning | None:
 
 _OWN = table(
     (
-        ("ClientError EventStreamError", meaning(SAID_SERVER.category, Phase.ANSWER, rule="aws", by_words=read_client_error)),
+        (
+            "ClientError EventStreamError",
+            meaning(SAID_SERVER.category, Phase.ANSWER, rule="aws", by_words=read_client_error),
+        ),
         ("EndpointConnectionError", CONNECT),
         ("ConnectTimeoutError", CONNECT_TIMEOUT),
         ("ReadTimeoutError", READ_TIMEOUT),
@@ -202,30 +231,47 @@ _OWN = table(
         ("ResponseStreamingError IncompleteReadError", CUT),
         ("ResponseParserError", DECODING),
         ("FlexibleChecksumError ChecksumError", meaning(DECODING.category, Phase.BODY, rule="checksum")),
-        ("NoCredentialsError PartialCredentialsError NoAuthTokenError UnknownTokenProviderError UnknownCredentialError", NO_CREDENTIAL),
+        (
+            "NoCredentialsError PartialCredentialsError NoAuthTokenError UnknownTokenProviderError UnknownCredentialError",
+            NO_CREDENTIAL,
+        ),
         ("UnauthorizedSSOTokenError SSOTokenLoadError SSOError LoginError LoginRefreshRequired", _NO_LOGIN),
-        ("LoginInsufficientPermissions LoginTokenLoadError LoginAuthorizationCodeError RefreshWithMFAUnsupportedError", _NO_LOGIN),
+        (
+            "LoginInsufficientPermissions LoginTokenLoadError LoginAuthorizationCodeError RefreshWithMFAUnsupportedError",
+            _NO_LOGIN,
+        ),
         ("TokenRetrievalError CredentialRetrievalError", _CREDENTIAL_FETCH),
         ("MetadataRetrievalError", meaning(VAGUE_LOSS.category, Phase.CONNECT, rule="credential-fetch")),
-        ("WaiterError", meaning(SAID_STATE.category, Phase.ANSWER, rule="waiter", outcome=Outcome.UNKNOWN, by_words=_read_waiter)),
-        ("CapacityNotAvailableError", meaning(SAID_THROTTLED.category, Phase.LOCAL, rule="client-rate", health=Health.NEUTRAL)),
+        (
+            "WaiterError",
+            meaning(SAID_STATE.category, Phase.ANSWER, rule="waiter", outcome=Outcome.UNKNOWN, by_words=_read_waiter),
+        ),
+        (
+            "CapacityNotAvailableError",
+            meaning(SAID_THROTTLED.category, Phase.LOCAL, rule="client-rate", health=Health.NEUTRAL),
+        ),
         ("UnseekableStreamError", LOCAL),
         # Everything else that botocore raises is about parameters, regions, profiles and configuration: nothing was sent.
         ("BotoCoreError UndefinedModelAttributeError", _CONFIG),
         (
-            "DataNotFoundError UnknownServiceError UnknownRegionError ApiVersionNotFoundError InvalidIMDSEndpointError InvalidIMDSEndpointModeError"
-            " UnknownSignatureVersionError ServiceNotInRegionError BaseEndpointResolverError NoRegionError EndpointVariantError UnknownEndpointError"
-            " UnknownFIPSEndpointError ProfileNotFound ConfigParseError ConfigNotFound MissingParametersError ValidationError ParamValidationError"
-            " UnknownKeyError RangeError UnknownParameterError InvalidRegionError AliasConflictParameterError UnknownServiceStyle PaginationError"
-            " OperationNotPageableError InvalidExpressionError WaiterConfigError UnknownClientMethodError UnsupportedSignatureVersionError"
-            " InvalidDNSNameError InvalidS3AddressingStyleError UnsupportedS3ArnError UnsupportedS3ControlArnError InvalidHostLabelError"
-            " UnsupportedOutpostResourceError UnsupportedS3ConfigurationError UnsupportedS3AccesspointConfigurationError"
-            " InvalidEndpointDiscoveryConfigurationError UnsupportedS3ControlConfigurationError InvalidRetryConfigurationError"
-            " InvalidMaxRetryAttemptsError InvalidRetryModeError InvalidConfigError InfiniteLoopConfigError MD5UnavailableError"
-            " MissingDependencyException MissingServiceIdError InvalidProxiesConfigError InvalidDefaultsMode AwsChunkedWrapperError"
-            " InvalidEndpointConfigurationError EndpointProviderError EndpointResolutionError UnknownEndpointResolutionBuiltInName"
-            " InvalidChecksumConfigError UnsupportedServiceProtocolsError InvalidSTSRegionalEndpointsConfigError"
-            " InvalidS3UsEast1RegionalEndpointConfigError StubResponseError StubAssertionError UnStubbedResponseError",
+            (
+                "DataNotFoundError UnknownServiceError UnknownRegionError ApiVersionNotFoundError InvalidIMDSEndpointError"
+                " InvalidIMDSEndpointModeError"
+                " UnknownSignatureVersionError ServiceNotInRegionError BaseEndpointResolverError NoRegionError"
+                " EndpointVariantError UnknownEndpointError"
+                " UnknownFIPSEndpointError ProfileNotFound ConfigParseError ConfigNotFound MissingParametersError ValidationError"
+                " ParamValidationError"
+                " UnknownKeyError RangeError UnknownParameterError InvalidRegionError AliasConflictParameterError UnknownServiceStyle PaginationError"
+                " OperationNotPageableError InvalidExpressionError WaiterConfigError UnknownClientMethodError UnsupportedSignatureVersionError"
+                " InvalidDNSNameError InvalidS3AddressingStyleError UnsupportedS3ArnError UnsupportedS3ControlArnError InvalidHostLabelError"
+                " UnsupportedOutpostResourceError UnsupportedS3ConfigurationError UnsupportedS3AccesspointConfigurationError"
+                " InvalidEndpointDiscoveryConfigurationError UnsupportedS3ControlConfigurationError InvalidRetryConfigurationError"
+                " InvalidMaxRetryAttemptsError InvalidRetryModeError InvalidConfigError InfiniteLoopConfigError MD5UnavailableError"
+                " MissingDependencyException MissingServiceIdError InvalidProxiesConfigError InvalidDefaultsMode AwsChunkedWrapperError"
+                " InvalidEndpointConfigurationError EndpointProviderError EndpointResolutionError UnknownEndpointResolutionBuiltInName"
+                " InvalidChecksumConfigError UnsupportedServiceProtocolsError InvalidSTSRegionalEndpointsConfigError"
+                " InvalidS3UsEast1RegionalEndpointConfigError StubResponseError StubAssertionError UnStubbedResponseError"
+            ),
             _CONFIG,
         ),
     )
@@ -234,7 +280,10 @@ _OWN = table(
 # boto3's own, and the transfer manager of S3.
 _TRANSFER = table(
     (
-        ("S3UploadFailedError RetriesExceededError S3TransferFailedError", meaning(SAID_SERVER.category, Phase.FUNCTION, rule="aws", weight=Weight.VAGUE, by_words=read_client_error)),
+        (
+            "S3UploadFailedError RetriesExceededError S3TransferFailedError",
+            meaning(SAID_SERVER.category, Phase.FUNCTION, rule="aws", weight=Weight.VAGUE, by_words=read_client_error),
+        ),
         ("NoVersionFound ResourceNotExistsError UnknownAPIVersionError", _CONFIG),
         ("ClientError", WRAPPER),
     )
@@ -243,4 +292,10 @@ _TRANSFER = table(
 # Classes of this module are made from each service's model, and named like its codes.
 _MODELLED = table((("*", _OWN["ClientError"]),))
 
-LIBRARIES = {"botocore.errorfactory": _MODELLED, "botocore": _OWN, "aiobotocore": _OWN, "boto3": _TRANSFER, "s3transfer": _TRANSFER}
+LIBRARIES = {
+    "botocore.errorfactory": _MODELLED,
+    "botocore": _OWN,
+    "aiobotocore": _OWN,
+    "boto3": _TRANSFER,
+    "s3transfer": _TRANSFER,
+}

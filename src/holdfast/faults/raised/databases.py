@@ -64,7 +64,10 @@ _MYSQL = MappingProxyType(
             ("1213 1020 1479 3101 3058 1614", _SERIAL),
             ("1062 1586 1022 1169 1007 1050 1061 1060 1304 1359 1396", _DUPLICATE),
             ("1290 1792 1836 1008 1051 1179 1195 1399 1400", _STATE),
-            ("1044 1045 1142 1143 1227 1130 1251 1370 1698 1820 1862 2049 2054 2059 2061 3118 3159 3879 1131 1132 1133", _AUTH),
+            (
+                "1044 1045 1142 1143 1227 1130 1251 1370 1698 1820 1862 2049 2054 2059 2061 3118 3159 3879 1131 1132 1133",
+                _AUTH,
+            ),
             ("1040 1203 1226", _BUSY),
             ("1021 1037 1038 1041 1114 1135 3 28", _FULL),
             ("1053 1077 1158 1159 1160 1161", _ENDED),
@@ -108,39 +111,82 @@ _SENTENCES: tuple[tuple[re.Pattern[str], ExceptionMeaning], ...] = (
         re.compile(
             r"password authentication failed|no pg_hba\.conf entry|authentication failed for user|role \"[^\"]{0,200}\" does not exist"
             r"|no password supplied|permission denied for|must be owner of|access denied for user|login failed for user|not authorized"
-            r"|peer authentication failed|authentication method .{0,60}not supported|pam authentication failed|file is encrypted or is not a database",
+            r"|peer authentication failed|authentication method .{0,60}not supported|pam authentication failed"
+            r"|file is encrypted or is not a database",
             re.IGNORECASE,
         ),
         _AUTH,
     ),
     (
-        re.compile(r"too many (?:clients|connections)|remaining connection slots|connection limit exceeded|max_user_connections|max clients", re.IGNORECASE),
+        re.compile(
+            r"too many (?:clients|connections)|remaining connection slots|connection limit exceeded|max_user_connections|max clients",
+            re.IGNORECASE,
+        ),
         _BUSY,
     ),
     (
-        re.compile(r"database system is (?:starting up|shutting down|in recovery mode|not yet accepting)|not yet accepting connections", re.IGNORECASE),
+        re.compile(
+            r"database system is (?:starting up|shutting down|in recovery mode|not yet accepting)|not yet accepting connections",
+            re.IGNORECASE,
+        ),
         _REJECTED,
     ),
-    (re.compile(r"(?:connection |login )?timeout expired|connection to server .{0,200} timed? ?out|reading initial communication packet", re.IGNORECASE), CONNECT_TIMEOUT),
-    (re.compile(r"deadlock|could not serialize|restart transaction|snapshot too old|write.?conflict|serialization failure", re.IGNORECASE), _SERIAL),
     (
-        re.compile(r"database (?:table |schema )?is locked|lock wait timeout|could not obtain lock|lock timeout|lock not available|database is busy", re.IGNORECASE),
+        re.compile(
+            r"(?:connection |login )?timeout expired|connection to server .{0,200} timed? ?out|reading initial communication packet",
+            re.IGNORECASE,
+        ),
+        CONNECT_TIMEOUT,
+    ),
+    (
+        re.compile(
+            r"deadlock|could not serialize|restart transaction|snapshot too old|write.?conflict|serialization failure",
+            re.IGNORECASE,
+        ),
+        _SERIAL,
+    ),
+    (
+        re.compile(
+            r"database (?:table |schema )?is locked|lock wait timeout|could not obtain lock|lock timeout|lock not available|database is busy",
+            re.IGNORECASE,
+        ),
         _LOCKED,
     ),
-    (re.compile(r"unique constraint|duplicate (?:key|entry)|already exists|PRIMARY KEY must be unique", re.IGNORECASE), _DUPLICATE),
+    (
+        re.compile(
+            r"unique constraint|duplicate (?:key|entry)|already exists|PRIMARY KEY must be unique", re.IGNORECASE
+        ),
+        _DUPLICATE,
+    ),
     (
         re.compile(
             r"constraint failed|violates (?:not-null|check|foreign key|row-level)|syntax error|no such (?:table|column|function|index)"
             r"|unrecognized token|incomplete input|datatype mismatch|too many SQL variables|string or blob too big|has no column|no default value"
-            r"|(?:relation|column|function|table|database|schema) \"[^\"]{0,200}\" does not exist|unknown (?:database|column)|out of range|cannot be null",
+            r"|(?:relation|column|function|table|database|schema) \"[^\"]{0,200}\" does not exist|unknown (?:database|column)"
+            r"|out of range|cannot be null",
             re.IGNORECASE,
         ),
         _INVALID,
     ),
-    (re.compile(r"disk is full|database or disk|no space left|out of (?:shared )?memory|disk full", re.IGNORECASE), _FULL),
-    (re.compile(r"read.?only (?:database|transaction|mode)|current transaction is aborted|already a transaction|cannot start a transaction", re.IGNORECASE), _STATE),
-    (re.compile(r"unable to open database|file is not a database|database disk image is malformed", re.IGNORECASE), _BLOCKED),
-    (re.compile(r"(?:query|statement) timeout|max_statement_time|maximum statement execution time", re.IGNORECASE), _STATEMENT_TIMEOUT),
+    (
+        re.compile(r"disk is full|database or disk|no space left|out of (?:shared )?memory|disk full", re.IGNORECASE),
+        _FULL,
+    ),
+    (
+        re.compile(
+            r"read.?only (?:database|transaction|mode)|current transaction is aborted|already a transaction|cannot start a transaction",
+            re.IGNORECASE,
+        ),
+        _STATE,
+    ),
+    (
+        re.compile(r"unable to open database|file is not a database|database disk image is malformed", re.IGNORECASE),
+        _BLOCKED,
+    ),
+    (
+        re.compile(r"(?:query|statement) timeout|max_statement_time|maximum statement execution time", re.IGNORECASE),
+        _STATEMENT_TIMEOUT,
+    ),
     (re.compile(r"^interrupted$|query was cancelled|execution was interrupted", re.IGNORECASE), _USER_CANCEL),
     (
         re.compile(
@@ -161,11 +207,15 @@ _SENTENCES: tuple[tuple[re.Pattern[str], ExceptionMeaning], ...] = (
     ),
 )
 
-_QUOTED_CLASS = re.compile(r"<class '(?:[\w]{1,60}\.){1,6}(?P<inner>\w{1,100})'>|\((?:[\w]{1,60}\.){1,6}(?P<outer>\w{1,100})\)")
+_QUOTED_CLASS = re.compile(
+    r"<class '(?:[\w]{1,60}\.){1,6}(?P<inner>\w{1,100})'>|\((?:[\w]{1,60}\.){1,6}(?P<outer>\w{1,100})\)"
+)
 _MYSQL_NUMBER = re.compile(r"(?:\A|\) )\(?(?P<number>\d{4})(?:, | \((?P<state>[0-9A-Z]{5})\))")
 _ORA = re.compile(r"\bORA-(?P<number>\d{5})\b")
 _DPY = re.compile(r"\bDPY-(?P<number>\d{4})\b")
-_STATE_IN_WORDS = re.compile(r"\bSQLSTATE[ :=\[(]{1,3}(?P<first>[0-9A-Z]{5})\b|\A(?:\([\w.]{1,80}\) )?\('(?P<odbc>[0-9A-Z]{5})', ['\"]\[")
+_STATE_IN_WORDS = re.compile(
+    r"\bSQLSTATE[ :=\[(]{1,3}(?P<first>[0-9A-Z]{5})\b|\A(?:\([\w.]{1,80}\) )?\('(?P<odbc>[0-9A-Z]{5})', ['\"]\["
+)
 _ODBC = MappingProxyType(
     {
         "HYT00": _CLIENT_TIMEOUT,
@@ -177,8 +227,12 @@ _ODBC = MappingProxyType(
         "23000": _INVALID,
     }
 )
-_DRIVER = MappingProxyType({"6005": CONNECT, "6000": CONNECT, "6001": CONNECT, "4011": _ENDED, "1001": _NOT_OPEN, "4024": _CLIENT_TIMEOUT})
-_CONNECTING = re.compile(r"\bconnection failed: |connection to server (?:at|on) .{0,200} failed|could not connect to server|Can't connect to (?:MySQL|local)")
+_DRIVER = MappingProxyType(
+    {"6005": CONNECT, "6000": CONNECT, "6001": CONNECT, "4011": _ENDED, "1001": _NOT_OPEN, "4024": _CLIENT_TIMEOUT}
+)
+_CONNECTING = re.compile(
+    r"\bconnection failed: |connection to server (?:at|on) .{0,200} failed|could not connect to server|Can't connect to (?:MySQL|local)"
+)
 _HEAD_MAX_CHARS = 1_500
 
 
@@ -254,10 +308,20 @@ _KINDS = (
     ("InterfaceError", _kind(_NOT_OPEN, "sql-not-connected", weight=Weight.VAGUE)),
 )
 _DBAPI = table(_KINDS)
-_PSYCOPG = table((*_KINDS, ("ConnectionTimeout", CONNECT_TIMEOUT), ("CancellationTimeout", _CLIENT_TIMEOUT), ("PipelineAborted", _STATE)))
+_PSYCOPG = table(
+    (
+        *_KINDS,
+        ("ConnectionTimeout", CONNECT_TIMEOUT),
+        ("CancellationTimeout", _CLIENT_TIMEOUT),
+        ("PipelineAborted", _STATE),
+    )
+)
 _ASYNCPG = table(
     (
-        ("InterfaceError InterfaceWarning", meaning(INVALID, Phase.LOCAL, rule="sql-client", health=Health.NEUTRAL, by_words=_read_sentence)),
+        (
+            "InterfaceError InterfaceWarning",
+            meaning(INVALID, Phase.LOCAL, rule="sql-client", health=Health.NEUTRAL, by_words=_read_sentence),
+        ),
         ("ClientConfigurationError UnsupportedClientFeatureError UnsupportedServerFeatureError", LOCAL),
         ("InternalClientError ProtocolError", PROTOCOL),
         ("OutdatedSchemaCacheError InvalidCachedStatementError", _LOCKED),
@@ -276,10 +340,19 @@ _SQLALCHEMY = table(
         ("StaleDataError ConcurrentModificationError", said(STATE, "sql-stale")),
         ("PendingRollbackError", meaning(STATE, Phase.LOCAL, rule="sql-state")),
         ("NoResultFound MultipleResultsFound ObjectDeletedError", said(STATE, "sql-record")),
-        ("* SQLAlchemyError InvalidRequestError ArgumentError CompileError NoSuchTableError ResourceClosedError", PROGRAM),
+        (
+            "* SQLAlchemyError InvalidRequestError ArgumentError CompileError NoSuchTableError ResourceClosedError",
+            PROGRAM,
+        ),
     )
 )
-_POOL = table((("PoolTimeout", POOL_TIMEOUT), ("PoolClosed", _NOT_OPEN), ("TooManyRequests", meaning(BURST, Phase.LOCAL, rule="pool-full", health=Health.NEUTRAL))))
+_POOL = table(
+    (
+        ("PoolTimeout", POOL_TIMEOUT),
+        ("PoolClosed", _NOT_OPEN),
+        ("TooManyRequests", meaning(BURST, Phase.LOCAL, rule="pool-full", health=Health.NEUTRAL)),
+    )
+)
 _DJANGO = table((*_KINDS, ("TransactionManagementError", _STATE)))
 
 LIBRARIES = {
@@ -289,7 +362,9 @@ LIBRARIES = {
     "asyncpg.exceptions": CONDITIONS,
     "asyncpg": _ASYNCPG,
     "psycopg": _PSYCOPG,
-    "psycopg2": table((*_KINDS, ("QueryCanceledError", CONDITIONS["QueryCanceled"]), ("TransactionRollbackError", _SERIAL))),
+    "psycopg2": table(
+        (*_KINDS, ("QueryCanceledError", CONDITIONS["QueryCanceled"]), ("TransactionRollbackError", _SERIAL))
+    ),
     "psycopg_pool": _POOL,
     "sqlalchemy": _SQLALCHEMY,
     "django.db": _DJANGO,

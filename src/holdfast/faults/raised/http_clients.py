@@ -29,7 +29,6 @@ from holdfast.faults.raised.meaning import (
     REFUSED,
     RESET,
     SAID_SERVER,
-    TLS,
     VAGUE_LOSS,
     WRAPPER,
     WRITE_LOST,
@@ -43,8 +42,12 @@ from holdfast.faults.raised.statuses import by_status
 from holdfast.faults.raised.system import read_system_words
 from holdfast.faults.verdict import Health
 
-_NO_ANSWER = re.compile(r"without sending a response|without response|disconnected|before (?:any )?response", re.IGNORECASE)
-_CUT_WORDS = re.compile(r"without sending complete message body|incomplete|IncompleteRead|InvalidChunkLength|broken:", re.IGNORECASE)
+_NO_ANSWER = re.compile(
+    r"without sending a response|without response|disconnected|before (?:any )?response", re.IGNORECASE
+)
+_CUT_WORDS = re.compile(
+    r"without sending complete message body|incomplete|IncompleteRead|InvalidChunkLength|broken:", re.IGNORECASE
+)
 _PROXY_LOGIN = re.compile(r"\b407\b|proxy authentication required", re.IGNORECASE)
 _PROXY_FORBIDS = re.compile(r"\b403\b", re.IGNORECASE)
 _PROXY_AUTH = meaning(AUTH, Phase.CONNECT, rule="proxy-login")
@@ -84,9 +87,7 @@ def _read_given_up(message: str) -> ExceptionMeaning | None:
 
 _GIVEN_UP = meaning(SAID_SERVER.category, Phase.ANSWER, rule="server", by_words=_read_given_up)
 _PEER_PROTOCOL = meaning(PROTOCOL.category, Phase.READ, rule="protocol", by_words=_read_protocol)
-_VAGUE_PROTOCOL = meaning(
-    PROTOCOL.category, Phase.READ, rule="protocol", weight=Weight.VAGUE, by_words=_read_protocol
-)
+_VAGUE_PROTOCOL = meaning(PROTOCOL.category, Phase.READ, rule="protocol", weight=Weight.VAGUE, by_words=_read_protocol)
 _PROXY_ERROR = meaning(REFUSED, Phase.CONNECT, rule="proxy", by_words=_read_proxy)
 _TLS_WORDS = meaning(REFUSED, Phase.TLS, rule="tls", by_words=read_system_words)
 _SERVER_TIMEOUT = meaning(READ_TIMEOUT.category, Phase.READ, rule="timeout", by_words=_read_server_timeout)
@@ -118,7 +119,10 @@ TABLE = table(
         # urllib3, requests
         ("NewConnectionError", CONNECT),
         ("NameResolutionError", NAME),
-        ("MissingSchema InvalidSchema InvalidHeader InvalidProxyURL URLRequired LocationParseError LocationValueError", LOCAL),
+        (
+            "MissingSchema InvalidSchema InvalidHeader InvalidProxyURL URLRequired LocationParseError LocationValueError",
+            LOCAL,
+        ),
         ("URLSchemeUnknown ProxySchemeUnknown ProxySchemeUnsupported", LOCAL),
         ("ChunkedEncodingError InvalidChunkLength", CUT),
         ("ProtocolError", _VAGUE_PROTOCOL),
@@ -137,7 +141,10 @@ TABLE = table(
         ("ClientConnectorCertificateError ServerFingerprintMismatch", CERTIFICATE),
         ("ClientConnectionResetError", RESET),
         ("ClientOSError ClientConnectionError ServerConnectionError", VAGUE_LOSS),
-        ("InvalidUrlClientError NonHttpUrlClientError InvalidUrlRedirectClientError NonHttpUrlRedirectClientError", LOCAL),
+        (
+            "InvalidUrlClientError NonHttpUrlClientError InvalidUrlRedirectClientError NonHttpUrlRedirectClientError",
+            LOCAL,
+        ),
         ("BadHttpMessage HttpBadRequest HttpProcessingError", PROTOCOL),
         # websockets
         ("ConnectionClosedOK ConnectionClosedError ConnectionClosed", CLOSED),
@@ -173,9 +180,13 @@ LIBRARIES = {
             ("WSMessageTypeError", PROGRAM),
         )
     ),
-    "h11": table((("RemoteProtocolError", meaning(PROTOCOL.category, Phase.READ, rule="protocol", weight=Weight.ECHO)),)),
+    "h11": table(
+        (("RemoteProtocolError", meaning(PROTOCOL.category, Phase.READ, rule="protocol", weight=Weight.ECHO)),)
+    ),
     "urllib": table((("ContentTooShortError", CUT),)),
     "httpx_ws": table((("WebSocketNetworkError WebSocketDisconnect", CLOSED), ("WebSocketUpgradeError", PROTOCOL))),
-    "websockets": table((("InvalidHeader InvalidHeaderFormat InvalidHeaderValue", PROTOCOL), ("InvalidState ConcurrencyError", PROGRAM))),
+    "websockets": table(
+        (("InvalidHeader InvalidHeaderFormat InvalidHeaderValue", PROTOCOL), ("InvalidState ConcurrencyError", PROGRAM))
+    ),
 }
 """Names that mean something only within their own library."""

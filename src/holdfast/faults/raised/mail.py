@@ -74,12 +74,16 @@ _SMTP = MappingProxyType(
     }
 )
 _RATE = re.compile(
-    r"too many (?:messages|connections|recipients|login|mails|requests|emails)|rate.?limit|throttl|try again later.{0,60}(?:limit|rate)|4\.7\.28|sending (?:rate|too fast)"
+    r"too many (?:messages|connections|recipients|login|mails|requests|emails)|rate.?limit|throttl"
+    r"|try again later.{0,60}(?:limit|rate)|4\.7\.28|sending (?:rate|too fast)"
     r"|maximum sending rate|concurrent connections|exceeded .{0,60}(?:messages|rate)",
     re.IGNORECASE,
 )
 _DAY = re.compile(r"daily|per day|24 hours|5\.4\.5|message quota", re.IGNORECASE)
-_LOGIN = re.compile(r"authenticat|5\.7\.(?:8|9|57|14)|credentials|login|password|not authorized|relay(?:ing)? (?:access )?denied|must issue a STARTTLS", re.IGNORECASE)
+_LOGIN = re.compile(
+    r"authenticat|5\.7\.(?:8|9|57|14)|credentials|login|password|not authorized|relay(?:ing)? (?:access )?denied|must issue a STARTTLS",
+    re.IGNORECASE,
+)
 _REPLY = re.compile(r"(?:\A|\()\s?(?P<code>[2-5]\d\d)[,\- ]|code:? (?P<named>[45]\d\d)")
 
 
@@ -148,12 +152,21 @@ _MAIL = table(
 )
 
 _IMAP_CODES = (
-    (re.compile(r"AUTHENTICATIONFAILED|AUTHORIZATIONFAILED|Invalid credentials|LOGIN failed|authentication failed|PRIVACYREQUIRED|NOPERM", re.IGNORECASE), SAID_AUTH),
+    (
+        re.compile(
+            r"AUTHENTICATIONFAILED|AUTHORIZATIONFAILED|Invalid credentials|LOGIN failed|authentication failed|PRIVACYREQUIRED|NOPERM",
+            re.IGNORECASE,
+        ),
+        SAID_AUTH,
+    ),
     (re.compile(r"\[EXPIRED\]"), said(AUTH, "expired")),
     (re.compile(r"\[UNAVAILABLE\]|\[SERVERBUG\]|temporary", re.IGNORECASE), SAID_SERVER),
     (re.compile(r"\[LIMIT\]|\[THROTTLED\]|too many simultaneous|rate limit", re.IGNORECASE), SAID_THROTTLED),
     (re.compile(r"\[OVERQUOTA\]", re.IGNORECASE), SAID_FULL),
-    (re.compile(r"\[INUSE\]|\[CONTACTADMIN\]|\[ALREADYEXISTS\]|\[NONEXISTENT\]|\[TRYCREATE\]", re.IGNORECASE), SAID_STATE),
+    (
+        re.compile(r"\[INUSE\]|\[CONTACTADMIN\]|\[ALREADYEXISTS\]|\[NONEXISTENT\]|\[TRYCREATE\]", re.IGNORECASE),
+        SAID_STATE,
+    ),
     (re.compile(r"socket error: EOF|unexpected response|BYE|connection closed", re.IGNORECASE), CLOSED),
     (re.compile(r"illegal in state|command .{0,60} illegal", re.IGNORECASE), LOCAL),
 )
@@ -220,7 +233,9 @@ _FTPLIB = table(
 )
 
 _BANNER = re.compile(r"banner|Negotiation failed|EOF during negotiation|key exchange", re.IGNORECASE)
-_GONE = re.compile(r"session not active|connection lost|Server connection dropped|Socket is closed|closed", re.IGNORECASE)
+_GONE = re.compile(
+    r"session not active|connection lost|Server connection dropped|Socket is closed|closed", re.IGNORECASE
+)
 _HOST_KEY = re.compile(r"not found in known_hosts|host key", re.IGNORECASE)
 
 
@@ -236,11 +251,18 @@ def _read_ssh(message: str) -> ExceptionMeaning | None:
 
 _SSH = table(
     (
-        ("AuthenticationException PasswordRequiredException BadAuthenticationType PartialAuthentication UnableToAuthenticate PermissionDenied KeyImportError", SAID_AUTH),
+        (
+            "AuthenticationException PasswordRequiredException BadAuthenticationType PartialAuthentication",
+            SAID_AUTH,
+        ),
+        ("UnableToAuthenticate PermissionDenied KeyImportError", SAID_AUTH),
         ("BadHostKeyException HostKeyNotVerifiable", CERTIFICATE),
         ("NoValidConnectionsError ProxyCommandFailure CouldNotCanonicalize", CONNECT),
         ("ChannelException ChannelOpenError", meaning(REFUSED, Phase.CONNECT, rule="ssh-channel")),
-        ("IncompatiblePeer KeyExchangeFailed ProtocolNotSupported ProtocolError", meaning(REFUSED, Phase.TLS, rule="ssh-handshake", retryable=False)),
+        (
+            "IncompatiblePeer KeyExchangeFailed ProtocolNotSupported ProtocolError",
+            meaning(REFUSED, Phase.TLS, rule="ssh-handshake", retryable=False),
+        ),
         ("ConfigParseError", LOCAL),
         ("ConnectionLost DisconnectError", CLOSED),
         ("SSHException", meaning(REFUSED, Phase.READ, rule="ssh", weight=Weight.VAGUE, by_words=_read_ssh)),

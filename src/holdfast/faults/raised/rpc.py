@@ -67,16 +67,28 @@ _LOST = re.compile(
 )
 _DNS = re.compile(r"DNS resolution|name resolution|C-ares|domain name", re.IGNORECASE)
 _CONNECT_LATE = re.compile(r"timeout occurred|connect(?:ion)? timed? ?out|connection attempt timed out", re.IGNORECASE)
-_BAD_CERTIFICATE = re.compile(r"CERTIFICATE_VERIFY_FAILED|certificate verify|peer name .{0,200} is not in peer certificate", re.IGNORECASE)
+_BAD_CERTIFICATE = re.compile(
+    r"CERTIFICATE_VERIFY_FAILED|certificate verify|peer name .{0,200} is not in peer certificate", re.IGNORECASE
+)
 _HANDSHAKE = re.compile(r"handshake|handshaker|tsi_code|security handshake", re.IGNORECASE)
-_OVERLOADED = re.compile(r"overload|at capacity|maintenance|starting|shutting down|shut down|server is busy|too busy|draining", re.IGNORECASE)
+_OVERLOADED = re.compile(
+    r"overload|at capacity|maintenance|starting|shutting down|shut down|server is busy|too busy|draining", re.IGNORECASE
+)
 _LONG = re.compile(r"per day|daily|per month|monthly|\bday\b|24 hours", re.IGNORECASE)
 _SIZE_IN = re.compile(r"received message (?:larger|exceeds)|received message after decompression", re.IGNORECASE)
-_SIZE_OUT = re.compile(r"sent message larger|message (?:size )?(?:too large|exceeds)|larger than max|trying to send message", re.IGNORECASE)
+_SIZE_OUT = re.compile(
+    r"sent message larger|message (?:size )?(?:too large|exceeds)|larger than max|trying to send message", re.IGNORECASE
+)
 _SPACE = re.compile(r"disk|storage|out of memory|\bspace\b", re.IGNORECASE)
-_BROKEN_TOKEN = re.compile(r"api.?key|revoked|malformed|missing|no credentials|not found|signature|anonymous|unknown (?:user|token)", re.IGNORECASE)
+_BROKEN_TOKEN = re.compile(
+    r"api.?key|revoked|malformed|missing|no credentials|not found|signature|anonymous|unknown (?:user|token)",
+    re.IGNORECASE,
+)
 _REFRESHABLE = re.compile(r"expired|OAuth 2 access token|invalid authentication credentials", re.IGNORECASE)
-_ANSWER_BROKEN = re.compile(r"deserializ|failed parsing|decompress|http2 exception|invalid (?:http|content.type)|compress(?:ed|ion)", re.IGNORECASE)
+_ANSWER_BROKEN = re.compile(
+    r"deserializ|failed parsing|decompress|http2 exception|invalid (?:http|content.type)|compress(?:ed|ion)",
+    re.IGNORECASE,
+)
 _CONTENTION = re.compile(r"contention|try again|in progress|lock|concurren", re.IGNORECASE)
 
 
@@ -138,7 +150,11 @@ def _read_precondition(details: str) -> ExceptionMeaning:
 
 
 def _read_denied(details: str) -> ExceptionMeaning:
-    return SAID_THROTTLED if re.search(r"rate.?limit exceeded|rateLimitExceeded|quotaExceeded", details, re.IGNORECASE) else SAID_AUTH
+    return (
+        SAID_THROTTLED
+        if re.search(r"rate.?limit exceeded|rateLimitExceeded|quotaExceeded", details, re.IGNORECASE)
+        else SAID_AUTH
+    )
 
 
 _OPEN = MappingProxyType(
@@ -187,7 +203,10 @@ def read_rpc_error(message: str) -> ExceptionMeaning | None:
 _RPC = meaning(SERVER, Phase.ANSWER, rule="grpc", by_words=read_rpc_error)
 _CHANNEL = table(
     (
-        ("RpcError AioRpcError _InactiveRpcError InactiveRpcError _MultiThreadedRendezvous _Rendezvous _SingleThreadedRendezvous GRPCError", _RPC),
+        (
+            "RpcError AioRpcError _InactiveRpcError InactiveRpcError _MultiThreadedRendezvous _Rendezvous _SingleThreadedRendezvous GRPCError",
+            _RPC,
+        ),
         ("_RPCInspectionFuture", _RPC),
         ("FutureTimeoutError", CONNECT_TIMEOUT),
         ("FutureCancelledError", _CANCELLED),

@@ -11,11 +11,11 @@ from types import MappingProxyType
 
 from holdfast.faults.fault import Phase
 from holdfast.faults.raised.meaning import (
-    EXPIRED,
     BURST,
     CLOSED,
     CONNECT,
     CONNECT_TIMEOUT,
+    EXPIRED,
     INVALID,
     LOCAL,
     NO_CREDENTIAL,
@@ -69,9 +69,13 @@ _REDIS_WORDS = MappingProxyType(
 )
 _FIRST_WORD = re.compile(r"\A\s{0,3}(?:-|Redis error: )?([A-Z]{3,20})\b")
 _CLIENTS = re.compile(r"max number of clients", re.IGNORECASE)
-_CONNECTING = re.compile(r"Error -?\d{0,5} ?connecting to|Error connecting to|Timeout connecting|while connecting", re.IGNORECASE)
+_CONNECTING = re.compile(
+    r"Error -?\d{0,5} ?connecting to|Error connecting to|Timeout connecting|while connecting", re.IGNORECASE
+)
 _WHILE = re.compile(r"while (?:reading|writing)|reading from|writing to", re.IGNORECASE)
-_PASSWORD = re.compile(r"invalid password|invalid username-password|authentication required|AUTH .{0,40}called without", re.IGNORECASE)
+_PASSWORD = re.compile(
+    r"invalid password|invalid username-password|authentication required|AUTH .{0,40}called without", re.IGNORECASE
+)
 _POOL = re.compile(r"No connection available|Too many connections", re.IGNORECASE)
 
 
@@ -105,9 +109,15 @@ def _read_redis_timeout(message: str) -> ExceptionMeaning | None:
 
 _REDIS = table(
     (
-        ("ConnectionError", meaning(REFUSED, Phase.READ, rule="connection", weight=Weight.VAGUE, by_words=_read_redis_loss)),
+        (
+            "ConnectionError",
+            meaning(REFUSED, Phase.READ, rule="connection", weight=Weight.VAGUE, by_words=_read_redis_loss),
+        ),
         ("TimeoutError", meaning(TIMEOUT, Phase.READ, rule="timeout", by_words=_read_redis_timeout)),
-        ("AuthenticationError AuthorizationError NoPermissionError AuthenticationWrongNumberOfArgsError ExternalAuthProviderError", SAID_AUTH),
+        (
+            "AuthenticationError AuthorizationError NoPermissionError AuthenticationWrongNumberOfArgsError ExternalAuthProviderError",
+            SAID_AUTH,
+        ),
         ("BusyLoadingError", _STARTING),
         ("ResponseError RedisError", meaning(INVALID, Phase.ANSWER, rule="redis", by_words=read_redis_words)),
         ("InvalidResponse", PROTOCOL),
@@ -117,7 +127,10 @@ _REDIS = table(
         ("LockError LockNotOwnedError", said(STATE, "redis-lock", retryable=True)),
         ("NoScriptError NoSuchFieldsetError", SAID_STATE),
         ("OutOfMemoryError", SAID_FULL),
-        ("ReadOnlyError MovedError AskError ClusterDownError MasterDownError SlotNotCoveredError ClusterError", _ELSEWHERE),
+        (
+            "ReadOnlyError MovedError AskError ClusterDownError MasterDownError SlotNotCoveredError ClusterError",
+            _ELSEWHERE,
+        ),
         ("TryAgainError", SAID_BUSY),
         ("MaxConnectionsError", POOL_TIMEOUT),
         ("RedisClusterException", meaning(REFUSED, Phase.CONNECT, rule="redis-cluster", by_words=read_system_words)),
@@ -135,7 +148,10 @@ _MONGO = MappingProxyType(
             ("112 24 46 251 225 244 246", SAID_BUSY),
             ("50 262 202", said(TIMEOUT, "statement-timeout", outcome=Outcome.UNKNOWN)),
             ("13 18 8000 33 391", SAID_AUTH),
-            ("6 7 89 9001 91 189 10107 11600 11602 13435 13436", said(SERVER, "mongo-failover", outcome=Outcome.UNKNOWN)),
+            (
+                "6 7 89 9001 91 189 10107 11600 11602 13435 13436",
+                said(SERVER, "mongo-failover", outcome=Outcome.UNKNOWN),
+            ),
             ("64 100", said(SERVER, "mongo-write-concern", outcome=Outcome.UNKNOWN)),
             ("16500 462", SAID_THROTTLED),
             ("14031 146", SAID_FULL),
@@ -167,17 +183,29 @@ def _read_selection(message: str) -> ExceptionMeaning | None:
 
 _PYMONGO = table(
     (
-        ("ServerSelectionTimeoutError", meaning(TIMEOUT, Phase.CONNECT, rule="server-selection", by_words=_read_selection)),
+        (
+            "ServerSelectionTimeoutError",
+            meaning(TIMEOUT, Phase.CONNECT, rule="server-selection", by_words=_read_selection),
+        ),
         ("NetworkTimeout", READ_TIMEOUT),
         ("WaitQueueTimeoutError", POOL_TIMEOUT),
         ("ExecutionTimeout WTimeoutError", said(TIMEOUT, "statement-timeout", outcome=Outcome.UNKNOWN)),
-        ("AutoReconnect ConnectionFailure", meaning(REFUSED, Phase.READ, rule="connection", weight=Weight.VAGUE, by_words=read_system_words)),
+        (
+            "AutoReconnect ConnectionFailure",
+            meaning(REFUSED, Phase.READ, rule="connection", weight=Weight.VAGUE, by_words=read_system_words),
+        ),
         ("NotPrimaryError NotMasterError", said(SERVER, "mongo-failover", outcome=Outcome.UNKNOWN)),
         ("DuplicateKeyError CollectionInvalid CursorNotFound", SAID_STATE),
         ("OperationFailure WriteError", meaning(INVALID, Phase.ANSWER, rule="mongo", by_words=_read_mongo)),
-        ("BulkWriteError ClientBulkWriteException", meaning(INVALID, Phase.ANSWER, rule="mongo-bulk", outcome=Outcome.UNKNOWN)),
+        (
+            "BulkWriteError ClientBulkWriteException",
+            meaning(INVALID, Phase.ANSWER, rule="mongo-bulk", outcome=Outcome.UNKNOWN),
+        ),
         ("WriteConcernError", said(SERVER, "mongo-write-concern", outcome=Outcome.UNKNOWN)),
-        ("ConfigurationError InvalidURI InvalidOperation InvalidName DocumentTooLarge InvalidDocument EncryptionError", LOCAL),
+        (
+            "ConfigurationError InvalidURI InvalidOperation InvalidName DocumentTooLarge InvalidDocument EncryptionError",
+            LOCAL,
+        ),
         ("ProtocolError", PROTOCOL),
         ("_OperationCancelled", CLOSED),
     )
@@ -195,13 +223,19 @@ def _read_search(message: str) -> ExceptionMeaning | None:
 
 _SEARCH = table(
     (
-        ("ConnectionError", meaning(REFUSED, Phase.READ, rule="connection", weight=Weight.VAGUE, by_words=read_system_words)),
+        (
+            "ConnectionError",
+            meaning(REFUSED, Phase.READ, rule="connection", weight=Weight.VAGUE, by_words=read_system_words),
+        ),
         ("ConnectionTimeout", READ_TIMEOUT),
         ("TlsError SSLError", meaning(REFUSED, Phase.TLS, rule="tls", by_words=read_system_words)),
         ("AuthenticationException AuthorizationException", SAID_AUTH),
         ("NotFoundError ConflictError", SAID_STATE),
         ("BadRequestError RequestError", SAID_INVALID),
-        ("ApiError TransportError", meaning(SERVER, Phase.ANSWER, rule="search", weight=Weight.VAGUE, by_words=_read_search)),
+        (
+            "ApiError TransportError",
+            meaning(SERVER, Phase.ANSWER, rule="search", weight=Weight.VAGUE, by_words=_read_search),
+        ),
         ("SerializationError", PROTOCOL),
         ("UnsupportedProductError ImproperlyConfigured", LOCAL),
     )
@@ -215,28 +249,57 @@ _KAFKA = table(
     (
         ("KafkaConnectionError NoBrokersAvailable NodeNotReadyError UnableToBootstrap", CONNECT),
         ("BootstrapError MetadataEmptyBrokerList", CONNECT),
-        ("KafkaTimeoutError RequestTimedOutError NotEnoughReplicasAfterAppendError", meaning(TIMEOUT, Phase.READ, rule="timeout")),
+        (
+            "KafkaTimeoutError RequestTimedOutError NotEnoughReplicasAfterAppendError",
+            meaning(TIMEOUT, Phase.READ, rule="timeout"),
+        ),
         ("NetworkExceptionError", CLOSED),
-        ("TopicAuthorizationFailedError GroupAuthorizationFailedError ClusterAuthorizationFailedError AuthorizationError", SAID_AUTH),
-        ("TransactionalIdAuthorizationFailedError SaslAuthenticationFailedError UnsupportedSaslMechanismError AuthenticationFailedError", SAID_AUTH),
+        (
+            "TopicAuthorizationFailedError GroupAuthorizationFailedError ClusterAuthorizationFailedError AuthorizationError",
+            SAID_AUTH,
+        ),
+        (
+            "TransactionalIdAuthorizationFailedError SaslAuthenticationFailedError UnsupportedSaslMechanismError AuthenticationFailedError",
+            SAID_AUTH,
+        ),
         ("AuthenticationMethodNotSupported DelegationTokenAuthorizationFailedError SaslAuthenticationError", SAID_AUTH),
         ("DelegationTokenExpiredError", said(EXPIRED, "expired")),
         ("ThrottlingQuotaExceededError QuotaViolationError TooManyInFlightRequests", SAID_THROTTLED),
         (
-            "LeaderNotAvailableError NotLeaderForPartitionError NotLeaderOrFollowerError NotControllerError BrokerNotAvailableError"
-            " ReplicaNotAvailableError StaleMetadata CoordinatorLoadInProgressError CoordinatorNotAvailableError NotCoordinatorError"
-            " NotCoordinatorForGroupError NotEnoughReplicasError KafkaStorageError FencedLeaderEpochError UnknownLeaderEpochError",
+            (
+                "LeaderNotAvailableError NotLeaderForPartitionError NotLeaderOrFollowerError NotControllerError BrokerNotAvailableError"
+                " ReplicaNotAvailableError StaleMetadata CoordinatorLoadInProgressError CoordinatorNotAvailableError NotCoordinatorError"
+                " NotCoordinatorForGroupError NotEnoughReplicasError KafkaStorageError FencedLeaderEpochError UnknownLeaderEpochError"
+            ),
             _KAFKA_ROUTE,
         ),
-        ("RebalanceInProgressError IllegalGenerationError UnknownMemberIdError CommitFailedError ConcurrentTransactions ConcurrentTransactionsError", said(STATE, "kafka-rebalance", retryable=True)),
-        ("OffsetOutOfRangeError DuplicateSequenceNumberError OutOfOrderSequenceNumberError ProducerFencedError ProducerFenced", SAID_STATE),
-        ("InvalidProducerEpochError InvalidTxnStateError TopicAlreadyExistsError NonEmptyGroupError FencedInstanceIdError", SAID_STATE),
         (
-            "MessageSizeTooLargeError RecordListTooLargeError RecordTooLargeError InvalidTopicError UnknownTopicOrPartitionError InvalidRequestError"
-            " InvalidRequiredAcksError UnsupportedVersionError InvalidPartitionsError PolicyViolationError InvalidRecordError",
+            (
+                "RebalanceInProgressError IllegalGenerationError UnknownMemberIdError CommitFailedError"
+                " ConcurrentTransactions ConcurrentTransactionsError"
+            ),
+            said(STATE, "kafka-rebalance", retryable=True),
+        ),
+        (
+            "OffsetOutOfRangeError DuplicateSequenceNumberError OutOfOrderSequenceNumberError ProducerFencedError ProducerFenced",
+            SAID_STATE,
+        ),
+        (
+            "InvalidProducerEpochError InvalidTxnStateError TopicAlreadyExistsError NonEmptyGroupError FencedInstanceIdError",
+            SAID_STATE,
+        ),
+        (
+            (
+                "MessageSizeTooLargeError RecordListTooLargeError RecordTooLargeError InvalidTopicError"
+                " UnknownTopicOrPartitionError InvalidRequestError"
+                " InvalidRequiredAcksError UnsupportedVersionError InvalidPartitionsError PolicyViolationError InvalidRecordError"
+            ),
             SAID_INVALID,
         ),
-        ("KafkaConfigurationError UnsupportedCodecError IllegalStateError IllegalArgumentError QuotaExceeded KafkaUnavailableError", LOCAL),
+        (
+            "KafkaConfigurationError UnsupportedCodecError IllegalStateError IllegalArgumentError QuotaExceeded KafkaUnavailableError",
+            LOCAL,
+        ),
         ("CorruptRecordError CorruptRecordException CorrelationIdError KafkaProtocolError ChecksumError", PROTOCOL),
         ("UnknownError KafkaError BrokerResponseError", _KAFKA_ACK),
         ("RetriableError", _KAFKA_ACK),
@@ -268,7 +331,14 @@ def _read_librdkafka(message: str) -> ExceptionMeaning | None:
     return _LIBRDKAFKA.get(found[1]) if found else None
 
 
-_CONFLUENT = table((("KafkaException KafkaError ProduceError ConsumeError", meaning(SERVER, Phase.ANSWER, rule="kafka", by_words=_read_librdkafka)),))
+_CONFLUENT = table(
+    (
+        (
+            "KafkaException KafkaError ProduceError ConsumeError",
+            meaning(SERVER, Phase.ANSWER, rule="kafka", by_words=_read_librdkafka),
+        ),
+    )
+)
 
 # --- AMQP ---
 
@@ -294,7 +364,9 @@ _REPLIES = MappingProxyType(
         "541": SAID_SERVER,
     }
 )
-_REPLY = re.compile(r"\A\(?\s?(?P<code>\d{3})[,)]|reply_code=(?P<named>\d{3})|\bcode=(?P<third>\d{3})|\A[\w. ]{0,60}: \((?P<fourth>\d{3})\)")
+_REPLY = re.compile(
+    r"\A\(?\s?(?P<code>\d{3})[,)]|reply_code=(?P<named>\d{3})|\bcode=(?P<third>\d{3})|\A[\w. ]{0,60}: \((?P<fourth>\d{3})\)"
+)
 
 
 def _read_amqp(message: str) -> ExceptionMeaning | None:
@@ -305,23 +377,44 @@ def _read_amqp(message: str) -> ExceptionMeaning | None:
 
 _AMQP = table(
     (
-        ("AMQPConnectionError ConnectionOpenAborted", meaning(REFUSED, Phase.CONNECT, rule="connect", by_words=read_system_words)),
+        (
+            "AMQPConnectionError ConnectionOpenAborted",
+            meaning(REFUSED, Phase.CONNECT, rule="connect", by_words=read_system_words),
+        ),
         ("ProbableAuthenticationError ProbableAccessDeniedError AuthenticationError", NO_CREDENTIAL),
         ("StreamLostError AMQPHeartbeatTimeout ConnectionClosed ConnectionClosedByClient ConnectionResetError", CLOSED),
-        ("ConnectionClosedByBroker ChannelClosedByBroker ChannelClosed", meaning(REFUSED, Phase.READ, rule="closed", by_words=_read_amqp)),
+        (
+            "ConnectionClosedByBroker ChannelClosedByBroker ChannelClosed",
+            meaning(REFUSED, Phase.READ, rule="closed", by_words=_read_amqp),
+        ),
         ("ConnectionBlockedTimeout", meaning(TIMEOUT, Phase.WRITE, rule="blocked")),
-        ("ChannelWrongStateError ConnectionWrongStateError ChannelInvalidStateError ConnectionNotReadyError", meaning(REFUSED, Phase.LOCAL, rule="closed")),
+        (
+            "ChannelWrongStateError ConnectionWrongStateError ChannelInvalidStateError ConnectionNotReadyError",
+            meaning(REFUSED, Phase.LOCAL, rule="closed"),
+        ),
         ("NoFreeChannels", SAID_THROTTLED),
         ("UnroutableError PublishError DeliveryError", SAID_INVALID),
         ("NackError", SAID_SERVER),
         ("ChannelNotFoundEntity NotFound ChannelPreconditionFailed PreconditionFailed", SAID_STATE),
         ("ChannelAccessRefused AccessRefused NotAllowed", SAID_AUTH),
         ("ResourceLocked ChannelLockedResource", SAID_BUSY),
-        ("IncompatibleProtocolError ProtocolSyntaxError UnexpectedFrameError ProtocolVersionMismatch InvalidFrameError", PROTOCOL),
-        ("BodyTooLongError InvalidChannelNumber ShortStringTooLong InvalidFieldTypeException UnsupportedAMQPFieldException", LOCAL),
+        (
+            "IncompatibleProtocolError ProtocolSyntaxError UnexpectedFrameError ProtocolVersionMismatch InvalidFrameError",
+            PROTOCOL,
+        ),
+        (
+            "BodyTooLongError InvalidChannelNumber ShortStringTooLong InvalidFieldTypeException UnsupportedAMQPFieldException",
+            LOCAL,
+        ),
         ("DuplicateConsumerTag ConsumerCancelled", SAID_STATE),
-        ("AMQPError AMQPChannelError ChannelError", meaning(SERVER, Phase.READ, rule="amqp", weight=Weight.VAGUE, by_words=_read_amqp)),
-        ("OperationalError RecoverableConnectionError ConnectionForced ConnectionError", meaning(REFUSED, Phase.READ, rule="connection", weight=Weight.VAGUE, by_words=read_system_words)),
+        (
+            "AMQPError AMQPChannelError ChannelError",
+            meaning(SERVER, Phase.READ, rule="amqp", weight=Weight.VAGUE, by_words=_read_amqp),
+        ),
+        (
+            "OperationalError RecoverableConnectionError ConnectionForced ConnectionError",
+            meaning(REFUSED, Phase.READ, rule="connection", weight=Weight.VAGUE, by_words=read_system_words),
+        ),
     )
 )
 _MEMCACHED = table(

@@ -115,7 +115,10 @@ TABLE = table(
         ("AssertionError NotImplementedError ArithmeticError ZeroDivisionError OverflowError RecursionError", PROGRAM),
         ("UnicodeEncodeError UnicodeError SyntaxError ImportError ModuleNotFoundError PicklingError", PROGRAM),
         ("ValidationError", PROGRAM),
-        ("FileNotFoundError FileExistsError IsADirectoryError NotADirectoryError PermissionError ProcessLookupError", _FILE),
+        (
+            "FileNotFoundError FileExistsError IsADirectoryError NotADirectoryError PermissionError ProcessLookupError",
+            _FILE,
+        ),
         ("ExceptionGroup BaseExceptionGroup", WRAPPER),
     )
 )
@@ -155,7 +158,8 @@ _WORDS: tuple[tuple[re.Pattern[str], ExceptionMeaning], ...] = (
     (
         re.compile(
             r"Connection refused|\bECONNREFUSED\b|Connect call failed|actively refused it|No route to host|\bEHOSTUNREACH\b|Network is unreachable"
-            r"|\bENETUNREACH\b|Host is down|\bEHOSTDOWN\b|Network is down|\bENETDOWN\b|unable to connect to proxy|Failed to establish a new connection"
+            r"|\bENETUNREACH\b|Host is down|\bEHOSTDOWN\b|Network is down|\bENETDOWN\b"
+            r"|unable to connect to proxy|Failed to establish a new connection"
             r"|Cannot assign requested address|\bEADDRNOTAVAIL\b|ERR_CONNECTION_REFUSED|all connection attempts failed",
             re.IGNORECASE,
         ),
@@ -173,20 +177,25 @@ _WORDS: tuple[tuple[re.Pattern[str], ExceptionMeaning], ...] = (
     (re.compile(r"Broken pipe|\bEPIPE\b|write after end", re.IGNORECASE), BROKEN_PIPE),
     (
         re.compile(
-            r"Connection reset|\bECONNRESET\b|forcibly closed|Connection aborted|\bECONNABORTED\b|ERR_CONNECTION_RESET|software caused connection abort",
+            r"Connection reset|\bECONNRESET\b|forcibly closed|Connection aborted|\bECONNABORTED\b"
+            r"|ERR_CONNECTION_RESET|software caused connection abort",
             re.IGNORECASE,
         ),
         RESET,
     ),
     (
         re.compile(
-            r"socket hang up|closed connection without|Remote end closed|Server disconnected|other side closed|connection (?:was )?closed unexpectedly"
+            r"socket hang up|closed connection without|Remote end closed|Server disconnected|other side closed"
+            r"|connection (?:was )?closed unexpectedly"
             r"|connection lost|premature close",
             re.IGNORECASE,
         ),
         CLOSED,
     ),
-    (re.compile(r"\bETIMEDOUT\b|\bESOCKETTIMEDOUT\b|Operation timed out|\btimed out\b|\btimeout\b", re.IGNORECASE), READ_TIMEOUT),
+    (
+        re.compile(r"\bETIMEDOUT\b|\bESOCKETTIMEDOUT\b|Operation timed out|\btimed out\b|\btimeout\b", re.IGNORECASE),
+        READ_TIMEOUT,
+    ),
     (re.compile(r"No space left on device|Disk quota exceeded|\bENOSPC\b", re.IGNORECASE), _DISK),
     (
         re.compile(
@@ -211,5 +220,3 @@ def read_system_words(message: str) -> ExceptionMeaning | None:
 def read_errno(name: str) -> ExceptionMeaning | None:
     """What an error of the operating system means, by its POSIX name."""
     return ERRNO_NAMES.get(name)
-
-

@@ -46,7 +46,9 @@ from holdfast.faults.raised.meaning import (
 from holdfast.faults.raised.system import read_system_words
 from holdfast.faults.verdict import Health, Outcome
 
-_SPENT = re.compile(r"insufficient_quota|exceeded your current quota|credit balance|billing|out of credits|spend limit", re.IGNORECASE)
+_SPENT = re.compile(
+    r"insufficient_quota|exceeded your current quota|credit balance|billing|out of credits|spend limit", re.IGNORECASE
+)
 _DAY = re.compile(r"per day|daily|\bRPD\b|\bTPD\b|per month|monthly", re.IGNORECASE)
 
 
@@ -68,14 +70,20 @@ _MODELS = table(
         ("AuthenticationError PermissionDeniedError OAuthError", SAID_AUTH),
         ("NotFoundError ConflictError", SAID_STATE),
         ("RateLimitError RampLimitExceededError", _RATE),
-        ("InternalServerError APIStatusError ServiceUnavailableError DeadlineExceededError GatewayTimeoutError", SAID_SERVER),
+        (
+            "InternalServerError APIStatusError ServiceUnavailableError DeadlineExceededError GatewayTimeoutError",
+            SAID_SERVER,
+        ),
         ("RequestTimeoutError", said(TIMEOUT, "request-timeout", outcome=Outcome.UNKNOWN)),
         ("PaymentRequiredError ContractSpendLimitReachedError EnforcedSpendLimitReachedError", SAID_MONEY),
         ("OverloadedError", said(SERVER, "overloaded", outcome=Outcome.NOT_EXECUTED)),
         ("APITimeoutError", _TIMED_OUT),
         ("APIConnectionError APIError", _LOSS),
         ("APIResponseValidationError", DECODING),
-        ("LengthFinishReasonError ContentFilterFinishReasonError", said(INVALID, "answer-unusable", outcome=Outcome.EXECUTED)),
+        (
+            "LengthFinishReasonError ContentFilterFinishReasonError",
+            said(INVALID, "answer-unusable", outcome=Outcome.EXECUTED),
+        ),
         ("InvalidWebhookSignatureError", _SIGNATURE),
         ("OpenAIError AnthropicError GroqError", LOCAL),
     )
@@ -111,9 +119,15 @@ _AZURE = table(
         ("ClientAuthenticationError", SAID_AUTH),
         ("CredentialUnavailableError AuthenticationRequiredError", NO_CREDENTIAL),
         ("TooManyRedirectsError", REDIRECTS),
-        ("HttpResponseError ODataV4Error AzureError", meaning(SERVER, Phase.ANSWER, rule="server", weight=Weight.VAGUE)),
+        (
+            "HttpResponseError ODataV4Error AzureError",
+            meaning(SERVER, Phase.ANSWER, rule="server", weight=Weight.VAGUE),
+        ),
         ("SerializationError ResponseNotReadError StreamConsumedError StreamClosedError", LOCAL),
-        ("MessageLockLostError SessionLockLostError MessageAlreadySettled SessionCannotBeLockedError", said(STATE, "lock-lost", retryable=True)),
+        (
+            "MessageLockLostError SessionLockLostError MessageAlreadySettled SessionCannotBeLockedError",
+            said(STATE, "lock-lost", retryable=True),
+        ),
         ("ServiceBusQuotaExceededError MessageSizeExceededError", SAID_INVALID),
         ("ServiceBusServerBusyError", SAID_THROTTLED),
         ("ServiceBusConnectionError ServiceBusCommunicationError", _LOSS),
@@ -133,7 +147,10 @@ _OAUTH = table(
 _JWT = table(
     (
         ("ExpiredSignatureError", meaning(EXPIRED, Phase.LOCAL, rule="token-expired")),
-        ("ImmatureSignatureError InvalidTokenError InvalidSignatureError DecodeError InvalidKeyError", meaning(AUTH, Phase.LOCAL, rule="token-invalid")),
+        (
+            "ImmatureSignatureError InvalidTokenError InvalidSignatureError DecodeError InvalidKeyError",
+            meaning(AUTH, Phase.LOCAL, rule="token-invalid"),
+        ),
         ("PyJWKClientConnectionError", CONNECT),
     )
 )
@@ -149,7 +166,10 @@ _PLAYED = table((("TimeoutError", READ_TIMEOUT), ("TargetClosedError", CLOSED), 
 _BOTS = table(
     (
         ("FloodWait FloodWaitError RetryAfter TelegramRetryAfter SlowModeWaitError RateLimited", SAID_THROTTLED),
-        ("Forbidden InvalidToken TelegramUnauthorizedError TelegramForbiddenError LoginFailure Unauthorized AuthKeyError", SAID_AUTH),
+        (
+            "Forbidden InvalidToken TelegramUnauthorizedError TelegramForbiddenError LoginFailure Unauthorized AuthKeyError",
+            SAID_AUTH,
+        ),
         ("BadRequest TelegramBadRequest", SAID_INVALID),
         ("Conflict TelegramConflictError ChatMigrated TelegramNotFound NotFound", SAID_STATE),
         ("TimedOut", BARE_TIMEOUT),
@@ -162,20 +182,61 @@ _BOTS = table(
 _WRAPPERS = table(
     (
         ("RetryError MaxRetriesExceeded RetryException TryAgain", WRAPPER),
-        ("RemoteError RemoteTraceback MaybeEncodingError ActivityError ChildWorkflowError WorkflowFailureError", WRAPPER),
-        ("CircuitBreakerError CircuitOpenError CircuitBreakerOpen BrokenCircuitError", meaning(REFUSED, Phase.LOCAL, rule="circuit-open", health=Health.NEUTRAL)),
-        ("BulkheadFull BulkheadFullException BucketFullException RateLimitException", meaning(BURST, Phase.LOCAL, rule="own-limit", health=Health.NEUTRAL)),
+        (
+            "RemoteError RemoteTraceback MaybeEncodingError ActivityError ChildWorkflowError WorkflowFailureError",
+            WRAPPER,
+        ),
+        (
+            "CircuitBreakerError CircuitOpenError CircuitBreakerOpen BrokenCircuitError",
+            meaning(REFUSED, Phase.LOCAL, rule="circuit-open", health=Health.NEUTRAL),
+        ),
+        (
+            "BulkheadFull BulkheadFullException BucketFullException RateLimitException",
+            meaning(BURST, Phase.LOCAL, rule="own-limit", health=Health.NEUTRAL),
+        ),
     )
 )
-_GUARDS = frozenset({"tenacity", "backoff", "stamina", "pybreaker", "circuitbreaker", "aiobreaker", "purgatory", "celery", "temporalio", "multiprocessing", "pyrate_limiter", "ratelimit", "retrying"})
+_GUARDS = frozenset(
+    {
+        "tenacity",
+        "backoff",
+        "stamina",
+        "pybreaker",
+        "circuitbreaker",
+        "aiobreaker",
+        "purgatory",
+        "celery",
+        "temporalio",
+        "multiprocessing",
+        "pyrate_limiter",
+        "ratelimit",
+        "retrying",
+    }
+)
 
 ANSWERING = frozenset(
-    {"openai", "anthropic", "groq", "cerebras", "together", "cloudflare", "mistralai", "cohere", "litellm", "stripe", "github", "azure", "discord"}
+    {
+        "openai",
+        "anthropic",
+        "groq",
+        "cerebras",
+        "together",
+        "cloudflare",
+        "mistralai",
+        "cohere",
+        "litellm",
+        "stripe",
+        "github",
+        "azure",
+        "discord",
+    }
 )
 """Libraries whose exceptions tell of the answer in their text, in a form used by many: it says more than the name of the class."""
 
 LIBRARIES = {
-    **dict.fromkeys(("openai", "anthropic", "groq", "cerebras", "together", "cloudflare", "mistralai", "cohere", "litellm"), _MODELS),
+    **dict.fromkeys(
+        ("openai", "anthropic", "groq", "cerebras", "together", "cloudflare", "mistralai", "cohere", "litellm"), _MODELS
+    ),
     **dict.fromkeys(_GUARDS, _WRAPPERS),
     "stripe": _STRIPE,
     "slack_sdk": _SLACK,
@@ -191,7 +252,22 @@ LIBRARIES = {
     "aiogram": _BOTS,
     "telethon": _BOTS,
     "discord": _BOTS,
-    "tweepy": table((("TooManyRequests", _RATE), ("Unauthorized Forbidden", SAID_AUTH), ("NotFound", SAID_STATE), ("BadRequest", SAID_INVALID), ("TwitterServerError", SAID_SERVER))),
+    "tweepy": table(
+        (
+            ("TooManyRequests", _RATE),
+            ("Unauthorized Forbidden", SAID_AUTH),
+            ("NotFound", SAID_STATE),
+            ("BadRequest", SAID_INVALID),
+            ("TwitterServerError", SAID_SERVER),
+        )
+    ),
     "suds": table((("WebFault", meaning(SERVER, Phase.ANSWER, rule="soap")),)),
-    "zeep": table((("TransportError", VAGUE_LOSS), ("Fault", meaning(SERVER, Phase.ANSWER, rule="soap")), ("ValidationError LookupError", LOCAL), ("XMLSyntaxError", DECODING))),
+    "zeep": table(
+        (
+            ("TransportError", VAGUE_LOSS),
+            ("Fault", meaning(SERVER, Phase.ANSWER, rule="soap")),
+            ("ValidationError LookupError", LOCAL),
+            ("XMLSyntaxError", DECODING),
+        )
+    ),
 }
