@@ -117,9 +117,7 @@ NOT_RAISED = {("with_urllib", "gzip"), ("with_urllib3", "busy"), ("with_urllib3"
 
 
 # A client that raises in the middle of an answer leaves its socket to the collector, which is the client's business.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
-)
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 @pytest.fixture(autouse=True)

@@ -180,7 +180,7 @@ def _of_own(exc: BaseException, own: Mapping[str, object]) -> Carried | None:
     if status is None:
         return None
     headers = next((own[name] for name in _HEADER_NAMES if own.get(name) is not None), None)
-    return _answered(status, header_pairs(headers), _first_body(own) or _described(own))
+    return _answered(status, header_pairs(headers), _first_body(own) or _described(own, status))
 
 
 def _answered(status: int, headers: tuple[tuple[str, str], ...], body: bytes) -> Carried | None:
@@ -198,12 +198,14 @@ def _first_body(own: Mapping[str, object]) -> bytes:
     return b""
 
 
-def _described(own: Mapping[str, object]) -> bytes:
+def _described(own: Mapping[str, object], status: int) -> bytes:
     """The code and message that a client read out of a body it did not keep (Twilio)."""
     message = own.get("msg", own.get("message"))
     code = own.get("code")
     if not isinstance(message, str) or not isinstance(code, int | str) or isinstance(code, bool):
         return b""
+    if code == status:
+        return b""  # urllib's: the status and its phrase over again
     return as_json({"code": code, "message": message[:_DETAILS_MAX_CHARS]})
 
 

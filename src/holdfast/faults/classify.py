@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from holdfast.faults.bare_exceptions import judge_bare
 from holdfast.faults.delays import number_of, reset_after_s, retry_after_s
 from holdfast.faults.evidence import Evidence, is_error_type, is_json_type, read_evidence
 from holdfast.faults.exceptions import read_code, read_exception
@@ -22,7 +23,7 @@ from holdfast.faults.fingerprint import fingerprint
 from holdfast.faults.places import as_text, values_at
 from holdfast.faults.raised.meaning import UNKNOWN, ExceptionMeaning
 from holdfast.faults.reading import Reading
-from holdfast.faults.redact import redact_text
+from holdfast.faults.redact import one_line, redact_text
 from holdfast.faults.rules import ApiRules, ErrorMapping, FieldRule, KnownError, Quirks, RateLimitRules
 from holdfast.faults.statuses import is_long_window, read_status
 from holdfast.faults.taxonomy import ErrorCategory
@@ -30,7 +31,6 @@ from holdfast.faults.traits import LABEL_PRIORITIES, family_of, traits_of
 from holdfast.faults.verdict import Family, Outcome, Verdict
 
 _NO_QUIRKS = Quirks()
-_EXTRACT_MAX_CHARS = 160
 _RUNNERS_UP_MAX = 5
 _THROTTLED = frozenset({ErrorCategory.RATE_LIMIT_BURST, ErrorCategory.RATE_LIMIT_DAILY})
 _REFUSED = _THROTTLED | {
@@ -84,6 +84,8 @@ def classify(
         api: the catalog's rules of this API, if it has an entry.
         secrets: exact values to keep out of the verdict's words.
     """
+    if api is None and not (known_errors or secrets) and (bare := judge_bare(fault)) is not None:
+        return bare
     evidence = read_evidence(fault, quirks=api.quirks if api else _NO_QUIRKS)
     generic = _read_generic(fault, evidence)
     matched = [*_declared(evidence, known_errors), *(_of_catalog(fault, evidence, api) if api else ()), generic]
@@ -328,8 +330,6 @@ def _message(fault: Fault, evidence: Evidence, *, code: str | None, limit: str |
     else:
         head = (fault.exception_type or "fault").rpartition(".")[2]
         words = fault.message
-    # Redacted before it is cut: half a secret would not be recognised.
-    line = " ".join(redact_text(words[: 8 * _EXTRACT_MAX_CHARS], secrets=secrets).split())
-    extract = line if len(line) <= _EXTRACT_MAX_CHARS else line[: _EXTRACT_MAX_CHARS - 1] + "…"
+    extract = one_line(words, secrets=secrets)
     tail = f" (limit {limit})" if limit else ""
     return (f"{head}: {extract}" if extract else head) + tail

@@ -35,7 +35,8 @@ class Weight(IntEnum):
     """One thing, wherever it stands."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Compared by identity: the tables share their rows, and looking one up must not cost a comparison of all fields.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ExceptionMeaning:
     """What an exception says; `retryable` and `health` are `None` where the category's default holds.
 
