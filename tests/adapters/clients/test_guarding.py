@@ -232,8 +232,8 @@ def test_rules_of_an_api_can_be_given_to_the_client_or_to_the_policy(name: str) 
 
 
 def busy(request: httpx2.Request) -> httpx2.Response:
-    """An answer that is final by its status, but passes by itself by its code, which Stripe alone has."""
-    return httpx2.Response(402, json={"error": {"code": "rate_limit", "message": "x"}}, request=request)
+    """An answer that is final by the words of its code; who knows Stripe knows that its status counts and that it passes."""
+    return httpx2.Response(429, json={"error": {"code": "resource_missing", "message": "x"}}, request=request)
 
 
 @pytest.mark.parametrize(
