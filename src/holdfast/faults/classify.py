@@ -15,17 +15,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 
+from holdfast.faults.bare_exceptions import judge_bare
 from holdfast.faults.delays import THROTTLED, Wait, stated_wait
 from holdfast.faults.deprecations import has_passed_sunset
 from holdfast.faults.evidence import Evidence, is_error_type, is_json_type, read_evidence
-from holdfast.faults.exceptions import UNKNOWN, read_exception
+from holdfast.faults.exceptions import read_code, read_exception
 from holdfast.faults.fault import BodyKind, Fault, Phase
 from holdfast.faults.fingerprint import fingerprint
 from holdfast.faults.moments import Clock
 from holdfast.faults.places import as_text, values_at
 from holdfast.faults.quotas import UsedUp, opens_in_s, used_up_window
+from holdfast.faults.raised.meaning import UNKNOWN, ExceptionMeaning
 from holdfast.faults.reading import Reading
-from holdfast.faults.redact import redact_text
+from holdfast.faults.redact import one_line, redact_text
 from holdfast.faults.resets import is_used_up
 from holdfast.faults.rules import ApiRules, ErrorMapping, FieldRule, KnownError, Quirks, RateLimitRules
 from holdfast.faults.statuses import is_long_window, read_status
@@ -35,7 +37,6 @@ from holdfast.faults.verdict import Family, Outcome, Verdict
 
 _NO_QUIRKS = Quirks()
 _GONE = frozenset({400, 404, 410})
-_EXTRACT_MAX_CHARS = 160
 _RUNNERS_UP_MAX = 5
 CHECKED_MAX_DAYS = 180
 """What is known of an API and was checked longer ago may have changed: the verdict says so."""
@@ -91,6 +92,8 @@ def classify(
         api: the catalog's rules of this API, if it has an entry.
         secrets: exact values to keep out of the verdict's words.
     """
+    if api is None and not (known_errors or secrets) and (bare := judge_bare(fault)) is not None:
+        return bare
     evidence = read_evidence(fault, quirks=api.quirks if api else _NO_QUIRKS)
     generic = _read_generic(fault, evidence)
     matched = [*_declared(evidence, known_errors), *(_of_catalog(fault, evidence, api) if api else ()), generic]
@@ -221,11 +224,22 @@ def _read_generic(fault: Fault, evidence: Evidence) -> Reading:
             return Reading(
                 category=ErrorCategory.API_ENDPOINT_REMOVED, rule="generic:sunset", outcome=Outcome.NOT_EXECUTED
             )
-        return read_status(fault, evidence)
+        coded = read_code(fault.exception_code, fault.message) if fault.exception_code else None
+        return read_status(fault, evidence) if coded is None else _as_reading(coded)
     if not fault.exception_lineage:
         # An answer that was never read to its end: its status promised something, and nobody knows what the rest said.
         return Reading(category=ErrorCategory.API_RESPONSE_MALFORMED, rule="generic:body-cut", outcome=Outcome.UNKNOWN)
-    meaning = read_exception(fault.exception_lineage, fault.exception_chain, message=fault.message)
+    meaning = read_exception(
+        fault.exception_lineage,
+        fault.exception_chain,
+        message=fault.message,
+        code=fault.exception_code,
+        words=fault.exception_words,
+    )
+    return _as_reading(meaning)
+
+
+def _as_reading(meaning: ExceptionMeaning) -> Reading:
     return Reading(
         category=meaning.category,
         rule=meaning.rule,
@@ -337,8 +351,6 @@ def _message(fault: Fault, evidence: Evidence, *, code: str | None, limit: str |
     else:
         head = (fault.exception_type or "fault").rpartition(".")[2]
         words = fault.message
-    # Redacted before it is cut: half a secret would not be recognised.
-    line = " ".join(redact_text(words[: 8 * _EXTRACT_MAX_CHARS], secrets=secrets).split())
-    extract = line if len(line) <= _EXTRACT_MAX_CHARS else line[: _EXTRACT_MAX_CHARS - 1] + "…"
+    extract = one_line(words, secrets=secrets)
     tail = f" (limit {limit})" if limit else ""
     return (f"{head}: {extract}" if extract else head) + tail
