@@ -90,6 +90,13 @@ def spoken_wait_s(message: str, clock: Clock, *, throttled: bool) -> float | Non
     return _time_of_day(words, clock) if throttled else None
 
 
+def may_state_wait(message: str) -> bool:
+    """Whether a message may state a wait although nothing is known to be throttled; false says that it states none."""
+    words = message[:_MESSAGE_MAX_CHARS]
+    low = words.lower()
+    return any(hint in low for hint in _HINTS) and bool(_BACK.search(words) or _AT.search(words))
+
+
 def _length(words: str, start: int, clock: Clock) -> float | None:
     """A duration, or a bare number: that is seconds, or an epoch by its size."""
     spoken = spoken_duration(words, start)
