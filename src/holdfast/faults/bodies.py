@@ -30,7 +30,7 @@ _MESSAGE_MAX_CHARS = 1_000
 _CODE_FORM = re.compile(r"[A-Za-z0-9_.:/#\-]{1,200}\Z")
 _TITLE_FORM = re.compile(r"[A-Za-z ]{3,40}\Z")
 _NUMBER_MAX = 10**15
-_SENTENCES = frozenset({"message", "Message", "detail", "Detail", "exception"})
+_SENTENCES = frozenset({"message", "Message", "detail", "Detail", "exception", "id", "name"})
 _CODE_BOXES = frozenset({"errorCode", "error_code", "code"})
 _CREDENTIAL_FIELDS = frozenset({"refresh_token", "access_token", "api_key", "apikey", "client_secret", "authorization"})
 
@@ -146,7 +146,7 @@ def _note_text(said: Said, key: str, item: str, *, role: int, depth: int, of_fie
         said.add_code(depth, item, of_field=of_field)
         if role & TEXT and key != "error":
             said.add_message(depth, _RANKS.get(key, 5), item, of_field=of_field)
-    elif role & (TEXT | CODE):
+    elif role & (TEXT | CODE) and key != "id":
         said.add_message(depth, _RANKS.get(key, 5), item, of_field=of_field)
         if key in {"title", "error", "name", "Title"} and len(item) <= 40 and _TITLE_FORM.match(item):
             said.titles.append(item)
@@ -154,6 +154,10 @@ def _note_text(said: Said, key: str, item: str, *, role: int, depth: int, of_fie
 
 def _is_enumerated(item: str) -> bool:
     """Whether a single word is written the way codes are (`rate_limited`, `INVALID`, `NotFound`) and not as a sentence."""
+    if item.islower() and item.isalpha():
+        return False
+    if any(character.isdigit() for character in item):
+        return "_" in item and item.isupper()
     return (
         "_" in item or (len(item) > 4 and item.isupper()) or any(a.islower() and b.isupper() for a, b in pairwise(item))
     )

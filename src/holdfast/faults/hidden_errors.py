@@ -21,7 +21,7 @@ def says_error(value: Mapping[object, object]) -> bool:
             return True
     said = any(isinstance(value.get(key), str) and value.get(key) for key in _SAID)
     status = value.get("status")
-    if isinstance(status, str) and status.lower() in _FAILED and said:
+    if said and (status is False or (isinstance(status, str) and status.lower() in _FAILED)):
         return True
     if value.get("object") == "error" or (value.get("type") == "error" and said):
         return True
@@ -74,6 +74,8 @@ def nested_error(value: object) -> Mapping[object, object] | None:
         place, depth = waiting.pop(0)
         seen += 1
         if isinstance(place, Mapping):
+            if depth and place.get("status") in _FAILED and ("code" in place or "message" in place):
+                return {"error": place}
             for key, item in list(place.items())[:60]:
                 if key in _NESTED and item and isinstance(item, Mapping | list | str):
                     return {"error": item} if isinstance(item, Mapping | list) else dict(place)

@@ -166,7 +166,7 @@ _KEY_WRONG = _phrase(
     r"invalid key\b|(?:invalid|missing|incorrect|unknown|bad|wrong|no|malformed"
     r"|unrecognized) [\w ]{0,12}(?:api[ _-]?key|access[ _-]?token|credentials|authentication|authorization"
     r"|client id"
-    r"|client secret|auth token|bearer token|oauth token|token provided|app[ _-]?id|login"
+    r"|client secret|client token|security token|auth token|bearer token|oauth token|token provided|app[ _-]?id|login"
     r"|username or password|api token)"
     r"|(?:api[ _-]?key|access[ _-]?token|auth token|api token|credentials?) [\w '-]{0,24}(?:invalid"
     r"|missing|not valid|not found|required|incorrect|malformed|revoked|not provided|disabled)"
@@ -193,6 +193,11 @@ _LOCKED = _phrase(
     r"|optimistic lock",
     m.LOCKED,
     "lock current already being another other concurrent serializ same conflict progress process modif temporar",
+)
+_UNSURE = _phrase(
+    r"(?:execution|send|outcome|transaction) status (?:is )?unknown|timeout waiting for|(?:request"
+    r"|operation) timed out",
+    m.TIMEOUT,
 )
 _STALE = _phrase(
     r"(?:modified|changed|updated) (?:by (?:another|someone|other)|since|in the meantime)|\bstale\b"
@@ -324,6 +329,7 @@ _PLAN = _phrase(
 )
 
 _ANY_4XX: _Phrases = (
+    _UNSURE,
     _NONCE,
     _OUR_KEY,
     _CREDIT,
