@@ -23,7 +23,7 @@ _CAUSES_MAX = 32
 _HEADERS_MAX = 200
 
 # How client libraries write the status of an answer that they raise for: httpx, urllib, requests, aiohttp.
-_STATUS_WORDS = re.compile(r"(?:error '|HTTP Error |^)([1-5]\d\d)(?: [A-Za-z]|[:,'])")
+_STATUS_WORDS = re.compile(r"(?:error '|HTTP Error |^)([1-5]\d\d)\b(?= [A-Za-z]|[:,'])")
 _STATUS_ERRORS = frozenset({"HTTPStatusError", "HTTPError", "ClientResponseError"})
 
 
