@@ -15,8 +15,8 @@ from typing import cast
 import yaml
 
 from holdfast.apis.compiling import compile_rules
+from holdfast.apis.inheriting import resolve
 from holdfast.catalog.examples import judge_examples
-from holdfast.catalog.inheriting import resolve
 from holdfast.contract.catalog import ApiCatalogEntry
 from holdfast.errors import BadInput
 from holdfast.faults.linear import linear_problem
@@ -43,22 +43,22 @@ def read_vendors() -> dict[str, Wire]:
 def resolved(entries: Mapping[str, Wire]) -> dict[str, ApiCatalogEntry]:
     """All entries with what they take over from others, checked against the schema."""
     return {
-        api_id: ApiCatalogEntry.from_wire(resolve(wire, entries, source=f"{api_id}.yaml"), source=f"{api_id}.yaml")
+        api_id: ApiCatalogEntry.from_wire(resolve(wire, entries.get, source=f"{api_id}.yaml"), source=f"{api_id}.yaml")
         for api_id, wire in entries.items()
     }
 
 
-def shipped_text(entries: Mapping[str, ApiCatalogEntry]) -> str:
-    """The file that the wheel ships: an index, then one line per entry."""
+def shipped_text(entries: Mapping[str, Wire]) -> str:
+    """The file that the wheel ships: an index, then one line per entry, as it is written. The entries were checked before."""
     index = [
         {
             "apiId": api_id,
-            "aliases": list(entry.aliases or ()),
-            "baseUrls": [str(entry.base_url), *(entry.base_urls or ())],
+            "aliases": wire.get("aliases") or [],
+            "baseUrls": [wire["baseUrl"], *cast("list[str]", wire.get("baseUrls") or [])],
         }
-        for api_id, entry in entries.items()
+        for api_id, wire in entries.items()
     ]
-    lines = [index, *(entry.to_wire() for entry in entries.values())]
+    lines = [index, *entries.values()]
     return "".join(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n" for line in lines)
 
 
@@ -97,7 +97,8 @@ def _expressions(value: object, path: str) -> Iterator[tuple[str, str]]:
 def main(arguments: list[str]) -> int:
     """Run the tool; 0 when nothing is wrong."""
     try:
-        entries = resolved(read_vendors())
+        written = read_vendors()
+        entries = resolved(written)
     except BadInput as err:
         print(err)
         return 1
@@ -106,7 +107,7 @@ def main(arguments: list[str]) -> int:
         found = [problem for api_id in wanted for problem in problems_of(entries[api_id])]
         print("\n".join([*found, f"{len(wanted)} entries, {len(found)} problems"]))
         return 1 if found else 0
-    SHIPPED.write_text(shipped_text(entries), encoding="utf-8")
+    SHIPPED.write_text(shipped_text(written), encoding="utf-8")
     print(f"{len(entries)} entries, {SHIPPED.stat().st_size} bytes")
     return 0
 

@@ -23,7 +23,7 @@ from holdfast.guards.listening import EVENTS as POLICY_EVENTS
 from holdfast.journal.events import EVENT_TYPES
 from holdfast.settings.integration import FALLBACK_TYPES
 from holdfast.settings.setting import settings_of
-from tools import blocks, routes_page, spec_map
+from tools import blocks, routes_page, spec_map, taxonomy_page
 
 __all__ = ["PAGES", "command_names", "main", "outdated"]
 
@@ -257,12 +257,18 @@ def routes_page_text() -> str:
     return _page(["# Routes", NOTE, *routes_page.routes_body()])
 
 
+def taxonomy_page_text() -> str:
+    """How the words of the documents map to one another."""
+    return _page(["# Taxonomy", NOTE, *taxonomy_page.taxonomy_body()])
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/settings.md": settings_page,
     "docs/reference/errors.md": errors_page,
     "docs/reference/events.md": events_page,
     "docs/reference/cli.md": commands_page,
     "docs/reference/routes.md": routes_page_text,
+    "docs/reference/taxonomy.md": taxonomy_page_text,
     "docs/reference/spec-map.md": spec_map.page,
 }
 

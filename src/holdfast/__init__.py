@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     )
     from holdfast.guards.caches.memory import MemoryCache as MemoryCache
     from holdfast.guards.circuit import CircuitHealth as CircuitHealth
+    from holdfast.guards.classifying import classify as classify
     from holdfast.guards.engine import RecoveryEngine as RecoveryEngine
     from holdfast.guards.features import Features as Features, features as features
     from holdfast.guards.forms import AttemptBlock as AttemptBlock, Attempts as Attempts
@@ -158,6 +159,7 @@ __all__ = [
     "aiohttp_middleware",
     "async_transport",
     "carried",
+    "classify",
     "deadline",
     "features",
     "integration",
@@ -239,6 +241,7 @@ _ROOMS: dict[str, tuple[str, str]] = {
     "aiohttp_middleware": ("holdfast.adapters.clients.aiohttp_middleware", ""),
     "async_transport": ("holdfast.adapters.clients.httpx_transport", ""),
     "carried": ("holdfast.guards.ambient", ""),
+    "classify": ("holdfast.guards.classifying", ""),
     "deadline": ("holdfast.guards.ambient", ""),
     "features": ("holdfast.guards.features", ""),
     "last_answer": ("holdfast.guards.answers", ""),

@@ -111,7 +111,7 @@ async def open_async(
         clock=clock,
         outputs=outputs,
         worker=worker,
-        catalog=catalog_in(catalog or settings.catalog.directory),
+        catalog=catalog_of(settings, directory=catalog),
         environ=environ,
         database=place.database,
         deployment=settings.deployment.name,
@@ -379,9 +379,9 @@ def bounds_of(settings: Settings) -> Bounds:
     )
 
 
-def catalog_in(directory: str | None) -> Catalog | None:
-    """Return what is known of APIs; None when no directory says anything of them."""
-    return load_directory(directory) if directory else None
+def catalog_of(settings: Settings, *, directory: str | None = None) -> Catalog:
+    """Return what is known of APIs: the entries that come with Holdfast, unless they are switched off, and those of the directory over them."""
+    return load_directory(directory or settings.catalog.directory, shipped=settings.catalog.shipped)
 
 
 def event_limits_of(settings: Settings) -> EventLimits:

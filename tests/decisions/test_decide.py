@@ -436,6 +436,27 @@ def test_an_absurd_wait_is_not_believed_however_long_recovery_may_last(category:
             id="advised",
         ),
         pytest.param(
+            {"quota_resets_in_s": 7000.0},
+            None,
+            (7000.0, 7300.0),
+            "by its documentation the quota opens in 7000 s",
+            id="documented",
+        ),
+        pytest.param(
+            {"quota_resets_in_s": 7000.0},
+            Override(strategy=RecoveryStrategy.WAIT_DAILY, source="catalog:x", delay_s=9000.0),
+            (9000.0, 9300.0),
+            "by its documentation",
+            id="documented, and advised to wait longer",
+        ),
+        pytest.param(
+            {"retry_after_s": 90.0, "quota_resets_in_s": 7000.0},
+            None,
+            (90.0, 91.0),
+            "the server says",
+            id="told and documented",
+        ),
+        pytest.param(
             {"retry_after_s": 90.0},
             Override(strategy=RecoveryStrategy.WAIT_DAILY, source="catalog:x", delay_s=60.0),
             (90.0, 91.0),

@@ -160,6 +160,24 @@ async def test_the_answer_is_compared_with_the_catalog_while_it_is_at_hand(tmp_p
     assert answer.verdict == verdict_of(verdict_json(answer.verdict))
 
 
+async def test_an_announced_end_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A worker warns once of an API that goes away, and a hostile header writes no line of its own."""
+    trouble = {
+        "kind": "status",
+        "status": 503,
+        "headers": {"Sunset": "Wed, 01 Apr 2026 00:00:00 GMT", "Link": '<https://x.example/>; rel="sunset"'},
+    }
+    with FaultApi(scenario(**{**trouble, "calls": [1, 2]})) as api:
+        one = performer(tmp_path)
+        for _ in range(2):
+            await one.perform(assignment(at(api)))
+
+    lines = [record.getMessage() for record in caplog.records if record.name == "holdfast.drivers"]
+    assert lines == [
+        "api.deprecated api='pay' header='sunset' sunset_at='2026-04-01T00:00:00+00:00' link='https://x.example/'"
+    ]
+
+
 async def test_no_connection_within_the_timeout_is_not_unknown(tmp_path: Path) -> None:
     """When the time is over before a byte was sent, nothing happened: nobody has to be asked."""
     import socket

@@ -20,7 +20,7 @@ from holdfast.faults.rules import (
     compile_known_errors,
 )
 from holdfast.faults.taxonomy import ErrorCategory as C
-from holdfast.faults.verdict import Backoff, BackoffKind
+from holdfast.faults.verdict import Backoff, BackoffKind, Family
 from tests.faults.samples import NOON, answer, raised
 
 NOT, UNKNOWN, EXECUTED = "not_executed", "unknown", "executed"
@@ -276,3 +276,47 @@ def test_an_error_type_on_a_success_is_no_sign_of_work_done() -> None:
     verdict = classify(answer(200, "boom", content_type="text/x-error"), api=api(quirks=quirks))
 
     assert (C.API_UNEXPECTED_STATUS, UNKNOWN) == (verdict.category, verdict.outcome)
+
+
+EXPIRED = answer(401, {"message": "x"}, WWW_Authenticate='Bearer error="invalid_token"')
+
+
+@pytest.mark.parametrize(
+    ("renewable", "retryable", "family"),
+    [
+        pytest.param(None, True, Family.EXTERNAL, id="unknown"),
+        pytest.param(True, True, Family.EXTERNAL, id="renewable"),
+        pytest.param(False, False, Family.SECURITY, id="not-renewable"),
+    ],
+)
+def test_a_credential_that_no_machine_renews_is_not_retried(
+    renewable: bool | None, retryable: bool, family: Family
+) -> None:
+    """An expired credential of an API whose tokens only a person can renew needs that person."""
+    verdict = classify(EXPIRED, api=ApiRules(api_id="crm", renewable=renewable))
+
+    assert (C.AUTH_EXPIRED, retryable, family) == (verdict.category, verdict.retryable, verdict.family)
+
+
+def test_a_mapping_knows_better_than_the_credential() -> None:
+    """A rule of the entry says itself whether to repeat, and other failures are not about the credential."""
+    mapping = ErrorMapping(category=C.AUTH_EXPIRED, retryable=True, statuses=frozenset({401}))
+    rules = ApiRules(api_id="crm", renewable=False, mappings=(mapping,))
+
+    assert classify(EXPIRED, api=rules).retryable
+    assert classify(answer(503), api=rules).retryable
+
+
+@pytest.mark.parametrize(
+    ("checked", "notes"),
+    [
+        pytest.param("2025-05-06", ("what is known of crm was checked 300 days ago",), id="long-ago"),
+        pytest.param("2025-09-03", (), id="180-days-are-fine"),
+        pytest.param("2026-03-01", (), id="lately"),
+        pytest.param("someday", (), id="no-date"),
+        pytest.param(None, (), id="untold"),
+    ],
+)
+def test_knowledge_that_is_old_is_noted(checked: str | None, notes: tuple[str, ...]) -> None:
+    """A verdict by an entry that nobody checked for half a year says so."""
+    assert notes == classify(answer(503), api=ApiRules(api_id="crm", date_checked=checked)).notes

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 import holdfast
 from holdfast.journal.events import EVENT_TYPES
-from holdfast.journal.timeline import explain, line_of
+from holdfast.journal.timeline import Told, explain, failed, line_of, refused
 from tests.recovery.bench import EXECUTION, EXPIRED, TIMEOUT, Bench, action, definition, frozen
 
 SCRIPT: dict[str, list[object]] = {"pay": [EXPIRED, TIMEOUT, TIMEOUT]}
@@ -119,3 +122,15 @@ def test_nothing_recorded_is_no_story() -> None:
 
     assert ([], [None] * len(events)) == (explain([]), [line_of(one) for one in events])
     assert EXECUTION == events[0].execution
+
+
+@pytest.mark.parametrize("tell", [failed, refused])
+def test_the_story_tells_what_is_worth_knowing_about_a_verdict(tell: Callable[..., Told]) -> None:
+    """An absurd wait, a clock that is off or old knowledge stands below the failure; where there is nothing to note, nothing stands."""
+    error = {"category": "rate_limit_daily", "message": "m", "context": {"notes": "absurd; the clock is off"}}
+
+    noted = tell({"rule": "r", "error": error})[2]
+    plain = tell({"rule": "r", "error": {**error, "context": {}}})[2]
+
+    assert noted[-2:] == ["note: absurd", "note: the clock is off"]
+    assert not any("note" in line for line in plain)

@@ -73,7 +73,15 @@ def _run(bare: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    "module", ["holdfast", "holdfast.policies", "holdfast.faults", "holdfast.errors", "holdfast.settings"]
+    "module",
+    [
+        "holdfast",
+        "holdfast.policies",
+        "holdfast.faults",
+        "holdfast.errors",
+        "holdfast.settings",
+        "holdfast.apis.shipped",
+    ],
 )
 def test_bare_rooms_load_nothing_but_python(bare: Path, module: str) -> None:
     """The library's policies, classification, errors and settings need no other package, and no event loop."""
@@ -97,6 +105,24 @@ def test_importing_the_package_loads_no_room(bare: Path) -> None:
     )
 
     assert "['holdfast']" == done.stdout.strip()
+
+
+USES_THE_CATALOG = """
+import sys
+import holdfast
+from holdfast.apis.shipped import match_shipped, shipped_ids, shipped_rules
+assert all(shipped_rules(name).api_id == name for name in shipped_ids())
+assert match_shipped("https://api.stripe.com/v1/charges") == "stripe"
+assert holdfast.policy("payments", api="stripe").judge.api is shipped_rules("stripe")
+print(sorted({name.partition(".")[0] for name in sys.modules} - sys.stdlib_module_names - {"__main__", "holdfast"}))
+"""
+
+
+def test_the_bare_wheel_knows_how_apis_fail(bare: Path) -> None:
+    """The entries that come with Holdfast work without pydantic, YAML and RE2: by name, by address, and in a policy."""
+    done = _run(bare, "python", "-I", "-c", USES_THE_CATALOG)
+
+    assert ("[]\n", "") == (done.stdout, done.stderr)
 
 
 @pytest.mark.parametrize("arguments", [(), ("--help",), ("demo",)], ids=["alone", "help", "demo"])
@@ -126,6 +152,8 @@ def test_the_wheel_is_typed_and_holds_only_the_package(wheel: Path) -> None:
     assert "holdfast/py.typed" in names
     assert {"holdfast", f"holdfast-{holdfast.__version__}.dist-info"} == {name.partition("/")[0] for name in names}
     assert any(name.endswith("licenses/LICENSE") for name in names)
+    assert "holdfast/apis/shipped.jsonl" in names
+    assert [] == [name for name in names if name.startswith("holdfast/catalog/vendors")]
 
 
 def test_the_version_is_the_same_everywhere(wheel: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, strategies as st
@@ -253,3 +254,23 @@ def test_refuses_a_value_out_of_range(wrong: dict[str, object]) -> None:
         Retry(**wrong)
 
     assert list(wrong) == [problem.path for problem in refused.value.problems]
+
+
+@pytest.mark.parametrize(
+    ("resets_in_s", "retry_after_s", "expected"),
+    [
+        pytest.param(50.0, None, (True, 50.0), id="soon"),
+        pytest.param(604_801.0, None, (False, 0.0), id="not-in-process"),
+        pytest.param(604_801.0, 5.0, (True, 5.0), id="the-server-knows-better"),
+    ],
+)
+def test_a_documented_reset_is_waited_for_or_left_to_somebody_else(
+    resets_in_s: float, retry_after_s: float | None, expected: tuple[bool, float]
+) -> None:
+    """Attempts before a used-up quota opens again are refused for certain: they are not made, and a wait beyond the limit is not begun."""
+    one = replace(verdict(retry_after_s=retry_after_s), quota_resets_in_s=resets_in_s)
+
+    decision = decide(plain(Jitter.NONE), one, attempt=1, repeatable=True, draw=0.5)
+
+    assert expected == (decision.retry, decision.wait_s)
+    assert ("its quota opens in" in decision.reason) == (retry_after_s is None)

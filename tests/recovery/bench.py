@@ -69,6 +69,7 @@ def fault(
     code: str | None = None,
     message: str = "It failed.",
     retryable: bool | None = None,
+    quota_resets_in_s: float | None = None,
 ) -> Verdict:
     """A verdict as classification makes them."""
     kind = ErrorCategory(category)
@@ -85,6 +86,7 @@ def fault(
         fingerprint=f"test:{category}",
         rule="test",
         retry_after_s=retry_after_s,
+        quota_resets_in_s=quota_resets_in_s,
         code=code,
         status=status,
     )

@@ -21,6 +21,7 @@ from holdfast.faults.rules import (
     ErrorShape,
     FieldRule,
     HeaderRule,
+    Idempotency,
     Quirks,
     QuotaReset,
     QuotaWindow,
@@ -91,6 +92,7 @@ def compile_rules(entry: Wire, *, make_pattern: MakePattern, source: str = "", p
         quota_windows=windows,
         deprecation=_deprecation(_part(entry, "deprecation")),
         renewable=cast("bool | None", credential.get("renewable")),
+        idempotency=_idempotency(_part(entry, "idempotency")),
         date_checked=_maybe_text(entry, "dateChecked"),
     )
 
@@ -276,6 +278,16 @@ def _check_advice(item: Wire, place: str, draft: _Draft) -> None:
 
 def _deprecation(item: Wire) -> Deprecation | None:
     return Deprecation(headers=_texts(item, "headers"), link=_maybe_text(item, "link")) if item else None
+
+
+def _idempotency(item: Wire) -> Idempotency | None:
+    if not item:
+        return None
+    return Idempotency(
+        header=_text(item, "header"),
+        key_lifetime_s=_seconds(item.get("keyLifetime")),
+        replays_errors=bool(item.get("replaysErrors", False)),
+    )
 
 
 def _quirks(item: Wire) -> Quirks:

@@ -2,7 +2,8 @@
 
 They are written as YAML beside `holdfast.catalog` and shipped as one line of JSON each (`shipped.jsonl`, made by
 `python -m tools.catalog`), so that an installation without YAML and pydantic has them. Reading the file costs a few
-milliseconds once; an entry is parsed and compiled when it is first used and kept.
+milliseconds once; an entry is parsed and compiled when it is first used and kept. Lines hold entries as they are written, `extends`
+included, so that whoever overrides one reaches those that build on it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import cast
 
 from holdfast.apis.addresses import Addresses
 from holdfast.apis.compiling import compile_rules
+from holdfast.apis.inheriting import resolve
 from holdfast.faults.patterns import compile_shipped
 from holdfast.faults.rules import ApiRules
 
@@ -33,9 +35,14 @@ def shipped_id(name: str) -> str | None:
 
 
 def shipped_entry(api_id: str) -> Mapping[str, object] | None:
-    """An entry as JSON values, `extends` resolved; `None` when there is none of this id."""
+    """An entry as JSON values, as it is written (`extends` not resolved); `None` when there is none of this id. A fresh object on each call."""
     line = _file().lines.get(api_id)
     return None if line is None else cast("Mapping[str, object]", json.loads(line))
+
+
+def shipped_bases() -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The base addresses of all entries by their ids, without parsing any entry."""
+    return _file().bases
 
 
 def shipped_rules(name: str) -> ApiRules | None:
@@ -52,13 +59,15 @@ def match_shipped(url: str) -> str | None:
 @cache
 def _compiled(api_id: str) -> ApiRules | None:
     entry = shipped_entry(api_id)
-    return None if entry is None else compile_rules(entry, make_pattern=compile_shipped, source=SOURCE)
+    if entry is None:
+        return None
+    return compile_rules(resolve(entry, shipped_entry, source=SOURCE), make_pattern=compile_shipped, source=SOURCE)
 
 
 class _File:
     """The shipped file, taken apart: one line per entry, and the index in its first line."""
 
-    __slots__ = ("addresses", "aliases", "lines")
+    __slots__ = ("addresses", "aliases", "bases", "lines")
 
     def __init__(self, text: str) -> None:
         head, *lines = text.splitlines()
@@ -68,9 +77,10 @@ class _File:
         self.aliases = {
             name: api_id for api_id, one in zip(ids, index, strict=True) for name in cast("list[str]", one["aliases"])
         }
-        self.addresses = Addresses(
-            (api_id, cast("list[str]", one["baseUrls"])) for api_id, one in zip(ids, index, strict=True)
+        self.bases = tuple(
+            (api_id, tuple(cast("list[str]", one["baseUrls"]))) for api_id, one in zip(ids, index, strict=True)
         )
+        self.addresses = Addresses(self.bases)
 
 
 @cache

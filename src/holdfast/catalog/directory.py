@@ -1,18 +1,19 @@
 """Reading a catalog from a directory of JSON and YAML files.
 
-The only module of the catalog that touches files. A file holds one entry or a list of entries. Everything that is
-wrong in any file is told at once, with file and path. It does not watch the directory: loading again makes a new
-catalog.
+The only module of the catalog that touches files. A file holds one entry or a list of entries; one that overrides an entry of a lower
+layer says only what differs. Everything that is wrong in any file is told at once, with file and path. It does not watch the directory:
+loading again makes a new catalog.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from holdfast.catalog.entries import Catalog, SourcedEntry
-from holdfast.contract.catalog import ApiCatalogEntry
+from holdfast.catalog.entries import Catalog
+from holdfast.catalog.layers import DIRECTORY, Layer, Piece
+from holdfast.contract.checks import kind_of
 from holdfast.errors import BadInput, MissingExtra, Problem
 
 FILE_MAX_BYTES = 1_048_576
@@ -21,8 +22,13 @@ _DEPTH_MAX = 50  # an entry needs six
 _SUFFIXES = frozenset({".json", ".yaml", ".yml"})
 
 
-def load_directory(path: str | Path) -> Catalog:
+def load_directory(path: str | Path | None, *, shipped: bool = True, below: Sequence[Layer] = ()) -> Catalog:
     """Load every `*.json`, `*.yaml` and `*.yml` of a directory (not of the directories below it), in the order of their names.
+
+    Args:
+        path: the directory; `None` for a catalog without one.
+        shipped: whether the entries that come with Holdfast lie under those of the directory.
+        below: layers between the two.
 
     Raises:
         BadInput: the directory or a file cannot be read, is too large, is not valid or does not fit the schema; an
@@ -30,20 +36,77 @@ def load_directory(path: str | Path) -> Catalog:
         MissingExtra: there are YAML files or patterns, and the packages that read them are not installed.
     """
     problems: list[Problem] = []
-    found: list[SourcedEntry] = []
-    for file in _files(Path(path)):
-        try:
-            found.extend(_entries_of(file, problems))
-        except BadInput as err:
-            problems.extend(err.problems)
+    layers = [*below, *([] if path is None else [read_directory(path, problems)])]
     try:
-        catalog = Catalog(found)
+        catalog = Catalog(layers=layers, shipped=shipped)
     except BadInput as err:
         problems.extend(err.problems)
     else:
         if not problems:
             return catalog
     raise BadInput(problems)
+
+
+def read_directory(path: str | Path, problems: list[Problem]) -> Layer:
+    """What the files of a directory say, not checked against the schema; files that cannot be read are added to the problems.
+
+    Raises:
+        BadInput: the directory cannot be read.
+        MissingExtra: there are YAML files, and the package that reads them is not installed.
+    """
+    pieces: list[Piece] = []
+    for file in _files(Path(path)):
+        try:
+            pieces.extend(read_file(file))
+        except BadInput as err:
+            problems.extend(err.problems)
+    return Layer(name=DIRECTORY, pieces=tuple(pieces))
+
+
+def read_places(places: Sequence[Path]) -> Layer:
+    """What files and directories say, put together as one layer.
+
+    Raises:
+        BadInput: one of them cannot be read; every problem is listed.
+        MissingExtra: there are YAML files, and the package that reads them is not installed.
+    """
+    problems: list[Problem] = []
+    pieces: list[Piece] = []
+    for place in places:
+        try:
+            pieces.extend(read_directory(place, problems).pieces if place.is_dir() else read_file(place))
+        except BadInput as err:
+            problems.extend(err.problems)
+    if problems:
+        raise BadInput(problems)
+    return Layer(name=DIRECTORY, pieces=tuple(pieces))
+
+
+def read_file(file: Path) -> Iterator[Piece]:
+    """What a file says: one piece, or a list of them.
+
+    Raises:
+        BadInput: the file cannot be read, is too large, or holds no object.
+        MissingExtra: it is a YAML file, and the package that reads it is not installed.
+    """
+    value = _value_of(file)
+    items = list(enumerate(value)) if isinstance(value, list) else [(None, value)]
+    flaws = [
+        Problem(
+            source=str(file),
+            path="" if index is None else f"[{index}]",
+            message=f"must be an object, but is {kind_of(item)}",
+        )
+        for index, item in items
+        if not isinstance(item, Mapping)
+    ]
+    yield from (
+        Piece(wire=item, source=str(file), path="" if index is None else f"[{index}]")
+        for index, item in items
+        if isinstance(item, Mapping)
+    )
+    if flaws:
+        raise BadInput(flaws)
 
 
 def _files(directory: Path) -> list[Path]:
@@ -65,25 +128,6 @@ def _files(directory: Path) -> list[Path]:
             ]
         )
     return files
-
-
-def _entries_of(file: Path, problems: list[Problem]) -> Iterator[SourcedEntry]:
-    value = _value_of(file)
-    items = list(enumerate(value)) if isinstance(value, list) else [(None, value)]
-    for index, item in items:
-        path = "" if index is None else f"[{index}]"
-        try:
-            yield SourcedEntry(entry=ApiCatalogEntry.from_wire(item, source=str(file)), source=str(file), path=path)
-        except BadInput as err:
-            problems.extend(_moved(problem, path) for problem in err.problems)
-
-
-def _moved(problem: Problem, path: str) -> Problem:
-    """The same problem, seen from the top of a file that holds a list."""
-    if not path:
-        return problem
-    inner = f".{problem.path}" if problem.path and not problem.path.startswith("[") else problem.path
-    return Problem(source=problem.source, path=path + inner, message=problem.message)
 
 
 def _value_of(file: Path) -> object:

@@ -13,7 +13,8 @@ import typer
 from typer.main import get_command
 
 from holdfast import __version__
-from holdfast.cli import config, contract, credentials, dead_letters, executions
+from holdfast.cli import catalog, config, contract, credentials, dead_letters, executions
+from holdfast.cli.classify import classify
 from holdfast.cli.demo import demo
 from holdfast.cli.emit import emit
 from holdfast.cli.events import events
@@ -43,7 +44,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, run, resume, worker, why, validate, recover, purge, emit, events):
+for command in (demo, run, resume, worker, why, validate, classify, recover, purge, emit, events):
     app.command()(command)
 app.command("test")(send_one)
 app.command()(simulate)
@@ -52,6 +53,7 @@ for for_people in (confirm, reject, questions):
 app.add_typer(executions.group, name="executions")
 app.add_typer(credentials.group, name="credentials")
 app.add_typer(dead_letters.group, name="dead-letters")
+app.add_typer(catalog.group, name="catalog")
 app.add_typer(contract.group, name="contract")
 app.add_typer(config.group, name="config")
 

@@ -45,12 +45,11 @@ def validate(
     count = 0
     try:
         read, definitions = read_plan_and_definitions(plan, actions or (), size_max_bytes=settings.plan.size_max_bytes)
-        directory = settings.catalog.directory
         checked = check(
             read,
             definitions,
             functions=registered.rules,
-            catalog=load_directory(directory) if directory else None,
+            catalog=load_directory(settings.catalog.directory, shipped=settings.catalog.shipped),
             environ=os.environ if environment else None,
             authenticators=registered.authenticators,
             actions_max=settings.plan.actions_max,

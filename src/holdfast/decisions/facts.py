@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, assert_never
 
+from holdfast.faults.delays import BELIEVABLE_WAIT_S
 from holdfast.faults.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class Bounds:
     probes_max: int = 5
     questions_max: int = 5
     elapsed_max_s: float = 604_800.0
-    retry_after_max_s: float = 604_800.0
+    retry_after_max_s: float = BELIEVABLE_WAIT_S
     timeout_multiplier: float = 2.0
     timeout_max_s: float = 300.0
     backoff_initial_s: float = 1.0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from holdfast.faults.classify import classify, examine
 from holdfast.faults.fault import BodyKind
 from holdfast.faults.redact import REDACTED, spellings
 from holdfast.faults.taxonomy import ErrorCategory
+from holdfast.guards.announcements import Announcements
 from holdfast.plans.authentication import Source, variables_of
 from holdfast.plans.output import as_output, output_text
 from holdfast.plans.references import LOCATION, MISSING, Reference, parse_reference, resolve
@@ -52,6 +54,8 @@ if TYPE_CHECKING:
     from holdfast.recovery.assigning import Assignment
 
 __all__ = ["Limits", "Performer"]
+
+_log = logging.getLogger("holdfast.drivers")
 
 ECHO_LENGTH_MIN = 8
 """Shorter secrets are not looked for in outputs: replacing them would spoil data that only happens to look alike."""
@@ -89,6 +93,7 @@ class Performer:
         self._clock = clock
         self._limits = limits
         self._authenticators = {} if authenticators is None else authenticators
+        self._announcements = Announcements(_warn)
         self._granting = Granting(
             transport=transport,
             environ=environ,
@@ -194,6 +199,7 @@ class Performer:
             api_id=action.api.api_id if action.api else definition.api_id,
             credential=action.credential,
         )
+        self._announcements.hear(fault.headers, action.api, place=fault.api_id or action.definition_id, now=observed_at)
         found = examine(fault, known_errors=action.known_errors, api=action.api, secrets=told.secrets)
         if found is not None:
             found = with_advice(action.entry, found, fault=fault)
@@ -361,3 +367,9 @@ def without(text: str, secrets: tuple[str, ...]) -> str:
             for written in sorted(spellings(secret), key=len, reverse=True):
                 text = text.replace(write_json(written)[1:-1], REDACTED)
     return text
+
+
+def _warn(name: str, **facts: object) -> None:
+    """One line of the log; values from answers are quoted, so that none can write a line of its own."""
+    told = " ".join(f"{fact}={value!r}" for fact, value in facts.items() if value is not None)
+    _log.warning("%s %s", name, told, extra={"event": name})

@@ -9,22 +9,31 @@ comes to rest is the verdict or a trace that went through `holdfast.faults.redac
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
+from holdfast.faults.carried_answers import (
+    HEADERS_MAX,
+    Carried,
+    carried_answer,
+    carried_code,
+    rpc_details,
+    rpc_trailers,
+)
+from holdfast.faults.context import NO_CONTEXT, FaultContext, request_ids
 from holdfast.faults.evidence import media_type
 from holdfast.faults.exceptions import knows, read_exception
 from holdfast.faults.fault import BODY_MAX_BYTES, BodyKind, Fault, Phase
+from holdfast.faults.raised.meaning import UNKNOWN, Weight
+from holdfast.faults.raised.vendors import ANSWERING
 from holdfast.faults.redact import redact_url
+from holdfast.faults.said_answers import SaidAnswer, generally_said_answer, said_answer
 
 _MESSAGE_MAX_CHARS = 8_192
 _CAUSES_MAX = 32
-_HEADERS_MAX = 200
-
-# How client libraries write the status of an answer that they raise for: httpx, urllib, requests, aiohttp.
-_STATUS_WORDS = re.compile(r"(?:error '|HTTP Error |^)([1-5]\d\d)\b(?= [A-Za-z]|[:,'])")
-_STATUS_ERRORS = frozenset({"HTTPStatusError", "HTTPError", "ClientResponseError"})
+_WORDS_MAX_CHARS = 500
+_NAME_MAX_CHARS = 200
 
 
 def capture_answer(
@@ -39,6 +48,7 @@ def capture_answer(
     api_id: str | None = None,
     credential: str | None = None,
     complete: bool = True,
+    context: FaultContext = NO_CONTEXT,
 ) -> Fault:
     """Capture an HTTP answer, whether or not it is a failure: `holdfast.faults.classify.examine` says that.
 
@@ -53,8 +63,9 @@ def capture_answer(
         api_id: the catalog's name of the API.
         credential: the name of the credential that was used, never its value.
         complete: false when the transport stopped reading (too large, cut off).
+        context: what is known of the call; ids that it lacks are read from the answer's headers.
     """
-    kept = tuple(headers)[:_HEADERS_MAX]
+    kept = tuple(headers)[:HEADERS_MAX]
     content_type = next((value for name, value in kept if name.lower() == "content-type"), None)
     return Fault(
         operation=operation,
@@ -70,6 +81,7 @@ def capture_answer(
         body_kind=body_kind(body, content_type),
         body_size_bytes=len(body),
         content_type=content_type,
+        context=_with_ids(context, kept),
     )
 
 
@@ -82,25 +94,35 @@ def capture_exception(
     url: str | None = None,
     api_id: str | None = None,
     credential: str | None = None,
+    context: FaultContext = NO_CONTEXT,
 ) -> Fault:
     """Capture an exception with its causes, its context and the members of exception groups, at most 32 of them, cycles included.
 
-    An answer that the client library raised for is captured with its status and headers; its body is not read here,
-    as reading may be I/O.
+    An answer that the client library raised for is captured with its status, its headers and what had been read of its body; nothing is read from
+    a connection. Where the exception itself says little, the answer of the nearest cause that carries one is taken. An exception that cannot even
+    be turned into text is captured by its class.
     """
-    status, headers = _answer_of(exc)
+    causes = list(_causes(exc))
+    carried = _answer_of(exc, causes)
+    code, details = carried_code(exc), rpc_details(exc)
+    message = text_of(exc)
+    names, words = _named(causes)
     return capture_names(
         [_qualified(kind) for kind in type(exc).__mro__[:-1]],
-        list(_causes(exc)),
-        message=str(exc),
+        names,
+        message=message if details is None else details or message,
         operation=operation,
         observed_at=observed_at,
         method=method,
         url=url,
         api_id=api_id,
         credential=credential,
-        status=status,
-        headers=headers,
+        status=None if carried is None else carried.status,
+        headers=rpc_trailers(exc) if carried is None else carried.headers,
+        body=b"" if carried is None else carried.body,
+        code=code,
+        words=words,
+        context=context,
     )
 
 
@@ -117,13 +139,17 @@ def capture_names(
     credential: str | None = None,
     status: int | None = None,
     headers: tuple[tuple[str, str], ...] = (),
+    body: bytes = b"",
+    code: str | None = None,
+    words: Sequence[str] = (),
+    context: FaultContext = NO_CONTEXT,
 ) -> Fault:
     """Capture an exception that is known by its names only, for instance from a log or another process.
 
     Args:
         lineage: qualified class names, own first, ancestors after it (a lineage of one is fine).
         chain: qualified class names of the causes, nearest first.
-        message: the exception's text; a status that it states is read where the class is one raised for answers.
+        message: the exception's text; an answer that it tells of is read where the class is one raised for answers, or says nothing by itself.
         operation: the name of the call, for people.
         observed_at: when it was learned.
         method: the request's method.
@@ -132,17 +158,23 @@ def capture_names(
         credential: the name of the credential that was used.
         status: the status of the answer it was raised for.
         headers: the headers of that answer.
+        body: what had been read of that answer's body.
+        code: the code it carries beside its text, as `kind:value`.
+        words: the texts of the causes, in the order of `chain`.
+        context: what is known of the call.
     """
-    text = message[:_MESSAGE_MAX_CHARS]
-    if (
-        status is None
-        and any(name.rpartition(".")[2] in _STATUS_ERRORS for name in lineage[:1])
-        and (found := _STATUS_WORDS.search(text))
-    ):
-        status = None if chain else int(found[1])  # with a cause, the number is the library's own, not a status
+    text = _clean(message)
+    names, causes = tuple(lineage[:_CAUSES_MAX]), tuple(chain[:_CAUSES_MAX])
+    spoken = tuple(words[:_CAUSES_MAX])
+    meaning = read_exception(names, causes, message=text, code=code, words=spoken)
+    if status is None and (told := _told_answer(names, causes, text=text, is_open=_is_open(names, meaning.rule))):
+        status, body = told.status, told.body
+    content_type = next((value for name, value in headers if name.lower() == "content-type"), None)
+    if body[:1] == b"{" and content_type is None:
+        content_type = "application/json"  # the library took it apart and we put it together again
     return Fault(
         operation=operation,
-        phase=read_exception(lineage, chain, message=text).phase if status is None else Phase.ANSWER,
+        phase=meaning.phase if status is None else Phase.ANSWER,
         observed_at=observed_at,
         method=method,
         url=None if url is None else redact_url(url),
@@ -150,9 +182,16 @@ def capture_names(
         credential=credential,
         status=status,
         headers=headers,
-        exception_lineage=tuple(lineage[:_CAUSES_MAX]),
-        exception_chain=tuple(chain[:_CAUSES_MAX]),
+        body=body[:BODY_MAX_BYTES],
+        body_kind=body_kind(body, content_type) if body else BodyKind.EMPTY,
+        body_size_bytes=len(body),
+        content_type=content_type,
+        exception_lineage=names,
+        exception_chain=causes,
+        exception_words=spoken,
+        exception_code=code,
         message=text,
+        context=_with_ids(context, headers),
     )
 
 
@@ -186,46 +225,119 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _causes(exc: BaseException) -> Iterator[str]:
-    """Names of what an exception came from, nearest first; of a class nobody knows, its nearest known ancestor follows."""
+def text_of(exc: BaseException) -> str:
+    """An exception's text; empty when it cannot be had."""
+    try:
+        return _clean(str(exc))
+    except Exception:  # noqa: BLE001 - what an exception's author has written may raise anything
+        return ""
+
+
+def _clean(text: str) -> str:
+    """The bounded beginning of a text, as a plain string that can be written down anywhere: lone surrogates are replaced."""
+    head = str.__getitem__(text, slice(None, _MESSAGE_MAX_CHARS))
+    return head if head.isascii() else head.encode("utf-8", "replace").decode("utf-8")
+
+
+def _told_answer(lineage: tuple[str, ...], chain: tuple[str, ...], *, text: str, is_open: bool) -> SaidAnswer | None:
+    """The answer that a text tells of: in the form of the class's own library, or, of a class nobody knows, in any common form."""
+    if not text:
+        return None
+    kind = lineage[0].rpartition(".")[2] if lineage else ""
+    if kind == "ClientResponseError" and chain:
+        return None  # with a cause, the number is the parser's own, not a status
+    found = said_answer(kind, text) or (generally_said_answer(text) if is_open else None)
+    if found is None or (found.status < 300 and not found.body):
+        return None  # a success that was raised for is about its body, which is not here
+    return found
+
+
+def _is_open(lineage: tuple[str, ...], rule: str) -> bool:
+    """Whether the class leaves it to the text which answer it was raised for: nobody knows it, or its library raises one class per status."""
+    return rule == UNKNOWN.rule or (bool(lineage) and lineage[0].partition(".")[0] in ANSWERING)
+
+
+def _with_ids(context: FaultContext, headers: tuple[tuple[str, str], ...]) -> FaultContext:
+    """The context with the ids that the answer's headers name; what the caller gave stays."""
+    ids = request_ids(headers) if headers else None
+    if ids is None or not (ids.request_id or ids.correlation_id or ids.trace_id or ids.session_id):
+        return context
+    return replace(
+        context,
+        request_id=context.request_id or ids.request_id,
+        correlation_id=context.correlation_id or ids.correlation_id,
+        trace_id=context.trace_id or ids.trace_id,
+        session_id=context.session_id or ids.session_id,
+    )
+
+
+def _causes(exc: BaseException) -> Iterator[tuple[BaseException, bool]]:
+    """What an exception came from, nearest first, and whether it stands in line (a cause) or beside others (a member of a group)."""
     seen = {id(exc)}
     waiting = _next_causes(exc)
     while waiting and len(seen) <= _CAUSES_MAX:
-        cause = waiting.pop(0)
+        cause, in_line = waiting.pop(0)
         if id(cause) in seen:
             continue
         seen.add(id(cause))
-        yield _qualified(type(cause))
-        if not knows(type(cause).__name__):
-            ancestor = next((kind for kind in type(cause).__mro__ if knows(kind.__name__)), None)
-            if ancestor is not None:
-                yield _qualified(ancestor)
-        waiting.extend(_next_causes(cause))
+        yield cause, in_line
+        waiting.extend((deeper, in_line and straight) for deeper, straight in _next_causes(cause))
 
 
-def _next_causes(exc: BaseException) -> list[BaseException]:
+def _next_causes(exc: BaseException) -> list[tuple[BaseException, bool]]:
     members = list(exc.exceptions[:_CAUSES_MAX]) if isinstance(exc, BaseExceptionGroup) else []
-    cause = exc.__cause__ or (None if exc.__suppress_context__ else exc.__context__)
-    return [*members, cause] if cause is not None else members
+    # Not `or`: an exception may have a length, and be empty.
+    hidden = exc.__suppress_context__ or exc.__cause__ is not None
+    cause = exc.__cause__ if hidden else exc.__context__
+    found = [(member, len(members) == 1) for member in members]
+    return [*found, (cause, not members)] if cause is not None else found
+
+
+def _named(causes: Sequence[tuple[BaseException, bool]]) -> tuple[list[str], list[str]]:
+    """Names and texts of causes; of a class nobody knows, its nearest known ancestor follows."""
+    names: list[str] = []
+    words: list[str] = []
+    for cause, _ in causes:
+        lineage = [_qualified(kind) for kind in type(cause).__mro__[:-1]]
+        text = text_of(cause)[:_WORDS_MAX_CHARS]
+        names.append(lineage[0])
+        words.append(text)
+        if not knows(lineage[0]):
+            ancestor = next((name for name in lineage if knows(name)), None)
+            if ancestor is not None:
+                names.append(ancestor)
+                words.append(text)
+    return names, words
 
 
 def _qualified(kind: type) -> str:
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    name, module = str(kind.__qualname__)[:_NAME_MAX_CHARS], str(kind.__module__)[:_NAME_MAX_CHARS]
+    return name if module == "builtins" else f"{module}.{name}"
 
 
-def _answer_of(exc: BaseException) -> tuple[int | None, tuple[tuple[str, str], ...]]:
-    """Status and headers of the answer an exception was raised for, read from its plain attributes: no property of a stranger is called."""
-    own = vars(exc)
-    response = own.get("response")
-    if response is not None:
-        status, headers = getattr(response, "status_code", None), getattr(response, "headers", None)
-    elif type(exc).__name__ in _STATUS_ERRORS and exc.__cause__ is None:
-        # With a cause, the number is the library's own: aiohttp says 400 of an answer that is no HTTP.
-        status, headers = own.get("status", own.get("code")), own.get("headers", own.get("hdrs"))
-    else:
-        return None, ()
-    if not isinstance(status, int) or not 100 <= status <= 999:
-        return None, ()
-    items = getattr(headers, "items", None)
-    pairs: Iterable[tuple[object, object]] = items() if callable(items) else ()
-    return status, tuple((str(name), str(value)) for name, value in pairs)[:_HEADERS_MAX]
+def _answer_of(exc: BaseException, causes: Sequence[tuple[BaseException, bool]]) -> Carried | None:
+    """The answer that an exception or, where it says little itself, the nearest telling cause in line was raised for."""
+    own = carried_answer(exc)
+    if own is not None or _is_telling(exc):
+        return own
+    for cause, in_line in causes:
+        if not in_line:
+            break
+        found = carried_answer(cause)
+        if found is not None or _is_telling(cause):
+            return found
+    return _answer_of_members(exc)
+
+
+def _answer_of_members(exc: BaseException) -> Carried | None:
+    """Of a group whose members all carry answers, the one that leaves most open: a server's failure before a refusal."""
+    if not isinstance(exc, BaseExceptionGroup):
+        return None
+    carried = [carried_answer(member) for member in exc.exceptions[:_CAUSES_MAX]]
+    whole = [answer for answer in carried if answer is not None]
+    return max(whole, key=lambda answer: answer.status) if len(whole) == len(carried) else None
+
+
+def _is_telling(exc: BaseException) -> bool:
+    meaning = read_exception([_qualified(kind) for kind in type(exc).__mro__[:-1]], (), message="")
+    return meaning.weight >= Weight.ECHO and meaning.rule != UNKNOWN.rule

@@ -13,15 +13,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import date
 
-from holdfast.faults.delays import number_of, reset_after_s, retry_after_s
+from holdfast.faults.bare_exceptions import judge_bare
+from holdfast.faults.delays import THROTTLED, Wait, stated_wait
+from holdfast.faults.deprecations import has_passed_sunset
 from holdfast.faults.evidence import Evidence, is_error_type, is_json_type, read_evidence
-from holdfast.faults.exceptions import UNKNOWN, read_exception
+from holdfast.faults.exceptions import read_code, read_exception
 from holdfast.faults.fault import BodyKind, Fault, Phase
 from holdfast.faults.fingerprint import fingerprint
+from holdfast.faults.moments import Clock
 from holdfast.faults.places import as_text, values_at
+from holdfast.faults.quotas import UsedUp, opens_in_s, used_up_window
+from holdfast.faults.raised.meaning import UNKNOWN, ExceptionMeaning
 from holdfast.faults.reading import Reading
-from holdfast.faults.redact import redact_text
+from holdfast.faults.redact import one_line, redact_text
+from holdfast.faults.resets import is_used_up
 from holdfast.faults.rules import ApiRules, ErrorMapping, FieldRule, KnownError, Quirks, RateLimitRules
 from holdfast.faults.statuses import is_long_window, read_answer
 from holdfast.faults.taxonomy import ErrorCategory
@@ -29,10 +36,12 @@ from holdfast.faults.traits import LABEL_PRIORITIES, family_of, traits_of
 from holdfast.faults.verdict import Family, Outcome, Verdict
 
 _NO_QUIRKS = Quirks()
-_EXTRACT_MAX_CHARS = 160
+_GONE = frozenset({400, 404, 410})
 _RUNNERS_UP_MAX = 5
-_THROTTLED = frozenset({ErrorCategory.RATE_LIMIT_BURST, ErrorCategory.RATE_LIMIT_DAILY})
-_REFUSED = _THROTTLED | {
+CHECKED_MAX_DAYS = 180
+"""What is known of an API and was checked longer ago may have changed: the verdict says so."""
+
+_REFUSED = THROTTLED | {
     ErrorCategory.AUTH_EXPIRED,
     ErrorCategory.AUTH_INVALID,
     ErrorCategory.API_ENDPOINT_REMOVED,
@@ -83,16 +92,20 @@ def classify(
         api: the catalog's rules of this API, if it has an entry.
         secrets: exact values to keep out of the verdict's words.
     """
+    if api is None and not (known_errors or secrets) and (bare := judge_bare(fault)) is not None:
+        return bare
     evidence = (
         read_evidence(fault, quirks=api.quirks, shape=api.shape) if api else read_evidence(fault, quirks=_NO_QUIRKS)
     )
     generic = _read_generic(fault, evidence)
     matched = [*_declared(evidence, known_errors), *(_of_catalog(fault, evidence, api) if api else ()), generic]
     best = matched[0]
-    wait_s = _wait_s(fault, evidence, api, best)
+    used_up = used_up_window(api.quota_windows, fault, evidence.codes) if api and api.quota_windows else None
+    wait = stated_wait(fault, evidence, category=best.category, api=api, used_up=used_up)
     if best is generic or best.limit is not None:
-        best = _windowed(best, evidence, wait_s=wait_s)
-    return _verdict(fault, evidence, best, generic=generic, wait_s=wait_s, runners_up=matched[1:], secrets=secrets)
+        best = _windowed(best, evidence, wait=wait, used_up=used_up)
+    verdict = _verdict(fault, evidence, best, generic=generic, wait=wait, runners_up=matched[1:], secrets=secrets)
+    return verdict if api is None else _as_documented(verdict, fault, api, best=best, used_up=used_up)
 
 
 # --- is it a failure at all? ---
@@ -140,6 +153,9 @@ def _of_catalog(fault: Fault, evidence: Evidence, api: ApiRules) -> Iterator[Rea
                 backoff=mapping.backoff,
                 critical=mapping.critical,
             )
+    for index, window in enumerate(api.quota_windows):
+        if not window.codes.isdisjoint(evidence.codes):
+            yield Reading(category=window.category, rule=f"catalog:{api.api_id}/quota-windows[{index}]")
     limits = api.rate_limiting
     if limits is not None and _is_throttled(fault, evidence, limits):
         rule = f"catalog:{api.api_id}/rate-limiting"
@@ -199,22 +215,33 @@ def _is_throttled(fault: Fault, evidence: Evidence, limits: RateLimitRules) -> b
 
 def _has_limit_header(fault: Fault, limits: RateLimitRules) -> bool:
     remaining = (limits.remaining_header or "").lower()
-    if remaining and _is_used_up(fault, remaining):
+    if remaining and is_used_up(fault.header_values(remaining)):
         return True
     return any(name.lower() != remaining and fault.header_values(name) for name in limits.headers)
 
 
-def _is_used_up(fault: Fault, remaining_header: str) -> bool:
-    return any(number_of(value.strip()) == 0 for value in fault.header_values(remaining_header))
-
-
 def _read_generic(fault: Fault, evidence: Evidence) -> Reading:
     if _has_spoken(fault):
-        return read_answer(fault, evidence)
+        if fault.status in _GONE and has_passed_sunset(fault):
+            return Reading(
+                category=ErrorCategory.API_ENDPOINT_REMOVED, rule="generic:sunset", outcome=Outcome.NOT_EXECUTED
+            )
+        coded = read_code(fault.exception_code, fault.message) if fault.exception_code else None
+        return read_answer(fault, evidence) if coded is None else _as_reading(coded)
     if not fault.exception_lineage:
         # An answer that was never read to its end: its status promised something, and nobody knows what the rest said.
         return Reading(category=ErrorCategory.API_RESPONSE_MALFORMED, rule="generic:body-cut", outcome=Outcome.UNKNOWN)
-    meaning = read_exception(fault.exception_lineage, fault.exception_chain, message=fault.message)
+    meaning = read_exception(
+        fault.exception_lineage,
+        fault.exception_chain,
+        message=fault.message,
+        code=fault.exception_code,
+        words=fault.exception_words,
+    )
+    return _as_reading(meaning)
+
+
+def _as_reading(meaning: ExceptionMeaning) -> Reading:
     return Reading(
         category=meaning.category,
         rule=meaning.rule,
@@ -232,29 +259,36 @@ def _has_spoken(fault: Fault) -> bool:
 # --- from the winning reading to the verdict ---
 
 
-def _wait_s(fault: Fault, evidence: Evidence, api: ApiRules | None, reading: Reading) -> float | None:
-    """The stated wait: the header made for it, else the body, else (when throttled) the moment at which the API's limit opens again."""
-    stated = retry_after_s(fault)
-    if stated is not None or reading.category not in _THROTTLED:
-        return stated
-    if evidence.retry_after_s is not None:
-        return evidence.retry_after_s
-    limits = api.rate_limiting if api else None
-    if limits is None or limits.reset_header is None or limits.reset_format is None:
-        return None
-    some_left = (
-        limits.remaining_header
-        and fault.header_values(limits.remaining_header)
-        and not _is_used_up(fault, limits.remaining_header)
-    )
-    return None if some_left else reset_after_s(fault, header=limits.reset_header, reset_format=limits.reset_format)
-
-
-def _windowed(reading: Reading, evidence: Evidence, *, wait_s: float | None) -> Reading:
-    """Tell a long window from a short one, where the rule itself did not say which."""
-    if reading.category is ErrorCategory.RATE_LIMIT_BURST and is_long_window(evidence, wait_s=wait_s):
+def _windowed(reading: Reading, evidence: Evidence, *, wait: Wait | None, used_up: UsedUp | None) -> Reading:
+    """Tell a long window from a short one, where the rule itself did not say which: by the quota that is used up, else by wait and words."""
+    if reading.category in THROTTLED and used_up is not None:
+        return replace(reading, category=used_up.window.category)
+    if reading.category is ErrorCategory.RATE_LIMIT_BURST and is_long_window(
+        evidence, wait_s=None if wait is None else wait.seconds
+    ):
         return replace(reading, category=ErrorCategory.RATE_LIMIT_DAILY)
     return reading
+
+
+def _as_documented(verdict: Verdict, fault: Fault, api: ApiRules, *, best: Reading, used_up: UsedUp | None) -> Verdict:
+    """Add what the entry knows beside its rules: when the quota opens, whether a machine can renew the credential, how old the entry is."""
+    notes = verdict.notes
+    checked_days = _days_since(api.date_checked, fault)
+    if checked_days is not None and checked_days > CHECKED_MAX_DAYS:
+        notes = (*notes, f"what is known of {api.api_id} was checked {checked_days} days ago")
+    resets_in_s = None
+    if used_up is not None and verdict.category in THROTTLED:
+        resets_in_s = opens_in_s(used_up.window, Clock(fault))
+    if verdict.category is ErrorCategory.AUTH_EXPIRED and api.renewable is False and best.retryable is None:
+        verdict = replace(verdict, retryable=False, family=family_of(ErrorCategory.AUTH_EXPIRED, retryable=False))
+    return replace(verdict, notes=notes, quota_resets_in_s=resets_in_s)
+
+
+def _days_since(day: str | None, fault: Fault) -> int | None:
+    try:
+        return None if day is None else (fault.observed_at.date() - date.fromisoformat(day[:10])).days
+    except ValueError:
+        return None  # the catalog's lint says so
 
 
 def _outcome(fault: Fault, reading: Reading, generic: Reading) -> Outcome:
@@ -277,7 +311,7 @@ def _verdict(
     best: Reading,
     *,
     generic: Reading,
-    wait_s: float | None,
+    wait: Wait | None,
     runners_up: Sequence[Reading],
     secrets: Sequence[str],
 ) -> Verdict:
@@ -296,7 +330,8 @@ def _verdict(
         retryable=retryable,
         health=best.health or traits.health,
         outcome=_outcome(fault, best, generic),
-        retry_after_s=wait_s,
+        retry_after_s=None if wait is None else wait.seconds,
+        notes=() if wait is None else wait.notes,
         message=message,
         code=code,
         status=fault.status,
@@ -325,8 +360,6 @@ def _message(fault: Fault, evidence: Evidence, *, code: str | None, limit: str |
     else:
         head = (fault.exception_type or "fault").rpartition(".")[2]
         words = fault.message
-    # Redacted before it is cut: half a secret would not be recognised.
-    line = " ".join(redact_text(words[: 8 * _EXTRACT_MAX_CHARS], secrets=secrets).split())
-    extract = line if len(line) <= _EXTRACT_MAX_CHARS else line[: _EXTRACT_MAX_CHARS - 1] + "…"
+    extract = one_line(words, secrets=secrets)
     tail = f" (limit {limit})" if limit else ""
     return (f"{head}: {extract}" if extract else head) + tail

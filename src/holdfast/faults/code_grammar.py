@@ -1,6 +1,6 @@
 """The grammar of error codes: which words together mean what.
 
-A rule holds when all its words are there, at least one of its alternatives, and none of its exceptions. The first
+A rule holds when all its words are there (and, for some, no other), at least one of its alternatives, and none of its exceptions. The first
 that holds decides, so the exact stand before the general: an expired *sync* token is no credential, a limit on
 *size* is no throttle, an *account* that is locked is no lock. Words are the stems of `code_vocabulary`.
 """
@@ -22,6 +22,7 @@ class Rule:
     every: frozenset[str]
     some: frozenset[str] = _NONE
     without: frozenset[str] = _NONE
+    alone: bool = False
 
     def holds(self, words: frozenset[str]) -> bool:
         """Whether a code of these words falls under the rule."""
@@ -29,6 +30,7 @@ class Rule:
             self.every <= words
             and (not self.some or not self.some.isdisjoint(words))
             and self.without.isdisjoint(words)
+            and not (self.alone and words != self.every)
         )
 
 
@@ -73,7 +75,10 @@ RULES: tuple[tuple[Rule, Meaning], ...] = (
     _on("many concurrent", m.BURST),
     _on("stale locked", m.STATE),
     _on("locked overload", m.OVERLOADED),
-    _on("locked service", m.OVERLOADED, without="timeout"),
+    _on("busy overload", m.OVERLOADED),
+    _on("busy service", m.OVERLOADED, without="timeout"),
+    (Rule(frozenset({"busy"}), alone=True), m.OVERLOADED),  # nothing else is named: it is the server
+    _on("busy", m.LOCKED, without="not"),
     _on("locked", m.LOCKED, without="not"),
     _on("stale", m.STATE, without="argument"),
     _on("concurrent", m.LOCKED),

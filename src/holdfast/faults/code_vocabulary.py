@@ -29,7 +29,7 @@ _GROUPS: dict[str, str] = {
     "duplicate": "duplicate duplicated dup dupe duplicates duplication unique uniqueness",
     "already": "already",
     "conflict": "conflict conflicting conflicts conflicted collision clash",
-    "locked": "locked lock locking lockout deadlock busy contention",
+    "locked": "locked lock locking lockout deadlock contention",
     "progress": "progress inprogress pending processing ongoing underway running inflight",
     "concurrent": "concurrent concurrency concurrently simultaneous parallel",
     "stale": "stale outdated old obsolete precondition etag optimistic",

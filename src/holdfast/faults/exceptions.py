@@ -1,226 +1,157 @@
 """What the names of exceptions mean: how far the attempt got, which category that is, and whether the side effect can have happened.
 
-Exceptions are recognised by their class names, along the line of ancestors and then the chain of causes, so that
-nothing has to be imported to know them: the same table serves httpx2, httpx, requests, urllib3, aiohttp and the
-standard library. A name that says little by itself (`OSError`, `ConnectionError`) gives way to a more exact cause or
-to the operating system's words in the message. HTTP answers are not its business.
+Exceptions are recognised by their class names, along the line of ancestors and then the chain of causes, so that nothing has to be imported to
+know them; `holdfast.faults.raised` has the tables, one per family of libraries. A name that says little by itself (`OSError`, `ConnectionError`)
+gives way to a more exact cause, or to the words in the message. HTTP answers are not its business.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import replace
+from functools import lru_cache
 
 from holdfast.faults.fault import Phase
-from holdfast.faults.taxonomy import ErrorCategory
-from holdfast.faults.verdict import Health, Outcome
+from holdfast.faults.raised.amazon import read_aws_code
+from holdfast.faults.raised.databases import read_mysql_number
+from holdfast.faults.raised.mail import read_smtp_reply
+from holdfast.faults.raised.meaning import (
+    CERTIFICATE,
+    NAME,
+    TLS,
+    UNKNOWN,
+    ExceptionMeaning,
+    Weight,
+)
+from holdfast.faults.raised.names import look_up
+from holdfast.faults.raised.postgres import read_sqlstate
+from holdfast.faults.raised.rpc import read_grpc_code
+from holdfast.faults.raised.stores import read_mongo_number
+from holdfast.faults.raised.system import read_errno, read_system_words
+from holdfast.faults.verdict import Outcome
+
+_SECURED = frozenset({CERTIFICATE, NAME, TLS})
+_REMEMBERED_MAX = 512
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExceptionMeaning:
-    """What an exception says; `retryable` and `health` are `None` where the category's default holds.
+def read_exception(
+    lineage: Sequence[str],
+    chain: Sequence[str],
+    *,
+    message: str,
+    code: str | None = None,
+    words: Sequence[str] = (),
+) -> ExceptionMeaning:
+    """Find the meaning of an exception.
 
-    `vague`: something more exact in the chain of causes or in the message is preferred.
+    Args:
+        lineage: its class names, own first, oldest ancestor last.
+        chain: the class names of its causes, nearest first.
+        message: its text.
+        code: the code it carries beside its text, as `kind:value` (`sqlstate:40001`, `errno:ENETUNREACH`, `grpc:UNAVAILABLE`).
+        words: the texts of its causes, in the order of `chain`; empty where only names are known.
     """
-
-    category: ErrorCategory
-    phase: Phase
-    outcome: Outcome
-    rule: str
-    retryable: bool | None = None
-    health: Health | None = None
-    vague: bool = False
-
-
-def read_exception(lineage: Sequence[str], chain: Sequence[str], *, message: str) -> ExceptionMeaning:
-    """Find the meaning of an exception from its class names (own first, oldest ancestor last), its causes (nearest first) and its message."""
-    own = _first(lineage)
-    if own is not None and not own.vague:
-        return _refined(own, chain, message)
-    exact = [meaning for meaning in map(_by_name, chain) if meaning is not None and not meaning.vague]
-    if exact:
-        # The most cautious cause decides: a reset below a refusal may have been seen by the other side.
-        return min(exact, key=lambda meaning: meaning.outcome is Outcome.NOT_EXECUTED)
-    return _by_message(message) or own or _first(chain) or UNKNOWN
+    return _read(tuple(lineage), tuple(chain), message, code, tuple(words))
 
 
 def knows(name: str) -> bool:
-    """Whether a class of this name (without its module) has a meaning of its own here."""
-    return name in _TABLE
+    """Whether a class of this qualified name has a meaning of its own here."""
+    return look_up(name) is not None
+
+
+def read_code(code: str, message: str) -> ExceptionMeaning | None:
+    """What a code that an exception carries means, written as `kind:value`."""
+    kind, _, value = code.partition(":")
+    match kind:
+        case "sqlstate":
+            found = read_sqlstate(value)
+            return (found.by_words(message) or found) if found is not None and found.by_words else found
+        case "errno":
+            return read_errno(value)
+        case "grpc":
+            return read_grpc_code(value, message)
+        case "aws":
+            return read_aws_code(value, message)
+        case "mysql":
+            return read_mysql_number(value)
+        case "mongo":
+            return read_mongo_number(value)
+        case "smtp":
+            return read_smtp_reply(int(value), message) if value.isdigit() else None
+        case _:
+            return None
+
+
+# A pure function of names and texts, so remembering is invisible; a fault is read once when it is captured and once when it is judged.
+@lru_cache(maxsize=_REMEMBERED_MAX)
+def _read(
+    lineage: tuple[str, ...], chain: tuple[str, ...], message: str, code: str | None, words: tuple[str, ...]
+) -> ExceptionMeaning:
+    own = _first(lineage)
+    # The operating system's number is the same for a connection that was being made and for one in use: who knows more than that goes first.
+    is_exact = own is not None and own.weight >= Weight.ECHO
+    if code is not None and not (is_exact and code.startswith("errno:")):
+        coded = read_code(code, message)
+        if coded is not None:
+            return coded
+    if own is not None and own.by_words is not None and (told := own.by_words(message)) is not None:
+        return told
+    if own is not None and is_exact:
+        return _refined(own, chain, message)
+    causes = _read_causes(chain, message=message, words=words)
+    exact = [cause for cause in causes if cause.weight is Weight.EXACT]
+    if exact:
+        return _most_cautious(exact)
+    mistaken = own is not None and own.weight is Weight.MISTAKE
+    spoken = None if mistaken else read_system_words(message)
+    return spoken or _weightiest(causes, own) or UNKNOWN
 
 
 def _first(names: Iterable[str]) -> ExceptionMeaning | None:
-    return next((meaning for meaning in map(_by_name, names) if meaning is not None), None)
+    """The nearest meaning; one that says next to nothing gives way to a telling ancestor's."""
+    found = [meaning for name in names if (meaning := look_up(name)) is not None]
+    return found[0] if found else None
 
 
-def _by_name(name: str) -> ExceptionMeaning | None:
-    return _TABLE.get(name.rpartition(".")[2])
+def _read_causes(chain: tuple[str, ...], *, message: str, words: tuple[str, ...]) -> list[ExceptionMeaning]:
+    found: list[ExceptionMeaning] = []
+    for index, name in enumerate(chain):
+        meaning = look_up(name)
+        if meaning is None:
+            continue
+        # Who wraps an exception mostly quotes it: without the cause's own text, the message is where its words are.
+        text = words[index] if index < len(words) else message
+        told = meaning.by_words(text) if meaning.by_words is not None else None
+        found.append(told or meaning)
+    return found
 
 
-def _refined(own: ExceptionMeaning, chain: Sequence[str], message: str) -> ExceptionMeaning:
-    """Make a meaning more exact where the same class stands for several things."""
-    if own is _CONNECT:
-        # Nothing was sent, whatever the words: only meanings that agree with that may take over.
-        causes = (*map(_by_name, chain), _by_message(message))
-        exact = next((meaning for meaning in causes if meaning in {_CERTIFICATE, _NAME, _TLS}), None)
-        secured = any("SSL" in name for name in chain)
-        return exact or (_TLS if secured else own)
-    if own is _PROTOCOL and _NO_ANSWER.search(message):
-        return _CLOSED
-    if own is _PROTOCOL and _CUT_WORDS.search(message):
-        return _CUT
-    return own
+def _most_cautious(causes: list[ExceptionMeaning]) -> ExceptionMeaning:
+    """Of several causes, the nearest of those that leave most open: a reset below a refusal may have been seen by the other side."""
+    outcomes = {cause.outcome for cause in causes}
+    if len(outcomes) == 1:
+        return causes[0]
+    unknown = next((cause for cause in causes if cause.outcome is Outcome.UNKNOWN), None)
+    # One part happened and another did not: of the whole, neither is true.
+    return unknown or replace(causes[0], outcome=Outcome.UNKNOWN)
 
 
-def _by_message(message: str) -> ExceptionMeaning | None:
-    head = message[:2_000]
-    return next((meaning for pattern, meaning in _WORDS if pattern.search(head)), None)
+def _weightiest(causes: list[ExceptionMeaning], own: ExceptionMeaning | None) -> ExceptionMeaning | None:
+    known = [own, *causes] if own is not None else causes
+    return max(known, key=lambda meaning: meaning.weight) if known else None
 
 
-def _meaning(category: ErrorCategory, phase: Phase, rule: str, **more: object) -> ExceptionMeaning:
-    outcome = Outcome.NOT_EXECUTED if phase in {Phase.LOCAL, Phase.CONNECT, Phase.TLS} else Outcome.UNKNOWN
-    return ExceptionMeaning(category=category, phase=phase, outcome=outcome, rule=f"exception:{rule}", **more)  # type: ignore[arg-type]  # the three optional fields of the table below
-
-
-_REFUSED = ErrorCategory.NETWORK_CONNECTION_REFUSED
-_TIMEOUT = ErrorCategory.NETWORK_TIMEOUT
-_MALFORMED = ErrorCategory.API_RESPONSE_MALFORMED
-
-UNKNOWN = _meaning(ErrorCategory.API_UNEXPECTED_STATUS, Phase.FUNCTION, "unknown", health=Health.FAILURE)
-_CLOSED = _meaning(_REFUSED, Phase.READ, "closed")
-_RESET = _meaning(_REFUSED, Phase.READ, "reset")
-_CONNECT = _meaning(_REFUSED, Phase.CONNECT, "connect")
-_NAME = _meaning(_REFUSED, Phase.CONNECT, "name-resolution")
-_TLS = _meaning(_REFUSED, Phase.TLS, "tls")
-_CERTIFICATE = _meaning(_REFUSED, Phase.TLS, "certificate", retryable=False)
-_PROTOCOL = _meaning(_MALFORMED, Phase.READ, "protocol")
-_CUT = _meaning(_MALFORMED, Phase.BODY, "body-cut")
-_DECODING = _meaning(_MALFORMED, Phase.BODY, "decoding")
-_LOCAL = _meaning(ErrorCategory.VALIDATION_FAILED, Phase.LOCAL, "bad-request", health=Health.NEUTRAL)
-_REDIRECTS = _meaning(ErrorCategory.API_UNEXPECTED_STATUS, Phase.ANSWER, "redirects", retryable=False)
-_CANCELLED = _meaning(ErrorCategory.USER_CANCELLED, Phase.FUNCTION, "cancelled")
-_CONNECT_TIMEOUT = _meaning(_TIMEOUT, Phase.CONNECT, "connect-timeout")
-_POOL_TIMEOUT = _meaning(_TIMEOUT, Phase.CONNECT, "pool-timeout", health=Health.NEUTRAL)
-_WRITE_TIMEOUT = _meaning(_TIMEOUT, Phase.WRITE, "write-timeout")
-_READ_TIMEOUT = _meaning(_TIMEOUT, Phase.READ, "read-timeout")
-_BARE_TIMEOUT = _meaning(_TIMEOUT, Phase.READ, "timeout")
-_VAGUE_LOSS = _meaning(_REFUSED, Phase.READ, "connection", vague=True)
-# A user's function may have done anything before it raised: what it raised is its own mistake, what it did is unknown.
-_PROGRAM = _meaning(ErrorCategory.VALIDATION_FAILED, Phase.FUNCTION, "program", health=Health.NEUTRAL)
-
-_TABLE: MappingProxyType[str, ExceptionMeaning] = MappingProxyType(
-    {
-        # httpx2, httpx, httpcore
-        "ConnectTimeout": _CONNECT_TIMEOUT,
-        "PoolTimeout": _POOL_TIMEOUT,
-        "WriteTimeout": _WRITE_TIMEOUT,
-        "ReadTimeout": _READ_TIMEOUT,
-        "TimeoutException": _BARE_TIMEOUT,
-        "ConnectError": _CONNECT,
-        "ProxyError": _meaning(_REFUSED, Phase.CONNECT, "proxy"),
-        "ReadError": _RESET,
-        "WriteError": _meaning(_REFUSED, Phase.WRITE, "write"),
-        "CloseError": _CLOSED,
-        "RemoteProtocolError": _PROTOCOL,
-        "LocalProtocolError": _LOCAL,
-        "UnsupportedProtocol": _LOCAL,
-        "InvalidURL": _LOCAL,
-        "DecodingError": _DECODING,
-        "TooManyRedirects": _REDIRECTS,
-        "NetworkError": _VAGUE_LOSS,
-        "TransportError": _VAGUE_LOSS,
-        # ssl, socket and the operating system
-        "SSLCertVerificationError": _CERTIFICATE,
-        "CertificateError": _CERTIFICATE,
-        "SSLEOFError": _meaning(_REFUSED, Phase.READ, "tls-closed"),
-        "SSLZeroReturnError": _meaning(_REFUSED, Phase.READ, "tls-closed"),
-        # May come after the request was sent; only the words of a failed handshake say otherwise.
-        "SSLError": _meaning(_REFUSED, Phase.READ, "tls-lost", vague=True),
-        "gaierror": _NAME,
-        "herror": _NAME,
-        "ConnectionRefusedError": _meaning(_REFUSED, Phase.CONNECT, "refused"),
-        "ConnectionResetError": _RESET,
-        "ConnectionAbortedError": _RESET,
-        "BrokenPipeError": _meaning(_REFUSED, Phase.WRITE, "broken-pipe"),
-        "ConnectionError": _VAGUE_LOSS,
-        # http.client, urllib3, requests, aiohttp
-        "RemoteDisconnected": _CLOSED,
-        "ServerDisconnectedError": _CLOSED,
-        "IncompleteRead": _CUT,
-        "IncompleteReadError": _CUT,
-        "ChunkedEncodingError": _CUT,
-        "ClientPayloadError": _CUT,
-        "ContentDecodingError": _DECODING,
-        "BadStatusLine": _PROTOCOL,
-        "ReadTimeoutError": _READ_TIMEOUT,
-        "ConnectTimeoutError": _CONNECT_TIMEOUT,
-        "NewConnectionError": _CONNECT,
-        "NameResolutionError": _NAME,
-        "ClientConnectorError": _CONNECT,
-        "InvalidHeader": _LOCAL,
-        "MissingSchema": _LOCAL,
-        "InvalidSchema": _LOCAL,
-        "InvalidUrlClientError": _LOCAL,
-        # builtins, raised by users' functions
-        "CancelledError": _CANCELLED,
-        "KeyboardInterrupt": _CANCELLED,
-        "TimeoutError": _BARE_TIMEOUT,
-        "JSONDecodeError": _DECODING,
-        "UnicodeDecodeError": _DECODING,
-        "ValueError": _PROGRAM,
-        "TypeError": _PROGRAM,
-        "LookupError": _PROGRAM,
-        "AttributeError": _PROGRAM,
-        "NameError": _PROGRAM,
-        "AssertionError": _PROGRAM,
-        "NotImplementedError": _PROGRAM,
-        "ArithmeticError": _PROGRAM,
-    }
-)
-
-_NO_ANSWER = re.compile(r"without sending a response|without response", re.IGNORECASE)
-_CUT_WORDS = re.compile(r"without sending complete message body", re.IGNORECASE)
-
-# Words of the operating system and of TLS libraries, for exceptions whose class says little. Plain alternatives: linear.
-_WORDS: tuple[tuple[re.Pattern[str], ExceptionMeaning], ...] = (
-    (
-        re.compile(
-            r"CERTIFICATE_VERIFY_FAILED|certificate verify failed|self-signed certificate|certificate has expired",
-            re.IGNORECASE,
-        ),
-        _CERTIFICATE,
-    ),
-    (
-        re.compile(
-            r"Name or service not known|nodename nor servname|Temporary failure in name resolution|getaddrinfo failed|NameResolutionError"
-        ),
-        _NAME,
-    ),
-    (
-        re.compile(
-            r"Connection refused|No route to host|Network is unreachable|Host is down|Too many open files|unable to connect to proxy",
-            re.IGNORECASE,
-        ),
-        _CONNECT,
-    ),
-    (
-        re.compile(
-            r"handshake failure|WRONG_VERSION_NUMBER|UNSUPPORTED_PROTOCOL|NO_SHARED_CIPHER|TLSV1_ALERT", re.IGNORECASE
-        ),
-        _TLS,
-    ),
-    (
-        re.compile(r"UNEXPECTED_EOF|EOF occurred in violation", re.IGNORECASE),
-        _meaning(_REFUSED, Phase.READ, "tls-closed"),
-    ),
-    (
-        re.compile(
-            r"Connection reset by peer|Connection aborted|Broken pipe|closed connection without|Remote end closed",
-            re.IGNORECASE,
-        ),
-        _RESET,
-    ),
-    (re.compile(r"unknown url type|Invalid URL|No scheme supplied", re.IGNORECASE), _LOCAL),
-)
+def _refined(own: ExceptionMeaning, chain: tuple[str, ...], message: str) -> ExceptionMeaning:
+    """Make a failed connection more exact. Nothing was sent, whatever the words: only meanings that agree with that may take over."""
+    if own.phase is not Phase.CONNECT or own.rule != "exception:connect":
+        return own
+    causes = [look_up(name) for name in chain]
+    exact = next((cause for cause in causes if cause in _SECURED), None)
+    if exact is not None:
+        return exact
+    if any(cause is not None and cause.weight is Weight.EXACT and cause is not own for cause in causes):
+        return own
+    spoken = read_system_words(message)
+    if spoken in _SECURED:
+        return spoken
+    return TLS if any("SSL" in name for name in chain) else own

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum, unique
 
+from holdfast.faults.context import NO_CONTEXT, FaultContext
+
 BODY_MAX_BYTES = 1_048_576
 """The most of a body a fault keeps. Error bodies are small; patterns read only the first 64 KiB of it."""
 
@@ -63,7 +65,10 @@ class Fault:
     `operation` names the call for people (`crm.create`). `url` carries no query values and no user information.
     `body` is at most `BODY_MAX_BYTES` long; `body_size_bytes` is its true size. `exception_lineage` are the qualified
     class names from the exception's own class up to its oldest ancestor; `exception_chain` those of its causes,
-    nearest first. `observed_at` is when we learned of it: every delay of the verdict counts from there.
+    nearest first, and `exception_words` their texts in the same order (empty where only names are known).
+    `exception_code` is the code that an exception carries beside its text, as `kind:value` (`sqlstate:40001`).
+    `context` is what is known of the call. `observed_at` is when we learned of it: every delay of the verdict counts
+    from there.
 
     Raises:
         ValueError: `observed_at` has no time zone, or the body is longer than the bound (both are mistakes of the
@@ -85,7 +90,10 @@ class Fault:
     content_type: str | None = None
     exception_lineage: tuple[str, ...] = ()
     exception_chain: tuple[str, ...] = ()
+    exception_words: tuple[str, ...] = ()
+    exception_code: str | None = None
     message: str = ""
+    context: FaultContext = NO_CONTEXT
 
     def __post_init__(self) -> None:
         if self.observed_at.tzinfo is None:

@@ -21,6 +21,7 @@ _SENSITIVE = re.compile(
     r"token|secret|key|passw|pwd|authorization|cookie|credential|signature|session|jwt|otp\b|\bsig\b|\bpin\b|\bcvc\b|\bcvv\b",
     re.IGNORECASE,
 )
+_LINE_MAX_CHARS = 160
 _PLACE_MAX = 100_000  # values visited in one body
 _STRADDLE_MAX = 4_096  # no known secret is longer: how much of a cut body's end is dropped, as half a secret would not be recognised
 
@@ -42,6 +43,21 @@ _KNOWN_FORM = re.compile(
     r"|-----BEGIN [A-Z ]{2,40}-----[^-]{0,10000}(?:-----END [A-Z ]{2,40}-----)?"
 )
 _LONG_RUN = re.compile(r"[A-Za-z0-9_\-+/=]{28,}")
+_RUN = re.compile(r"[\w.+/\-]{12}|-----|://")  # no token is shorter
+_SCHEME_WORDS = ("bearer", "basic", "digest", "token", "apikey")
+_PAIR_WORDS = (
+    *_SCHEME_WORDS,
+    "secret",
+    "key",
+    "passw",
+    "pwd",
+    "authorization",
+    "cookie",
+    "credential",
+    "signature",
+    "session",
+    "jwt",
+)
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\Z")
 _HEX = re.compile(r"%[0-9A-F]{2}")
 _BASE64_MIN_BYTES = 9  # twelve characters: shorter ones also occur by chance
@@ -72,13 +88,26 @@ def redact_text(text: str, *, secrets: Sequence[str] = ()) -> str:
 
     Linear in the length of the text. UUIDs stay: ids are what a person follows through logs.
     """
+    if not secrets and _is_plain(text):
+        return text
     found = _replace_exact(text, secrets)
-    found = _USERINFO.sub(rf"\g<head>{REDACTED}@", found)
+    # Each is tried only where the sign without which it matches nothing is there.
+    if "://" in found:
+        found = _USERINFO.sub(rf"\g<head>{REDACTED}@", found)
     found = _SCHEME.sub(rf"\g<head>\g<gap>{REDACTED}", found)
-    found = _PAIR.sub(rf"\g<name>{REDACTED}", found)
+    if ":" in found or "=" in found:
+        found = _PAIR.sub(rf"\g<name>{REDACTED}", found)
     found = _KNOWN_FORM.sub(REDACTED, found)
-    found = _EMAIL.sub("[email]", found)
+    if "@" in found:
+        found = _EMAIL.sub("[email]", found)
     return _LONG_RUN.sub(lambda run: REDACTED if _looks_random(run[0]) else run[0], found)
+
+
+def one_line(text: str, *, secrets: Sequence[str] = ()) -> str:
+    """A short extract of a text for people: redacted, without line breaks, at most 160 characters long."""
+    # Redacted before it is cut: half a secret would not be recognised.
+    line = " ".join(redact_text(text[: 8 * _LINE_MAX_CHARS], secrets=secrets).split())
+    return line if len(line) <= _LINE_MAX_CHARS else line[: _LINE_MAX_CHARS - 1] + "…"
 
 
 def redact_body(body: bytes, content_type: str | None, *, secrets: Sequence[str] = (), limit: int = 4_096) -> str:
@@ -115,6 +144,21 @@ def spellings(secret: str) -> set[str]:
             inner = coded[(0, 2, 3)[offset] : len(coded) - (4 if (offset + len(raw)) % 3 else 0)]
             found |= {inner, inner.replace("+", "-").replace("/", "_")}
     return found
+
+
+def _is_plain(text: str) -> bool:
+    """Whether nothing in a text can be redacted, told by what every pattern above needs; most messages are so plain.
+
+    Only of ASCII: some other letters are the same as an ASCII letter to a pattern that ignores case, and not to `lower`.
+    """
+    if not text.isascii() or "@" in text or _RUN.search(text) is not None:
+        return False
+    lower = text.lower()
+    words = _PAIR_WORDS if ":" in text or "=" in text else _SCHEME_WORDS
+    for word in words:  # noqa: SIM110 - a generator costs more than the search
+        if word in lower:
+            return False
+    return True
 
 
 def _redact_by_form(text: str, content_type: str, secrets: Sequence[str]) -> str:

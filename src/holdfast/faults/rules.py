@@ -188,6 +188,17 @@ class Quirks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Idempotency:
+    """That an API honours idempotency keys: the header that carries one, for how long it remembers it (seconds), and whether it
+    answers a remembered failure again.
+    """
+
+    header: str
+    key_lifetime_s: float | None = None
+    replays_errors: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApiRules:
     """Everything classification and the transport take from one catalog entry.
 
@@ -204,6 +215,7 @@ class ApiRules:
     quota_windows: tuple[QuotaWindow, ...] = ()
     deprecation: Deprecation | None = None
     renewable: bool | None = None
+    idempotency: Idempotency | None = None
     date_checked: str | None = None
     by_code: Mapping[str, tuple[int, ...]] = field(init=False, repr=False, compare=False)
     uncoded: tuple[int, ...] = field(init=False, repr=False, compare=False)

@@ -1,4 +1,4 @@
-"""The closed lists everything else speaks in: what went wrong (`ErrorCategory`) and what can be done (`RecoveryStrategy`).
+"""The closed lists everything else speaks in: what went wrong (`ErrorCategory` and the words beside it), what can be done (`RecoveryStrategy`).
 
 A fault is classified into exactly one category; a category, together with the outcome of the attempt, leads to a recovery strategy.
 This module holds the words only. It knows neither how a fault is recognised nor when a strategy is chosen, and imports nothing but the
@@ -8,8 +8,9 @@ standard library. The values of `ErrorCategory` are those of spec 000 §4.1 (`Er
 from __future__ import annotations
 
 from enum import StrEnum, unique
+from types import MappingProxyType
 
-__all__ = ["ErrorCategory", "RecoveryStrategy"]
+__all__ = ["ErrorCategory", "Family", "Health", "RecoveryStrategy", "Severity"]
 
 
 @unique
@@ -92,3 +93,53 @@ class RecoveryStrategy(StrEnum):
 
     GIVE_UP = "give-up"
     """End recovery; the plan's own error handling takes over."""
+
+
+@unique
+class Health(StrEnum):
+    """What the attempt says about the dependency, for circuit breakers and health pages."""
+
+    FAILURE = "failure"
+    """The dependency did not do its part (timeouts, lost connections, 5xx, unreadable answers)."""
+
+    SUCCESS = "success"
+    """The dependency is well; it answered, and the request was at fault."""
+
+    NEUTRAL = "neutral"
+    """Says nothing about its health (throttled, credentials, our own side)."""
+
+
+@unique
+class Family(StrEnum):
+    """The eight families of spec 002; `NONE` for what is no failure of anything (a person stopped it)."""
+
+    TRANSIENT = "TRANSIENT"
+    RESOURCE = "RESOURCE"
+    VALIDATION = "VALIDATION"
+    LOGIC = "LOGIC"
+    EXTERNAL = "EXTERNAL"
+    SECURITY = "SECURITY"
+    CRITICAL = "CRITICAL"
+    NONE = "NONE"
+
+
+@unique
+class Severity(StrEnum):
+    """How serious something is, from a remark to what needs a person at once."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    CRITICAL = "critical"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Severity | None:
+        """The documents' other words (`SEVERITY_ALIASES`), whatever their case: `ERROR`, `medium`, `high`."""
+        word = value.lower() if isinstance(value, str) else ""
+        return next((one for one in cls if one.value == SEVERITY_ALIASES.get(word, word)), None)
+
+
+SEVERITY_ALIASES = MappingProxyType(
+    {"low": "info", "medium": "warning", "warn": "warning", "high": "error", "fatal": "critical"}
+)
+"""Document 001 says `medium` and `high`, logs say `warn` and `fatal`."""

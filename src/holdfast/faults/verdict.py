@@ -10,7 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum, unique
 
-from holdfast.faults.taxonomy import ErrorCategory
+from holdfast.faults.taxonomy import ErrorCategory, Family, Health, Severity
+from holdfast.faults.traits import severity_of
+
+__all__ = ["Backoff", "BackoffKind", "Family", "Health", "Outcome", "Verdict"]
 
 
 @unique
@@ -25,34 +28,6 @@ class Outcome(StrEnum):
 
     EXECUTED = "executed"
     """It happened, although the caller got no usable answer: never repeat."""
-
-
-@unique
-class Health(StrEnum):
-    """What the attempt says about the dependency, for circuit breakers and health pages."""
-
-    FAILURE = "failure"
-    """The dependency did not do its part (timeouts, lost connections, 5xx, unreadable answers)."""
-
-    SUCCESS = "success"
-    """The dependency is well; it answered, and the request was at fault."""
-
-    NEUTRAL = "neutral"
-    """Says nothing about its health (throttled, credentials, our own side)."""
-
-
-@unique
-class Family(StrEnum):
-    """The eight families of spec 002; `NONE` for what is no failure of anything (a person stopped it)."""
-
-    TRANSIENT = "TRANSIENT"
-    RESOURCE = "RESOURCE"
-    VALIDATION = "VALIDATION"
-    LOGIC = "LOGIC"
-    EXTERNAL = "EXTERNAL"
-    SECURITY = "SECURITY"
-    CRITICAL = "CRITICAL"
-    NONE = "NONE"
 
 
 @unique
@@ -87,7 +62,9 @@ class Verdict:
     `message` is short, redacted and carries no payload. `rule` is the slug of the rule that decided, `runners_up` are
     the rules that matched as well and lost, best first. `advice` names the pieces of recovery advice of the API's entry
     (by their place in it) whose conditions on the answer's headers and body hold: the answer itself is not kept.
-    `labels` are ordered by priority, most telling first.
+    `labels` are ordered by priority, most telling first. `notes` are short words for whoever reads why: an absurd wait, a clock
+    that is off, knowledge that is old. `quota_resets_in_s` is how far off the documented reset of the used-up quota is, in seconds from
+    `observed_at`: nobody stated it, so it is no `retry_after_s`.
     """
 
     category: ErrorCategory
@@ -108,3 +85,10 @@ class Verdict:
     backoff: Backoff | None = None
     runners_up: tuple[str, ...] = ()
     advice: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+    quota_resets_in_s: float | None = None
+
+    @property
+    def severity(self) -> Severity:
+        """How serious it is: critical where its rule or declaration says so, else by its category and by whether a machine may mend it."""
+        return severity_of(self.category, family=self.family)

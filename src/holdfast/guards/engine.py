@@ -25,6 +25,7 @@ from holdfast.guards.ambient import DEADLINE
 from holdfast.guards.credential_refreshing import CredentialRefresher
 from holdfast.guards.engine_checks import budget_problem, is_async_function, parts_problems, refused, remedies_problem
 from holdfast.guards.judging import Judge, ResultJudge
+from holdfast.guards.knowing import known_api
 from holdfast.guards.later_queue import Later, LaterQueue, LaterSink
 from holdfast.guards.listening import Listener, Listening
 from holdfast.guards.recovering import AnswerCache, Circuit, Kit, Session, alerted, attempts_of, drive, drive_async
@@ -64,7 +65,7 @@ class RecoveryEngine:
         budget: how many repeats a dependency may be sent beside its calls; those after a refresh are none. None: as many as the remedies say.
         classify: what your exceptions mean: class → `Judgement`, `ErrorCategory`, or `"failure"`, `"success"`, `"neutral"`, as of a policy.
         result: looks at each answer and says whether it is a failure, as of a policy; one that is counts as a failed call (`AnswerFailed`).
-        api: what is known of the API, from the catalog.
+        api: what is known of the API: the name of one that comes with Holdfast (`stripe`), or the rules of a catalog of yours.
         judge: what exceptions mean, in place of `classify` and `api`.
 
     Raises:
@@ -91,7 +92,7 @@ class RecoveryEngine:
         budget: Budget | None = Budget(),  # noqa: B008 - a value that cannot be changed
         classify: Mapping[type[Exception], object] | None = None,
         result: ResultJudge | None = None,
-        api: ApiRules | None = None,
+        api: ApiRules | str | None = None,
         judge: Callable[[BaseException], Verdict] | None = None,
     ) -> None:
         refuse(
@@ -114,7 +115,7 @@ class RecoveryEngine:
         self._remedies = tuple(sorted(remedies, key=lambda remedy: remedy.priority))
         self._last_resort = KeepForLater(after_s=redo_after_s) if keep_exhausted else None
         self._listening = Listening(name)
-        self._judge = Judge(name, declared=classify, result=result, api=api)
+        self._judge = Judge(name, declared=classify, result=result, api=known_api(api, source="recovery engine"))
         self._judge_exception = self._judge.exception if judge is None else judge
         self._refreshers: dict[str, CredentialRefresher] = {}
         self._strikes = Strikes()

@@ -17,6 +17,7 @@ from holdfast.faults.classify import examine
 from holdfast.faults.rules import ApiRules
 from holdfast.faults.verdict import Verdict
 from holdfast.guards.ambient import remaining_s
+from holdfast.guards.announcements import Announcements
 from holdfast.guards.answers import Degraded
 from holdfast.guards.integration_requests import IDEMPOTENT, Parameter, Sendable, elsewhere, make_request
 from holdfast.guards.policy import Policy, policy
@@ -137,7 +138,7 @@ class Integration:
             timeout_s=declared.timeout_s,
             response_size_max_bytes=response_size_max_bytes,
         )
-        self._reading = _Reading(integration_id, declared.api, api)
+        self._reading = _Reading(integration_id, declared.api if api is None else api.api_id, api)
         self._secrets = dict(secrets)
         parts = parts_of(declared)
         self._policy = policy(
@@ -152,6 +153,7 @@ class Integration:
             result=self._reading,
             api=api,
         )
+        self._reading.announcements = self._policy.announcements
         self._guarded = {may: self._policy.guard(repeatable=may)(_exchange) for may in (True, False)}
         self._guarded_async = {may: self._policy.guard(repeatable=may)(_exchange_async) for may in (True, False)}
 
@@ -311,6 +313,7 @@ class _Reading:
         self._integration_id = integration_id
         self._api_id = api_id
         self._api = api
+        self.announcements: Announcements | None = None
 
     def __call__(self, result: object) -> Verdict | None:
         exchange = cast("Exchange", result)
@@ -326,6 +329,8 @@ class _Reading:
             url=exchange["url"],
             api_id=self._api_id,
         )
+        if self.announcements is not None:
+            self.announcements.hear(fault.headers, self._api, place=self._integration_id, now=fault.observed_at)
         return examine(fault, api=self._api)
 
 

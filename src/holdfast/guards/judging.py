@@ -19,7 +19,7 @@ from holdfast.faults.traits import LABEL_PRIORITIES, family_of, traits_of
 from holdfast.faults.verdict import Health, Outcome, Verdict
 from holdfast.guards.world import WORLD
 
-__all__ = ["RESULT_RULE", "Judge", "Judgement", "ResultJudge", "plain_verdict"]
+__all__ = ["RESULT_RULE", "Judge", "Judgement", "ResultJudge", "own_error", "plain_verdict"]
 
 RESULT_RULE = "result"
 """The rule of a verdict on a result of which is only known that it is a failure."""
@@ -156,7 +156,7 @@ class Judge:
         )
 
     def _read(self, exc: BaseException) -> Verdict:
-        own = _own_error(exc, self.place)
+        own = own_error(exc, self.place)
         if own is None:
             try:
                 fault = capture_exception(exc, operation=self.place, observed_at=WORLD.now())
@@ -219,7 +219,7 @@ def _amended(verdict: Verdict, declared: Judgement, place: str) -> Verdict:
     )
 
 
-def _own_error(exc: BaseException, place: str) -> Verdict | None:
+def own_error(exc: BaseException, place: str) -> Verdict | None:
     """What errors of ours say about themselves: they come from a policy inside the guarded call."""
     if isinstance(exc, Exhausted):
         inner = exc.verdict

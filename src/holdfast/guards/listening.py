@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from holdfast.guards.announcements import Announcements
+
 __all__ = ["EVENTS", "Event", "Listener", "Listening"]
 
 LISTENERS_MAX = 1_000
@@ -77,6 +79,11 @@ EVENTS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
         "A part of the recovery itself is broken: a cache, a queue, a predicate. Told once a minute.",
         ("step", "error"),
     ),
+    "api.deprecated": (
+        "warning",
+        "An API announces that what was asked for is going away. Each announcement is told once.",
+        ("api", "header", "sunset_at", "link"),
+    ),
     "alert.raised": (
         "warning",
         "A remedy wants somebody to know; the same is not told again and again.",
@@ -113,13 +120,15 @@ Listener = Callable[[Event], object]
 class Listening:
     """Who wants to hear what of one policy."""
 
-    __slots__ = ("_listeners", "_muted", "policy")
+    __slots__ = ("_listeners", "_muted", "announcements", "policy")
 
     def __init__(self, policy: str) -> None:
         self.policy = policy
         # Replaced as a whole, never changed: whoever tells an event reads it without a lock.
         self._listeners: Mapping[str, tuple[Listener, ...]] = {}
         self._muted: set[int] = set()
+        self.announcements = Announcements(self.tell)
+        """What the API has announced about its own end; whoever sees an answer's headers lets it hear them."""
 
     def add(self, name: str, listener: Listener) -> Callable[[], None]:
         """Have `listener` called for each event called `name`, or for all with `*`; returns what takes it back.

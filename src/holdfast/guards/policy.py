@@ -1,7 +1,6 @@
 """A policy: what a user puts around calls. One object, one state, for plain functions, coroutines, generators and blocks of code.
 
-It puts the parts together and holds no decision of its own: the composition says what stands around a call, the lanes remember what happened, the
-course tells what follows, and the loops carry it out.
+It holds no decision of its own: the composition says what stands around a call, the lanes remember, the course tells what follows, loops do it.
 """
 
 from __future__ import annotations
@@ -34,6 +33,7 @@ from holdfast.guards.forms import AttemptBlock, Attempts, one_attempt
 from holdfast.guards.fused import fuse_async, fuse_sync
 from holdfast.guards.generators import AsyncRows, Rows, stream_async, stream_sync
 from holdfast.guards.judging import Judge, ResultJudge
+from holdfast.guards.knowing import known_api
 from holdfast.guards.lanes import Lane, Lanes, key_text
 from holdfast.guards.listening import Event, Listener, Listening
 from holdfast.guards.loops import run_async, run_sync
@@ -80,7 +80,7 @@ def policy(
     returns_last: bool = False,
     classify: Mapping[type[Exception], object] | None = None,
     result: ResultJudge | None = None,
-    api: ApiRules | None = None,
+    api: ApiRules | str | None = None,
     key: Callable[..., object] | None = None,
     keys_max: int = 1_000,
     store: BreakerStore | None = None,
@@ -105,7 +105,7 @@ def policy(
         classify: what your exceptions mean: class → `Judgement`, `ErrorCategory`, or `"failure"`, `"success"`, `"neutral"` (a business error:
             not repeated, and not held against the dependency).
         result: looks at each result and says whether it is a failure: a truth value, a `Judgement`, a `Verdict` or None.
-        api: what is known of the API, from the catalog.
+        api: what is known of the API: the name of one that comes with Holdfast (`stripe`), or the rules of a catalog of yours.
         key: from the call's arguments, the part of the dependency it is for (host, tenant, credential); each has a state of its own.
         keys_max: how many of them are remembered (1 to 1_000_000).
         store: where several processes share that a circuit tripped and whose turn it is to probe; a background thread talks to it, calls never do.
@@ -139,7 +139,7 @@ class Policy:
 
     __slots__ = (
         "_answering", "_composition", "_declared", "_disturbance", "_fused", "_judge", "_key", "_lanes", "_listening", "_lock", "_reshaped",
-        "_sharing",
+        "_sharing", "announcements",
     )  # fmt: skip
 
     def __init__(
@@ -148,15 +148,16 @@ class Policy:
         *,
         classify: Mapping[type[Exception], object] | None,
         result: ResultJudge | None,
-        api: ApiRules | None,
+        api: ApiRules | str | None,
         key: Callable[..., object] | None,
         keys_max: int,
     ) -> None:
         self._composition = composition
-        self._declared = (classify, result, api)
+        self._declared = (classify, result, known_api(api, source="policy"))
         self._judge = self._judge_for(composition)
         self._lock = Lock()
         self._listening = Listening(composition.name)
+        self.announcements = self._listening.announcements
         self._key = key
         self._lanes = Lanes(composition, self._listening, makers=ADMISSION, most=keys_max)
         self._fused = False
@@ -213,8 +214,7 @@ class Policy:
         own = own_word(self._composition, repeatable=repeatable)
 
         def decorate(function: Guardable) -> Guardable:
-            guard = _Guard(self, repeatable=own, restartable=restartable)
-            guarded = guard.around(function)
+            guarded = _Guard(self, repeatable=own, restartable=restartable).around(function)
             if handover is not None:
                 from holdfast.guards.resuming import register, resumable  # noqa: PLC0415 - costs who hands nothing over 5 ms
 

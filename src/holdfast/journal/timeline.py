@@ -81,7 +81,14 @@ def verdict_words(data: Mapping[str, object]) -> str:
 
 def failed(data: Mapping[str, object]) -> Told:
     """An attempt failed."""
-    return "bad", f"attempt {data.get('attemptNumber')} failed — {verdict_words(data)}", []
+    return "bad", f"attempt {data.get('attemptNumber')} failed — {verdict_words(data)}", notes_of(data)
+
+
+def notes_of(data: Mapping[str, object]) -> list[str]:
+    """Return what is worth knowing about the verdict: a wait beyond reason, a clock that is off, knowledge that is old."""
+    context = error_of(data).get("context")
+    notes = context.get("notes") if isinstance(context, dict) else None
+    return [f"note: {note}" for note in str(notes).split("; ")] if notes else []
 
 
 def requested(data: Mapping[str, object]) -> Told:
@@ -144,7 +151,7 @@ FOLLOWS = {
 def refused(data: Mapping[str, object]) -> Told:
     """An action failed before its first attempt."""
     follows = FOLLOWS.get(str(data.get("follows")), "")
-    return "bad", f"failed — {verdict_words(data)}; {follows}", [f"rule {data.get('rule')}"]
+    return "bad", f"failed — {verdict_words(data)}; {follows}", [f"rule {data.get('rule')}", *notes_of(data)]
 
 
 def asked(data: Mapping[str, object]) -> Told:

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from enum import StrEnum, unique
 from typing import ClassVar, Literal
 
 from holdfast.errors import BadInput, Problem
 from holdfast.faults.patterns import Pattern, compile_pattern
-from holdfast.faults.taxonomy import ErrorCategory
+from holdfast.faults.taxonomy import ErrorCategory, Severity
 from holdfast.faults.traits import LABEL_PRIORITIES
 from holdfast.faults.verdict import Verdict
 from holdfast.policies.checks import choice_problem, function_problem, number_problem, refuse, take_words
@@ -46,16 +45,6 @@ TIMEOUT_MAX_S = 86_400.0
 
 PARTS_MAX = 20
 NAME_MAX_CHARS = 100
-
-
-@unique
-class Severity(StrEnum):
-    """How serious an alert is; `medium` of document 001 is `warning` here, and `high` is `error`."""
-
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-    CRITICAL = "critical"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -262,11 +262,11 @@ def decide(
         rule, reason = refusal
         return RetryDecision(retry=False, wait_s=0.0, rule=rule, reason=reason)
     backoff_s = wait_s(settings, attempt, draw=draw, previous_s=previous_s, backoff=verdict.backoff)
-    stated_s = verdict.retry_after_s
+    stated_s = _asked_s(verdict)
     said = f"attempt {attempt} of {settings.attempts_max} failed with {verdict.category}"
     if stated_s is not None and stated_s >= backoff_s:
         return RetryDecision(
-            retry=True, wait_s=stated_s, rule="retry", reason=f"{said}; the server asked to wait {stated_s:g} s"
+            retry=True, wait_s=stated_s, rule="retry", reason=f"{said}; {_who_asked(verdict)} {stated_s:g} s"
         )
     return RetryDecision(retry=True, wait_s=backoff_s, rule="retry", reason=f"{said}; backing off {backoff_s:.3g} s")
 
@@ -297,12 +297,20 @@ def _refusal(
         return "not-retryable", f"the same request would fail again ({verdict.rule})"
     if verdict.outcome is Outcome.UNKNOWN and not repeatable:
         return "outcome-unknown", "the side effect may have happened, and the operation is neither idempotent nor keyed"
-    if verdict.retry_after_s is not None and verdict.retry_after_s > settings.retry_after_max_s:
-        return (
-            "retry-after-too-long",
-            f"the server asked to wait {verdict.retry_after_s:g} s; the limit is {settings.retry_after_max_s:g} s",
-        )
+    asked_s = _asked_s(verdict)
+    if asked_s is not None and asked_s > settings.retry_after_max_s:
+        reason = f"{_who_asked(verdict)} {asked_s:g} s; the limit is {settings.retry_after_max_s:g} s"
+        return "retry-after-too-long", reason
     return None
+
+
+def _asked_s(verdict: Verdict) -> float | None:
+    """The wait that nothing may undercut: the stated one, else until the used-up quota opens again by its documentation."""
+    return verdict.quota_resets_in_s if verdict.retry_after_s is None else verdict.retry_after_s
+
+
+def _who_asked(verdict: Verdict) -> str:
+    return "its quota opens in" if verdict.retry_after_s is None else "the server asked to wait"
 
 
 _PRESCRIBED = MappingProxyType(

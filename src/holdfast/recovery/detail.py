@@ -44,6 +44,8 @@ def error_detail(verdict: Verdict, *, observed_at: datetime) -> ErrorDetail:
     wait_s = verdict.retry_after_s
     retry_after = observed_at + timedelta(seconds=wait_s) if wait_s is not None and 0 <= wait_s < BELIEVABLE_S else None
     context = {"rule": verdict.rule, "family": verdict.family.value, "labels": ", ".join(verdict.labels)}
+    if verdict.notes:
+        context["notes"] = "; ".join(verdict.notes)
     return ErrorDetail(
         category=verdict.category,
         message=verdict.message,
@@ -85,6 +87,8 @@ def verdict_of(text: str) -> Verdict:
         api_id=kept["api_id"],
         credential=kept["credential"],
         advice=tuple(kept.get("advice", ())),
+        notes=tuple(kept.get("notes", ())),
+        quota_resets_in_s=kept.get("quota_resets_in_s"),
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from holdfast.errors import BadSettings, Problem
 from holdfast.settings.integration import Integration
-from holdfast.settings.setting import Scalar, Section, Setting, declare, settings_of
+from holdfast.settings.setting import Scalar, Section, Setting, declare, declare_switch, settings_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -356,7 +356,10 @@ class Plan(Section):
 class Catalog(Section):
     """Where knowledge about other people's APIs comes from."""
 
-    directory: str | None = declare(None, "A directory of catalog entries that add to the shipped ones.")
+    directory: str | None = declare(
+        None, "A directory of catalog entries that add to the shipped ones or override them."
+    )
+    shipped: bool = declare_switch("Whether the entries that come with Holdfast are used.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -131,3 +131,17 @@ def test_every_client_tells_the_same_story(title: str, name: str) -> None:
     assert (story.got, story.waited, story.connections) == (got, waited, connections)
     assert story.sent == [ask.content or b""] * sent
     assert story == first_story(title)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_client_tells_once_that_an_api_goes_away(name: str) -> None:
+    """Announcements in answers that succeed are told to listeners, once."""
+    going = Answer(status=200, body=b"fine", headers=(("Sunset", "Wed, 01 Apr 2026 00:00:00 GMT"),))
+    policy = patient()
+    heard: list[object] = []
+    policy.on("api.deprecated", lambda event: heard.append(event.facts["sunset_at"]))
+
+    with controlled_world(), serving([going, going]) as script:
+        play(name, policy, script.url, [Ask(), Ask()])
+
+    assert heard == ["2026-04-01T00:00:00+00:00"]

@@ -5,13 +5,15 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator
 
+import httpx2
 import pytest
 
 import holdfast
 from holdfast import Breaker, Retry, Timeout
+from holdfast.adapters.clients import exchanges
 from holdfast.adapters.clients.exchanges import host_of, left_s
 from holdfast.errors import BadInput, BadSettings, CircuitOpen, Exhausted, RateLimited, TimedOut
-from holdfast.faults.rules import ApiRules, Quirks
+from holdfast.faults.rules import ApiRules, Idempotency, Quirks
 from holdfast.testing.world import ControlledWorld, controlled_world
 from tests.adapters.clients.clients import NAMES, Ask, Reply, play
 from tests.adapters.clients.server import Answer, Cut, Stall, serving
@@ -177,15 +179,15 @@ class Known:
 
     class Entry:
         api_id = "slackish"
-        idempotency = type("Idempotency", (), {"header": "X-Once"})
 
     def match(self, url: str) -> Entry | None:
         """Known by a word in the path."""
         return self.Entry() if "/known" in url else None
 
     def rules(self, api_id: str) -> ApiRules:
-        """That it hides failures."""
-        return ApiRules(api_id=api_id, quirks=Quirks(success_with_error_body=True))
+        """That it hides failures, and what it calls its keys."""
+        quirks = Quirks(success_with_error_body=True)
+        return ApiRules(api_id=api_id, quirks=quirks, idempotency=Idempotency(header="X-Once"))
 
 
 @every_client
@@ -227,6 +229,61 @@ def test_rules_of_an_api_can_be_given_to_the_client_or_to_the_policy(name: str) 
         play(name, holdfast.policy("api", retry=TWICE, api=api), script.url, [Ask(path="/2")])
 
     assert ["/1", "/1", "/2", "/2"] == [received.path for received in script.received]
+
+
+def busy(request: httpx2.Request) -> httpx2.Response:
+    """An answer that is final by the words of its code; who knows Stripe knows that its status counts and that it passes."""
+    return httpx2.Response(429, json={"error": {"code": "resource_missing", "message": "x"}}, request=request)
+
+
+@pytest.mark.parametrize(
+    ("options", "sent"),
+    [
+        pytest.param({}, 2, id="known-by-address"),
+        pytest.param({"catalog": False}, 1, id="switched-off"),
+        pytest.param({"api": ApiRules(api_id="other")}, 1, id="said-otherwise"),
+        pytest.param({"catalog": Known()}, 1, id="another-catalog"),
+    ],
+)
+def test_apis_are_known_by_their_addresses(options: dict[str, object], sent: int) -> None:
+    """Without any configuration, answers are read as the API means them."""
+    asked: list[str] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request.headers.get("idempotency-key", ""))
+        return busy(request)
+
+    transport = holdfast.transport(holdfast.policy("api", retry=TWICE), httpx2.MockTransport(answer), **options)
+    with httpx2.Client(transport=transport) as client:
+        client.post("https://api.stripe.com/v1/charges", json={})
+
+    assert sent == len(asked)
+
+
+@pytest.mark.parametrize(
+    ("given", "header"),
+    [
+        pytest.param({}, "x-once", id="of-the-api"),
+        pytest.param({"idempotency_header": "X-Mine"}, "x-mine", id="of-the-user"),
+    ],
+)
+def test_keys_go_where_the_api_wants_them(monkeypatch: pytest.MonkeyPatch, given: dict[str, str], header: str) -> None:
+    """An API that is known by its address names the header of keys, unless the user does."""
+    monkeypatch.setattr(exchanges, "match_shipped", lambda url: "slackish")
+    monkeypatch.setattr(exchanges, "shipped_rules", Known().rules)
+    asked: list[httpx2.Headers] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request.headers)
+        return httpx2.Response(200, json={"ok": True}, request=request)
+
+    transport = holdfast.transport(
+        holdfast.policy("api"), httpx2.MockTransport(answer), adds_idempotency_key=True, **given
+    )
+    with httpx2.Client(transport=transport) as client:
+        client.post("https://slack.example/x")
+
+    assert [True] == [header in headers for headers in asked]
 
 
 @every_client
@@ -405,8 +462,10 @@ def test_all_that_is_wrong_with_the_options_is_told_at_once(door: object) -> Non
     }
     with pytest.raises(BadSettings, match="must be a policy"):
         door("payments")
-    with pytest.raises(BadSettings, match="must be ApiRules"):
-        door(holdfast.policy("api"), api="stripe")
+    with pytest.raises(BadSettings, match="must be a name or ApiRules"):
+        door(holdfast.policy("api"), api=5)
+    with pytest.raises(BadSettings, match="Did you mean 'stripe'"):
+        door(holdfast.policy("api"), api="stripes")
 
 
 def test_a_request_of_an_unknown_library_is_refused() -> None:

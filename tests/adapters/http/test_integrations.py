@@ -131,6 +131,41 @@ def test_a_catalog_entry_that_is_not_there_is_told(tmp_path: Path, directory: st
         holdfast.integration("shop", settings=settings)
 
 
+@pytest.mark.parametrize(
+    ("declared", "shipped", "api_id"),
+    [
+        pytest.param({"base_url": "https://shop", "api": "stripe"}, True, "stripe", id="by-name"),
+        pytest.param({"base_url": "https://api.stripe.com/v1"}, True, "stripe", id="by-address"),
+        pytest.param({"base_url": "https://shop"}, True, None, id="unknown"),
+        pytest.param({"base_url": "https://api.stripe.com/v1"}, False, None, id="switched-off"),
+    ],
+)
+@pytest.mark.parametrize("directory", [None, "."], ids=["no-directory", "empty-directory"])
+def test_apis_that_come_with_holdfast_are_known(
+    tmp_path: Path, declared: dict[str, str], shipped: bool, api_id: str | None, directory: str | None
+) -> None:
+    """An integration with an API that comes with Holdfast, by name or by address, judges as its entry says, unless that is switched off."""
+    catalog = replace(SHOP.catalog, shipped=shipped, directory=str(tmp_path) if directory else None)
+    settings = Settings(catalog=catalog, integrations={"shop": Integration(**declared)})
+
+    shop = holdfast.integration("shop", settings=settings)
+
+    api = shop.policy.judge.api
+    assert api_id == (api and api.api_id)
+
+
+@pytest.mark.parametrize("shipped", [True, False], ids=["misspelt", "switched-off"])
+def test_an_api_that_does_not_come_with_holdfast_is_refused(shipped: bool) -> None:
+    """A name that nothing knows is told with the nearest one there is."""
+    settings = Settings(
+        catalog=replace(SHOP.catalog, shipped=shipped),
+        integrations={"shop": Integration(base_url="https://shop", api="strpe")},
+    )
+
+    with pytest.raises(BadInput, match="'stripe'" if shipped else "catalog.directory"):
+        holdfast.integration("shop", settings=settings)
+
+
 def test_the_catalog_entry_judges_the_answers(tmp_path: Path) -> None:
     """What the catalog knows of the API counts: its 409 that passes by itself is repeated."""
     (tmp_path / "users.json").write_text(

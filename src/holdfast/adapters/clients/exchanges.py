@@ -9,16 +9,19 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol, TypedDict, cast
+from typing import TYPE_CHECKING, Literal, Protocol, TypedDict, cast
 from urllib.parse import urlsplit
 
 from holdfast.adapters.clients.answers import Body, judge_answer, wants_body
 from holdfast.adapters.clients.degraded import Lesser, Watch, lessening_of, refuse_for_client
+from holdfast.apis.shipped import match_shipped, shipped_rules
 from holdfast.errors import BadSettings, Problem
 from holdfast.faults.rules import ApiRules
 from holdfast.faults.verdict import Verdict
 from holdfast.guards.ambient import remaining_s
+from holdfast.guards.announcements import Announcements
 from holdfast.guards.course import Course
+from holdfast.guards.knowing import known_api
 from holdfast.guards.policy import Policy
 from holdfast.guards.world import WORLD
 from holdfast.policies.composition import Composition
@@ -91,8 +94,8 @@ class ClientOptions(TypedDict, total=False):
 
     key: Callable[..., object] | None
     repeatable: bool | Callable[..., bool | None] | None
-    api: ApiRules | None
-    catalog: ApiCatalog | None
+    api: ApiRules | str | None
+    catalog: ApiCatalog | Literal[False] | None
     idempotency_header: str
     adds_idempotency_key: bool
     reraise: bool
@@ -108,8 +111,8 @@ class Options:
 
     key: Callable[..., object] | None = None
     repeatable: bool | Callable[..., bool | None] | None = None
-    api: ApiRules | None = None
-    catalog: ApiCatalog | None = None
+    api: ApiRules | str | None = None
+    catalog: ApiCatalog | Literal[False] | None = None
     idempotency_header: str = IDEMPOTENCY_HEADER
     adds_idempotency_key: bool = False
     reraise: bool = True
@@ -158,7 +161,8 @@ class Exchanges:
         refuse_for_client(policy.composition)
         self.policy = policy
         self.options = options
-        self._judge = policy.judge.looking(self._verdict, api=options.api)
+        self._api = known_api(options.api, source="transport")
+        self._judge = policy.judge.looking(self._verdict, api=self._api)
         self._made_of: Composition | None = policy.composition
         self._composition = self._composed(policy.composition)
         self._lessening = lessening_of(policy.degradation, policy.composition)
@@ -188,7 +192,7 @@ class Exchanges:
             composition=self._composition,
             once=None if outgoing.is_replayable else _NOT_REPLAYABLE,
         )
-        return Exchange(policy.name, outgoing, steps=steps, api=api, lesser=lesser)
+        return Exchange(policy.name, outgoing, steps=steps, api=api, lesser=lesser, announcements=policy.announcements)
 
     def _lesser(self, outgoing: Outgoing, header: str, *, repeatable: bool) -> Lesser | None:
         if self._lessening is None:
@@ -207,14 +211,21 @@ class Exchanges:
         )
 
     def _known(self, url: str) -> tuple[str, ApiRules | None]:
-        """The header that carries idempotency keys, and what is known of the API."""
-        options = self.options
-        entry = None if options.catalog is None else options.catalog.match(url)
-        if entry is None or options.catalog is None:
-            return options.idempotency_header, options.api or self.policy.judge.api
-        header = getattr(getattr(entry, "idempotency", None), "header", None)
-        rules = options.catalog.rules(cast(str, getattr(entry, "api_id", "")))
-        return str(header or options.idempotency_header), rules
+        """The header that carries idempotency keys, and what is known of the API: said outright, else by the address."""
+        options, header = self.options, self.options.idempotency_header
+        rules = self._by_address(url)
+        if rules is None or rules.idempotency is None or (options.catalog is None and header != IDEMPOTENCY_HEADER):
+            # Who names a header of their own knows better than what comes with Holdfast.
+            return header, rules
+        return rules.idempotency.header, rules
+
+    def _by_address(self, url: str) -> ApiRules | None:
+        catalog, said = self.options.catalog, self._api or self.policy.judge.api
+        if catalog is None and said is None:
+            api_id = match_shipped(url)
+            return None if api_id is None else shipped_rules(api_id)
+        entry = catalog.match(url) if catalog else None
+        return said if entry is None or not catalog else catalog.rules(cast(str, getattr(entry, "api_id", "")))
 
     def _repeatable(self, outgoing: Outgoing, header: str) -> bool:
         options = self.options
@@ -241,11 +252,19 @@ class Exchanges:
 class Exchange:
     """One request under way."""
 
-    __slots__ = ("_api", "_failed", "lesser", "outgoing", "place", "steps")
+    __slots__ = ("_announcements", "_api", "_failed", "lesser", "outgoing", "place", "steps")
 
     def __init__(
-        self, place: str, outgoing: Outgoing, *, steps: Course, api: ApiRules | None, lesser: Lesser | None = None
+        self,
+        place: str,
+        outgoing: Outgoing,
+        *,
+        steps: Course,
+        api: ApiRules | None,
+        announcements: Announcements,
+        lesser: Lesser | None = None,
     ) -> None:
+        self._announcements = announcements
         self.lesser = lesser
         self.place = place
         self.outgoing = outgoing
@@ -269,14 +288,16 @@ class Exchange:
         return not is_redirect and self._verdict(status, headers, body, url=url) is None
 
     def _verdict(self, status: int, headers: Iterable[tuple[str, str]], body: Body, *, url: str) -> Verdict | None:
+        pairs, now = tuple(headers), WORLD.now()
+        self._announcements.hear(pairs, self._api, place=host_of(url), now=now)
         return judge_answer(
             status,
-            headers,
+            pairs,
             body=body,
             place=self.place,
             method=self.outgoing.method,
             url=url,
-            observed_at=WORLD.now(),
+            observed_at=now,
             api=self._api,
         )
 
@@ -320,17 +341,18 @@ def _problems(options: Options) -> list[tuple[str, str | None]]:
     api: object = options.api
     catalog: object = options.catalog
     header: object = options.idempotency_header
-    no_catalog = not (callable(getattr(catalog, "match", None)) and callable(getattr(catalog, "rules", None)))
+    is_catalog = callable(getattr(catalog, "match", None)) and callable(getattr(catalog, "rules", None))
+    no_catalog = not (is_catalog or catalog is None or catalog is False)
     no_word = not (repeatable is None or isinstance(repeatable, bool) or callable(repeatable))
     is_token = isinstance(header, str) and bool(header) and set(header) <= _TOKEN
     found = [
         ("key", None if key is None or callable(key) else f"must be a function of the request, not {key!r}"),
         ("repeatable", f"must be True, False or a function of the request, not {repeatable!r}" if no_word else None),
-        ("api", None if api is None or isinstance(api, ApiRules) else f"must be ApiRules, not {api!r}"),
-        ("catalog", f"must be a catalog, not {catalog!r}" if catalog is not None and no_catalog else None),
+        ("api", None if api is None or isinstance(api, ApiRules | str) else f"must be a name or ApiRules, not {api!r}"),
+        ("catalog", f"must be a catalog, or False for none, not {catalog!r}" if no_catalog else None),
         ("idempotency_header", None if is_token else f"must be the name of a header, not {header!r}"),
     ]
-    if api is not None and catalog is not None:
+    if api is not None and catalog:
         found.append(("api", "is known from the catalog; give only one of the two"))
     for name in ("adds_idempotency_key", "reraise"):
         flag: object = getattr(options, name)

@@ -112,8 +112,9 @@ def transport(
         key: from the request, what its circuit belongs to; None: the policy's key, else host and port.
         repeatable: whether doing a request twice does no harm: your word, or a function of the request (None from it: not known). Without it,
             requests by an idempotent method (RFC 9110 §9.2.2) are, those with an idempotency key, and all if the policy says so.
-        api: what is known of the API.
-        catalog: knows APIs by address, such as `holdfast.catalog.load_directory("apis")`; instead of `api`.
+        api: what is known of the API: the name of one that comes with Holdfast (`stripe`), or the rules of a catalog of yours.
+        catalog: knows APIs by address, such as `holdfast.catalog.load_directory("apis")`, instead of `api`. None: the entries that come with
+            Holdfast, unless the policy has an `api`; False: none.
         idempotency_header: carries idempotency keys, unless the catalog names another header.
         adds_idempotency_key: give a key to requests that need one and have none; it stays the same over all attempts.
         reraise: raise the client's own exception at the end; without, `Exhausted`, with that exception as its cause. With it, `TimedOut` becomes

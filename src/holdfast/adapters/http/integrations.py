@@ -9,12 +9,14 @@ import threading
 from typing import TYPE_CHECKING
 
 from holdfast.adapters.http.senders import Httpx2Senders
+from holdfast.apis.shipped import match_shipped, shipped_ids, shipped_rules
 from holdfast.errors import BadInput, Problem
 from holdfast.guards.integration import Integration, secrets_of
 from holdfast.settings import Settings, load
 
 if TYPE_CHECKING:
     from holdfast.faults.rules import ApiRules
+    from holdfast.settings.integration import Integration as Declared
 
 __all__ = ["Integrations", "integration"]
 
@@ -77,7 +79,7 @@ def make_integration(integration_id: str, settings: Settings) -> Integration:
         senders=senders,
         secrets=secrets_of(integration_id, declared, environ=os.environ),
         response_size_max_bytes=http.response_size_max_bytes,
-        api=_rules(integration_id, declared.api, directory=settings.catalog.directory),
+        api=_rules(integration_id, declared, settings=settings),
     )
 
 
@@ -93,21 +95,30 @@ def _same(one: Settings, other: Settings, integration_id: str) -> bool:
     return (before, one.http, one.catalog) == (after, other.http, other.catalog)
 
 
-def _rules(integration_id: str, api_id: str | None, *, directory: str | None) -> ApiRules | None:
-    """What the catalog knows of the API.
+def _rules(integration_id: str, declared: Declared, *, settings: Settings) -> ApiRules | None:
+    """What the catalog knows of the API: by its name, else by the address.
 
     Raises:
         BadInput: the settings name an entry that is not there.
     """
-    if api_id is None:
-        return None
-    found: ApiRules | None = None
+    directory = settings.catalog.directory
     if directory is not None:
-        from holdfast.catalog.directory import load_directory  # noqa: PLC0415 - for those who have a catalog
+        from holdfast.catalog.directory import load_directory  # noqa: PLC0415 - for those who have a catalog of their own
 
-        found = load_directory(directory).rules(api_id)
-    if found is None:
-        where = f"in {directory}" if directory else "because no catalog is there: set catalog.directory"
-        message = f"the catalog has no entry {api_id!r}, {where}. Leave the key out, or add the entry."
+        catalog = load_directory(directory, shipped=settings.catalog.shipped)
+        found = catalog.match_id(declared.base_url) if declared.api is None else declared.api
+        rules = None if found is None else catalog.rules(found)
+        names = catalog.ids()
+    elif settings.catalog.shipped:
+        found = match_shipped(declared.base_url) if declared.api is None else declared.api
+        rules, names = None if found is None else shipped_rules(found), list(shipped_ids())
+    else:
+        rules, names = None, []
+    if rules is None and declared.api is not None:
+        near = difflib.get_close_matches(declared.api, names, n=1)
+        advice = (
+            f"Did you mean {near[0]!r}?" if near else "Leave the key out, or add the entry (setting catalog.directory)."
+        )
+        message = f"the catalog has no entry {declared.api!r}. {advice}"
         raise BadInput([Problem(source=f"integrations.{integration_id}", path="api", message=message)])
-    return found
+    return rules

@@ -5,12 +5,15 @@ Pure, over entries as JSON values. The three APIs of one vendor share how they s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import reduce
 
 from holdfast.errors import BadInput, Problem
 
-_DEPTH_MAX = 5
-_LISTS = ("errorMappings", "waits", "recoveryStrategies", "quotaWindows")
+DEPTH_MAX = 5
+"""How many entries may stand above one another."""
+
+RULES = ("errorMappings", "waits", "recoveryStrategies", "quotaWindows")
 """Lists of rules: the own ones come first, the other entry's after them."""
 
 _OWN = frozenset(
@@ -31,36 +34,47 @@ _OWN = frozenset(
 """What an entry never takes from another."""
 
 Wire = Mapping[str, object]
+Find = Callable[[str], Wire | None]
 
 
-def resolve(entry: Wire, entries: Mapping[str, Wire], *, source: str = "", path: str = "") -> Wire:
+def resolve(entry: Wire, find: Find, *, source: str = "", path: str = "") -> Wire:
     """The entry with everything it takes over from the entries it extends; itself when it extends none.
 
     Args:
         entry: the entry.
-        entries: all entries by id.
+        find: gives the entry of an id as it is written, or `None`.
         source: the file the entry came from, for the messages.
         path: its place in the source.
 
     Raises:
         BadInput: an entry that is extended does not exist, or the entries extend one another in a circle or too deeply (5).
     """
-    found, parent_id = dict(entry), entry.get("extends")
-    for _ in range(_DEPTH_MAX):
-        if not isinstance(parent_id, str):
-            return found
-        parent = entries.get(parent_id)
+    return reduce(take_over, lineage(entry, find, source=source, path=path))
+
+
+def lineage(entry: Wire, find: Find, *, source: str = "", path: str = "") -> tuple[Wire, ...]:
+    """The entry, the one it extends, the one that extends, and so on.
+
+    Raises:
+        BadInput: as for `resolve`.
+    """
+    found, parent_id = [entry], entry.get("extends")
+    while isinstance(parent_id, str):
+        if len(found) > DEPTH_MAX:
+            message = f"entries extend one another in a circle, or more than {DEPTH_MAX} deep"
+            raise _refused(source, path, message)
+        parent = find(parent_id)
         if parent is None:
             raise _refused(source, path, f"{parent_id!r} is no entry of this catalog")
-        found, parent_id = _joined(found, parent), parent.get("extends")
-    if isinstance(parent_id, str):
-        raise _refused(source, path, f"entries extend one another in a circle, or more than {_DEPTH_MAX} deep")
-    return found
+        found.append(parent)
+        parent_id = parent.get("extends")
+    return tuple(found)
 
 
-def _joined(own: Wire, other: Wire) -> dict[str, object]:
+def take_over(own: Wire, other: Wire) -> dict[str, object]:
+    """An entry with what it takes over from one other."""
     joined = {name: value for name, value in other.items() if name not in _OWN} | dict(own)
-    for name in _LISTS:
+    for name in RULES:
         first, second = own.get(name), other.get(name)
         if isinstance(first, list) and isinstance(second, list):
             joined[name] = [*first, *second]

@@ -1,0 +1,48 @@
+"""An entry over another of the same API: what a higher layer of the catalog says, put over what a lower one says.
+
+Pure, over entries as JSON values. Objects are merged as RFC 7396 (JSON Merge Patch) has it: a value replaces what was there, `null` takes it
+away, objects are merged key by key. Lists of rules are not replaced: the upper ones come first, because the first that fits counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from holdfast.apis.inheriting import RULES
+
+LISTS = (*RULES, "examples", "aliases", "baseUrls")
+"""Lists that grow: the upper ones come first. A list anywhere else is a value like any other."""
+
+_DEPTH_MAX = 4
+"""Objects of an entry are three deep; what lies deeper is no part of one and is replaced whole."""
+
+Wire = Mapping[str, object]
+
+
+def merge(lower: Wire, upper: Wire) -> dict[str, object]:
+    """The entry that both together say, the upper one having the last word."""
+    merged = _merge_objects(lower, {name: value for name, value in upper.items() if name not in LISTS}, depth=1)
+    for name in LISTS:
+        if name not in upper:
+            continue
+        above, below = upper[name], lower.get(name)
+        if above is None:
+            merged.pop(name, None)
+        elif isinstance(above, list) and isinstance(below, list):
+            merged[name] = [*above, *below]
+        else:
+            merged[name] = above
+    return merged
+
+
+def _merge_objects(lower: Wire, upper: Wire, *, depth: int) -> dict[str, object]:
+    merged = dict(lower)
+    for name, value in upper.items():
+        below = merged.get(name)
+        if value is None:
+            merged.pop(name, None)
+        elif isinstance(value, Mapping) and isinstance(below, Mapping) and depth < _DEPTH_MAX:
+            merged[name] = _merge_objects(below, value, depth=depth + 1)
+        else:
+            merged[name] = value
+    return merged

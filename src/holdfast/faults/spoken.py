@@ -1,0 +1,115 @@
+"""Waits in the words of an error message: "try again in 5 minutes", "retry after 5", "resets at midnight Pacific".
+
+Reads the first 2,000 characters of the message and nothing else of the answer, since other texts may be a user's own
+data. Words that tell somebody to come back count in every failure; words that only mention a wait or a reset count
+where the fault is throttling. The patterns are linear: repetitions are bounded and do not overlap.
+"""
+
+from __future__ import annotations
+
+import re
+
+from holdfast.faults.moments import Clock, epoch_of, iso_date, number_of, spoken_duration
+from holdfast.faults.quotas import next_time_of_day
+from holdfast.faults.rules import QuotaReset
+
+_MESSAGE_MAX_CHARS = 2_000
+_FILLER = (
+    r"(?: (?:your|the|this|that|again|request|requests|call|it|later|operation|query|connection|sending|only)){0,4}"
+)
+_ABOUT = r"(?:(?:about|approximately|approx\.|around|another|at least|a minimum of|up to|~)\s?)?"
+_BACK = re.compile(
+    rf"\b(?:try(?:ing)? again|re-?try|retried|resend|come back|available again|available|allowed again|ask again){_FILLER}"
+    rf",?[ -]?(?:in|after|within)\b:? {_ABOUT}['\"\[(]?(?=[0-9])",
+    re.IGNORECASE,
+)
+_PAUSE = re.compile(
+    rf"\b(?:wait(?:ing)?(?: time)?(?: for| of)?|(?:will )?(?:be )?(?:reset|resets|refreshes|renews|refill(?:s|ed)?)(?: again)? (?:in|after)"
+    rf"|back ?off(?: for)?|cool ?down(?: of| for)?|slow down for|blocked for)[:=]? {_ABOUT}['\"\[(]?(?=[0-9])",
+    re.IGNORECASE,
+)
+_AT = re.compile(
+    r"\b(?:again|retry|retried|resets?|available|until|wait)(?: will)?(?: be)?(?: reset)?(?: at| after| on| until)?:? ['\"]?"
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?: ?(?:Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{2}))?)",
+    re.IGNORECASE,
+)
+_ZONE = r"(?P<{0}>pacific|eastern|central|mountain|utc|gmt|pt|pst|pdt|et|est|edt|ct|cst|cdt|mt|mst|mdt)\b"
+_HOURS = re.compile(
+    r"\b(?:resets?|again|until|available|renew(?:s|ed)?|refresh(?:es|ed)?)\b[^.0-9]{0,40}?"
+    rf"(?:(?P<word>midnight)[ ,(]{{1,3}}{_ZONE.format('after')}|{_ZONE.format('before')} (?P<early>[0-9]{{1,2}}:[0-9]{{2}})(?::[0-9]{{2}})?"
+    rf"|(?P<late>[0-9]{{1,2}}:[0-9]{{2}})(?::[0-9]{{2}})? ?\(?{_ZONE.format('behind')})",
+    re.IGNORECASE,
+)
+_ZONES = {
+    **dict.fromkeys(("utc", "gmt"), "UTC"),
+    **dict.fromkeys(("pacific", "pt", "pst", "pdt"), "America/Los_Angeles"),
+    **dict.fromkeys(("eastern", "et", "est", "edt"), "America/New_York"),
+    **dict.fromkeys(("central", "ct", "cst", "cdt"), "America/Chicago"),
+    **dict.fromkeys(("mountain", "mt", "mst", "mdt"), "America/Denver"),
+}
+_BARE = re.compile(r"([0-9]{1,400}(?:\.[0-9]{1,20})?)(?!\s?[0-9a-z%:/-]|\.[0-9])", re.IGNORECASE)
+_HINTS = (
+    "again",
+    "retry",
+    "retried",
+    "wait",
+    "reset",
+    "available",
+    "back",
+    "until",
+    "block",
+    "slow",
+    "renew",
+    "refresh",
+    "cool",
+    "resend",
+)
+
+
+def spoken_wait_s(message: str, clock: Clock, *, throttled: bool) -> float | None:
+    """The wait that a message states, in seconds; `None` when it states none.
+
+    Args:
+        message: the error's own words.
+        clock: what moments and times of day are read against.
+        throttled: the fault is known to be throttling, so that any mention of a wait is about it.
+    """
+    words = message[:_MESSAGE_MAX_CHARS]
+    low = words.lower()
+    if not any(hint in low for hint in _HINTS):
+        return None
+    for pattern in (_BACK, _PAUSE) if throttled else (_BACK,):
+        for found in pattern.finditer(words):
+            wait_s = _length(words, found.end(), clock)
+            if wait_s is not None:
+                return wait_s
+    dated = _AT.search(words)
+    moment = iso_date(dated[1].replace(" +", "+")) if dated else None
+    if moment is not None:
+        return clock.until(moment)
+    return _time_of_day(words, clock) if throttled else None
+
+
+def _length(words: str, start: int, clock: Clock) -> float | None:
+    """A duration, or a bare number: that is seconds, or an epoch by its size."""
+    spoken = spoken_duration(words, start)
+    if spoken is not None:
+        return spoken[0]
+    bare = _BARE.match(words, start)
+    number = number_of(bare[1]) if bare else None
+    if number is None:
+        return None
+    epoch_s = epoch_of(number)
+    return number if epoch_s is None else clock.until_epoch(epoch_s)
+
+
+def _time_of_day(words: str, clock: Clock) -> float | None:
+    found = _HOURS.search(words)
+    if found is None:
+        return None
+    zone = _ZONES[(found["after"] or found["before"] or found["behind"]).lower()]
+    hour, _, minute = (found["early"] or found["late"] or "0:00").partition(":")
+    if int(hour) > 23 or int(minute) > 59:
+        return None
+    moment = next_time_of_day(clock.now, QuotaReset(hour=int(hour), minute=int(minute), time_zone=zone))
+    return None if moment is None else clock.until(moment)

@@ -1,0 +1,38 @@
+"""Verdicts as they are kept and told."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from holdfast.recovery.detail import error_detail, verdict_json, verdict_of
+from tests.recovery.bench import fault
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+NOTED = replace(
+    fault("rate_limit_daily", quota_resets_in_s=60.0), notes=("the stated wait of 400 days is absurd", "old news")
+)
+
+
+def test_notes_and_documented_resets_are_kept() -> None:
+    """What is known about a verdict survives the ledger, and a verdict kept by an earlier version has none."""
+    old = {
+        name: value
+        for name, value in json.loads(verdict_json(NOTED)).items()
+        if name not in {"notes", "quota_resets_in_s"}
+    }
+
+    assert NOTED == verdict_of(verdict_json(NOTED))
+    assert replace(NOTED, notes=(), quota_resets_in_s=None) == verdict_of(json.dumps(old))
+
+
+def test_notes_are_told_with_the_error() -> None:
+    """The platform's error carries them in its context; without notes there is no such key."""
+    context = error_detail(NOTED, observed_at=NOW).context
+    plain = error_detail(replace(NOTED, notes=()), observed_at=NOW).context
+
+    assert context is not None
+    assert context["notes"] == "the stated wait of 400 days is absurd; old news"
+    assert plain is not None
+    assert "notes" not in plain
