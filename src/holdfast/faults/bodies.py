@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from itertools import pairwise
+from operator import itemgetter
 from types import MappingProxyType
 
 from holdfast.faults.body_keys import BOX, CODE, FIELD, ROLES, STATUS, TEXT
 
+_first = itemgetter(0)
+_first_two = itemgetter(0, 1)
 _OBJECTS_MAX = 40
 _KEYS_MAX = 64
 _DEPTH_MAX = 7
+_TURNS = (1, 0, *range(2, _DEPTH_MAX + 2))
 _ITEMS_MAX = 6
 _CODES_MAX = 24
 _MESSAGES_MAX = 12
@@ -27,36 +30,37 @@ _MESSAGE_MAX_CHARS = 1_000
 _CODE_FORM = re.compile(r"[A-Za-z0-9_.:/#\-]{1,200}\Z")
 _TITLE_FORM = re.compile(r"[A-Za-z ]{3,40}\Z")
 _NUMBER_MAX = 10**15
-_SENTENCES = frozenset({"message", "Message", "detail", "Detail", "exception"})
+_SENTENCES = frozenset({"message", "Message", "detail", "Detail", "exception", "id", "name"})
 _CODE_BOXES = frozenset({"errorCode", "error_code", "code"})
 _CREDENTIAL_FIELDS = frozenset({"refresh_token", "access_token", "api_key", "apikey", "client_secret", "authorization"})
 
 
-@dataclass(slots=True)
 class Said:
     """What was found, in the order in which it counts.
 
     `codes` are those of the error itself, the innermost first, as they stand; `field_codes` those of entries about
-    single fields; `messages` the error's own sentences, `field_messages` those about fields; `status` an HTTP status
-    that the body states.
+    single fields; `messages` the error's own sentences, `field_messages` those about fields; `titles` short fixed
+    phrases; `status` an HTTP status that the body states.
     """
 
-    codes: list[str] = field(default_factory=list)
-    field_codes: list[str] = field(default_factory=list)
-    messages: list[str] = field(default_factory=list)
-    field_messages: list[str] = field(default_factory=list)
-    titles: list[str] = field(default_factory=list)
-    status: int | None = None
-    _deep: list[tuple[int, str]] = field(default_factory=list)
-    _said: list[tuple[int, int, str]] = field(default_factory=list)
+    __slots__ = ("_deep", "_said", "codes", "field_codes", "field_messages", "messages", "status", "titles")
+
+    def __init__(self) -> None:
+        self.codes: list[str] = []
+        self.field_codes: list[str] = []
+        self.messages: list[str] = []
+        self.field_messages: list[str] = []
+        self.titles: list[str] = []
+        self.status: int | None = None
+        self._deep: list[tuple[int, str]] = []
+        self._said: list[tuple[int, int, str]] = []
 
     def add_code(self, depth: int, item: str, *, of_field: bool) -> None:
         """Note a code."""
-        text = item[:_CODE_MAX_CHARS]
         if of_field:
-            self.field_codes.append(text)
+            self.field_codes.append(item[:_CODE_MAX_CHARS])
         else:
-            self._deep.append((depth, text))
+            self._deep.append((-depth, item[:_CODE_MAX_CHARS]))
 
     def add_message(self, depth: int, rank: int, item: str, *, of_field: bool) -> None:
         """Note a sentence."""
@@ -67,14 +71,16 @@ class Said:
             self.field_messages.append(text)
         else:
             # The object that describes the error speaks before the answer around it, and that before details.
-            self._said.append(((1, 0)[depth] if depth < 2 else depth, rank, text))
+            self._said.append((_TURNS[depth], rank, text))
 
     def settle(self) -> Said:
-        """Bring what was noted into its order."""
-        self._deep.sort(key=lambda one: -one[0])
-        self.codes = list(dict.fromkeys(code for _, code in self._deep))[:_CODES_MAX]
-        self._said.sort(key=lambda one: one[:2])
-        self.messages = list(dict.fromkeys(text for _, _, text in self._said))[:_MESSAGES_MAX]
+        """Bring what was noted into its order; sorting keeps the order of the body among equals."""
+        if len(self._deep) > 1:
+            self._deep.sort(key=_first)
+        if len(self._said) > 1:
+            self._said.sort(key=_first_two)
+        self.codes = list(dict.fromkeys([code for _, code in self._deep]))[:_CODES_MAX]
+        self.messages = list(dict.fromkeys([text for _, _, text in self._said]))[:_MESSAGES_MAX]
         return self
 
 
@@ -89,15 +95,13 @@ def read_object(value: Mapping[object, object]) -> Said:
         about_field = of_field or (listed and _names_field(place))
         if about_field and (credential := _credential_of(place)):
             said.add_code(depth, credential, of_field=False)
-        for key, item in _items(place):
+        for key, item in place.items() if len(place) <= _KEYS_MAX else _items(place):
             role = ROLES.get(key, 0) if isinstance(key, str) else 0
-            if not role or not isinstance(key, str):
+            if not role or item is None or not isinstance(key, str):
                 continue
             if isinstance(item, str):
                 _note_text(said, key, item, role=role, depth=depth, of_field=about_field)
-            elif isinstance(item, bool) or item is None:
-                continue
-            elif isinstance(item, int):
+            elif isinstance(item, int) and not isinstance(item, bool):
                 _note_number(said, item, role=role, depth=depth, of_field=about_field)
             elif role & BOX and depth < _DEPTH_MAX:
                 waiting.extend(_inside(said, key, item, depth=depth + 1, of_field=about_field))
@@ -142,7 +146,7 @@ def _note_text(said: Said, key: str, item: str, *, role: int, depth: int, of_fie
         said.add_code(depth, item, of_field=of_field)
         if role & TEXT and key != "error":
             said.add_message(depth, _RANKS.get(key, 5), item, of_field=of_field)
-    elif role & (TEXT | CODE):
+    elif role & (TEXT | CODE) and key != "id":
         said.add_message(depth, _RANKS.get(key, 5), item, of_field=of_field)
         if key in {"title", "error", "name", "Title"} and len(item) <= 40 and _TITLE_FORM.match(item):
             said.titles.append(item)
@@ -150,6 +154,10 @@ def _note_text(said: Said, key: str, item: str, *, role: int, depth: int, of_fie
 
 def _is_enumerated(item: str) -> bool:
     """Whether a single word is written the way codes are (`rate_limited`, `INVALID`, `NotFound`) and not as a sentence."""
+    if item.islower() and item.isalpha():
+        return False
+    if any(character.isdigit() for character in item):
+        return "_" in item and item.isupper()
     return (
         "_" in item or (len(item) > 4 and item.isupper()) or any(a.islower() and b.isupper() for a, b in pairwise(item))
     )

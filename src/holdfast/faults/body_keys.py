@@ -24,6 +24,7 @@ _NAMES: tuple[tuple[int, str], ...] = (
         "type|__type|.tag|name|category|slug|scim type|classification|policy name|symbol|exception type|decline code",
     ),
     (CODE | BOX, "issue"),
+    (CODE, "id|ecode"),
     (CODE | STATUS | BOX, "status"),
     (STATUS | CODE, "status code|http status|http code|http status code|response code"),
     (TEXT | BOX | CODE, "message|detail|exception"),
@@ -35,11 +36,11 @@ _NAMES: tuple[tuple[int, str], ...] = (
             "exception message|status message|ret msg|result message|response message|status text"
         ),
     ),
-    (BOX | TEXT, "errors|error messages|error details|error list"),
+    (BOX | TEXT, "details|errors|error messages|error details|error list"),
     (
         BOX,
         (
-            "fault|faults|details|inner error|innererror|root cause|extensions|meta|response|data|error result|error causes|causes|"
+            "fault|faults|_error|sys|inner error|innererror|root cause|extensions|meta|response|data|error result|error causes|causes|"
             "issues|violations|response status|error info|problems|exceptions|request error|service exception|policy exception|"
             "result info|field violations|header|head|notification|notifications|messages|warnings_and_errors|additional info|"
             "error data|validation errors|invalid params|non field errors|failure|failures|error response|response metadata"

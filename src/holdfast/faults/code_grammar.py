@@ -73,6 +73,7 @@ RULES: tuple[tuple[Rule, Meaning], ...] = (
     _on("locked", m.INVALID, some="account user card credential session", without="timeout"),
     _on("concurrent", m.BURST, some="limit exceeded many rate throttle quota"),
     _on("many concurrent", m.BURST),
+    _on("stale locked", m.STATE),
     _on("locked overload", m.OVERLOADED),
     _on("busy overload", m.OVERLOADED),
     _on("busy service", m.OVERLOADED, without="timeout"),
@@ -83,6 +84,7 @@ RULES: tuple[tuple[Rule, Meaning], ...] = (
     _on("concurrent", m.LOCKED),
     _on("conflict", m.LOCKED, some="request retry", without="item version argument"),
     _on("aborted", m.LOCKED, without="item payment"),
+    _on("operation progress", m.LOCKED, without="not"),
     _on("progress", m.IN_PROGRESS, some="request duplicate", without="not item service version"),
     _on("progress", m.LOCKED, without="not no"),
     _on("not ready", m.NOT_READY),
@@ -150,6 +152,7 @@ RULES: tuple[tuple[Rule, Meaning], ...] = (
     _on("client", m.INVALID, some="invalid denied disabled unknown", without="request version argument"),
     _on("allowed method not", m.ROUTE, without="payment"),
     _on("permission", m.INVALID, without="argument unknown"),
+    _on("access server_error", m.INVALID, without="item"),
     _on("access", m.INVALID, some="denied disabled not required invalid", without="item"),
     _on(
         "account",
@@ -163,6 +166,7 @@ RULES: tuple[tuple[Rule, Meaning], ...] = (
     _on("credential", m.DENIED),
     _on("disabled", m.INVALID, some="api service client"),
     # --- the route, the method, the version, the model ---
+    _on("api version", m.ROUTE, some="invalid unknown"),
     _on("unsupported", m.ROUTE, some="version api", without="argument item missing"),
     _on("deprecated", m.ROUTE, without="item user"),
     _on("model", m.ROUTE, some="unknown found unavailable unsupported", without="argument permission"),
@@ -175,6 +179,8 @@ RULES: tuple[tuple[Rule, Meaning], ...] = (
     _on("unsupported not", m.ROUTE, without="argument item size device version payment card account"),
     _on("version", m.STATE, some="conflict invalid failed"),
     # --- pictures of the world ---
+    _on("duplicate chosen", m.DUPLICATE_ID),
+    _on("already chosen found", m.DUPLICATE_ID),
     _on("duplicate", m.DUPLICATE, without="invalid_duplicate"),
     _on("already", m.DUPLICATE, some="found taken account user item argument"),
     _on("already", m.DONE),

@@ -93,14 +93,16 @@ _GROUPS: dict[str, str] = {
         "licence trial company shop"
     ),
     "user": "user users username owner principal identity member",
-    "mfa": "mfa otp totp tfa captcha challenge consent interaction reauth reauthentication multifactor webauthn sso",
+    "mfa": (
+        "mfa otp totp tfa captcha challenge consent interaction reauth reauthentication multifactor factor "
+        "twofactor webauthn sso"
+    ),
     # What is allowed.
     "rate": "rate rates qps tps rpm tpm rpd frequency velocity flood throughput bandwidth traffic pacing",
     "limit": "limit limits limited limitation limiter cap ceiling maximum max threshold allowance limitexceeded",
     "quota": "quota quotas",
     "request": (
-        "request requests req call calls query queries operation operations invocation invocations "
-        "transaction transactions command"
+        "request requests req call calls query queries  invocation invocations transaction transactions command"
     ),
     "api": "api apis",
     "attempt": "attempt attempts tries retries",
@@ -125,7 +127,7 @@ _GROUPS: dict[str, str] = {
     "item": (
         "item items record records file files object objects contact contacts project projects seat seats "
         "list lists table tables field fields recipient recipients resource resources instance instances "
-        "collection collections folder folders webhook webhooks domain domains document documents tag tags "
+        "collection collections folder folders webhook webhooks domain domains  tag tags "
         "attachment attachments entries rule rules group groups environment index"
     ),
     # Parts of an interface.
@@ -135,6 +137,9 @@ _GROUPS: dict[str, str] = {
     "version": "version versions revision sequence vers",
     "model": "model engine deployment",
     # What we remember of the other side.
+    "chosen": (
+        "job jobs event events execution executions workflow workflows run runs identifier task document documents"
+    ),
     "state": "state status transition",
     "cursor": "cursor scroll iterator checkpoint snapshot pagetoken nextpage offset watermark",
     "sync": "sync delta continuation pagination paging next",
@@ -164,6 +169,8 @@ STEMS: MappingProxyType[str, str] = MappingProxyType(
 
 JOINED: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
     {
+        "operation": ("request", "operation"),
+        "operations": ("request", "operation"),
         "ratelimited": ("throttle",),
         "ratelimit": ("rate", "limit"),
         "ratelimitexceeded": ("rate", "limit", "exceeded"),

@@ -155,7 +155,7 @@ def _settled_weak(meaning: Meaning, status: int) -> Meaning | None:
             return UNCERTAIN if meaning is BROKEN else NOT_STARTED
         return UNCERTAIN if status < 300 or status >= 500 else None
     if meaning is REQUEST:
-        return BAD_INPUT if status < 300 or status in {400, 402, 422} or status >= 500 else None
+        return BAD_INPUT if status < 300 or status in {400, 402, 422} else None
     if meaning is DENIED:
         return INVALID if status < 300 or status in {400, 401, 403, 404, 422} or status >= 500 else None
     return meaning

@@ -8,11 +8,33 @@ statement is believed only with the statuses that go with it.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, replace
 
 from holdfast.faults import meanings as m
 from holdfast.faults.meanings import Meaning
 
-_Phrases = tuple[tuple[re.Pattern[str], Meaning], ...]
+
+@dataclass(frozen=True, slots=True)
+class _Phrase:
+    """A statement: an expression, what it means, and parts of words of which at least one must be there for it to match."""
+
+    pattern: re.Pattern[str]
+    meaning: Meaning
+    hints: tuple[str, ...] = ()
+
+    def is_in(self, words: str) -> bool:
+        # Looking for plain parts first is what makes the many statements that do not apply cheap.
+        hints = self.hints
+        if hints:
+            for hint in hints:
+                if hint in words:
+                    break
+            else:
+                return False
+        return self.pattern.search(words) is not None
+
+
+_Phrases = tuple[_Phrase, ...]
 
 
 def meaning_of_words(words: str, status: int) -> Meaning | None:
@@ -24,7 +46,7 @@ def meaning_of_words(words: str, status: int) -> Meaning | None:
     """
     if not words:
         return None
-    return next((meaning for phrase, meaning in _phrases(status) if phrase.search(words)), None)
+    return next((phrase.meaning for phrase in _phrases(status) if phrase.is_in(words)), None)
 
 
 def says_long_window(words: str) -> bool:
@@ -45,8 +67,8 @@ def _phrases(status: int) -> _Phrases:
     return _ANY_4XX
 
 
-def _phrase(expression: str, meaning: Meaning) -> tuple[re.Pattern[str], Meaning]:
-    return re.compile(expression), meaning
+def _phrase(expression: str, meaning: Meaning, hints: str = "") -> _Phrase:
+    return _Phrase(re.compile(expression), meaning, tuple(hints.split()))
 
 
 _LONG_WINDOW = re.compile(
@@ -65,59 +87,65 @@ _STORAGE = _phrase(
     r"|disk full|out of (?:disk|memory|storage)"
     r"|insufficient (?:storage|disk|memory)|not enough (?:storage|disk|memory|space)|exceeded .{0,20}storage",
     m.FULL,
+    "storage disk mailbox memory drive space",
 )
 _CREDIT = _phrase(
     r"(?:insufficient|not enough|low|run out of|ran out of|out of|exhausted|do not have enough"
     r"|don't have enough|doesn't have enough|used all|depleted|no remaining|no) "
-    r"(?:\w{1,20} ){0,3}(?:credits?|balance|prepaid)\b"
+    r"[\w '-]{0,36}(?:credits?|balance|prepaid)\b"
     r"|\b(?:credits?|balance)\b.{0,40}(?:too low|exhausted|insufficient|depleted|used up|not enough|run out|is low)"
     r"|top up your|recharge your|purchase (?:more )?credits|billing hard limit|spend(?:ing)? (?:limit|cap)"
     r"|check your plan and billing"
     r"|add (?:more )?(?:credits|funds)|exceeded .{0,30}credits",
     m.CREDIT,
+    "credit balance prepaid top recharge billing spend fund",
 )
 _QUOTA = _phrase(
-    r"(?:daily|monthly|weekly|per[ -]day|per[ -]month|day|month) (?:\w{1,20} ){0,4}(?:limit|quota|cap"
-    r"|allowance|maximum)\b.{0,40}(?:exceed|reach|hit|exhaust|used|over)"
-    r"|(?:exceed|reach|hit|exhaust|over)\w{0,4} (?:\w{1,20}'?s? ){0,4}(?:daily|monthly|weekly|per[ -]day|per[ -]month) "
-    r"|quota (?:\w{1,12} ){0,3}(?:exceeded|exhausted|reached|used up)"
-    r"|exceed\w{0,4} (?:\w{1,20} ){0,4}quota|out of quota|usage limit (?:\w{1,12} ){0,2}(?:exceeded"
+    r"(?:daily|monthly|weekly|day|month) [\w '-]{0,12}(?:limit|quota|cap|allowance)\b.{0,10}(?:exceed"
+    r"|reach|hit|exhaust|used)"
+    r"|(?:exceed|reach|hit|exhaust)\w{0,4} [\w '-]{0,24}(?:daily|monthly|weekly|per[ -]day|per[ -]month) "
+    r"|quota [\w '-]{0,36}(?:exceeded|exhausted|reached|used up)"
+    r"|exceed\w{0,4} [\w '-]{0,48}quota|out of quota|usage limit [\w '-]{0,24}(?:exceeded"
     r"|reached)"
-    r"|(?:exceeded|reached|hit) (?:\w{1,20} ){0,3}usage limit|limit for (?:today|this month)"
-    r"|too many new orders.{0,60}per 1 day",
+    r"|(?:exceeded|reached|hit) [\w '-]{0,36}usage limit|limit for (?:today|this month)",
     m.DAILY,
+    "quota daily day month week usage today",
 )
 _RATE = _phrase(
     r"rate[ -]?limit(?:s|ed|ing)?\b.{0,30}(?:exceed|reach|hit)|(?:exceed|reach|hit|over"
     r"|above)\w{0,4} .{0,60}(?:rate[ -]?limits?\b|request limit|call limit|requests per|calls per"
     r"|queries per)"
-    r"|too many (?:\w{1,20} )?(?:requests|calls|connections|queries|api)|\bthrottl(?:ed|ing)\b"
+    r"|too many (?:\w{1,20} )?(?:requests|calls|connections|queries|api|orders|messages)|\bthrottl(?:ed|ing)\b"
     r"|requests? limit (?:exceeded|reached)|calls? limit (?:exceeded|reached)"
     r"|slow(?:ing)? down|rate exceeded|(?:requests|calls|queries) (?:per|in) .{0,30}exceeded"
     r"|rate[ -]?limited|throughput rate|concurren\w{0,5} .{0,30}(?:exceeded|reached|limit)"
     r"|(?:requests?|calls?|connections) too (?:frequent|quick|fast|often)|too (?:frequent|fast|quickly)"
     r"|reduce (?:your )?request rate|frequency limit|request rate is (?:too )?large|flood control",
     m.BURST,
+    "rate limit many throttl slow exceed fast frequen quick often flood concurren",
 )
 _BLOCKED = _phrase(
     r"(?:account|user|login) (?:has been |is |was )?(?:temporarily )?(?:blocked|locked|suspended|disabled"
     r"|deactivated|banned|frozen|closed)",
     m.INVALID,
+    "account user login",
 )
-_GUESSING = _phrase(r"(?:log-?in|sign-?in|password|authentication|pin|otp|verification) attempts", m.INVALID)
+_GUESSING = _phrase(r"(?:log-?in|sign-?in|password|authentication|pin|otp|verification) attempts", m.INVALID, "attempt")
 _LASTING_OVER = _phrase(
     r"(?:refresh[ _-]?token|api[ _-]?key|client secret|password|certificate|subscription|trial|licen[cs]e"
     r"|account|plan|sso|consent|grant)\b.{0,40}(?:expired|has lapsed|ended|is over)",
     m.INVALID,
+    "expired lapsed ended over",
 )
 _OTHER_OVER = _phrase(
     r"(?:card|device|push|registration|reset|verification|invit\w{0,6}|download|upload|cursor|sync|page"
     r"|link|code|scroll|coupon|quote|offer|checkout|cart|listing)\b"
-    r"(?: \w{1,12}){0,3} (?:is |has |was |)(?:been )?(?:invalid or )?expired",
+    r"[\w ]{0,36} (?:is |has |was |)(?:been )?(?:invalid or )?expired",
     m.STATE,
+    "expired",
 )
 # What runs out is no credential, so a fresh one would not help: the 401 stays what it is.
-_OTHER_OVER_401 = (_OTHER_OVER[0], m.INVALID)
+_OTHER_OVER_401 = replace(_OTHER_OVER, meaning=m.INVALID)
 _TOKEN_OVER = _phrase(
     r"(?:token|session|jwt|credentials?|signature|assertion|authorization|authentication|\bsas\b|access"
     r"|ticket|signed url|presigned url)\b.{0,60}"
@@ -125,34 +153,38 @@ _TOKEN_OVER = _phrase(
     r"|expired .{0,30}(?:token|session|jwt|credential|signature)|lifetime validation failed"
     r"|session timed out|session timeout|\bexp claim|signature not valid in the specified time",
     m.EXPIRED,
+    "expir timed timeout valid old ended exp",
 )
 _TOKEN_OVER_PLAIN = _phrase(
     r"(?:access|auth|bearer|security|id|session|provided|oauth|api) ?token (?:has |is |was |)(?:already "
     r"|)(?:expired|no longer valid)|^(?:your |the |)(?:token|session|jwt)"
     r" (?:has |is |was |)(?:been |)(?:expired|timed out)|expired (?:access|auth|bearer|session|security) token",
     m.EXPIRED,
+    "expired longer timed",
 )
 _KEY_WRONG = _phrase(
-    r"invalid key\b|(?:invalid|missing|incorrect|unknown|bad|wrong|no|malformed|unrecognized) (?:or \w{1,12} "
-    r"|\w{1,10} )?(?:api[ _-]?key|access[ _-]?token|credentials|authentication|authorization|client id"
-    r"|client secret|auth token|bearer token|oauth token|token provided|app[ _-]?id|login"
+    r"invalid key\b|(?:invalid|missing|incorrect|unknown|bad|wrong|no|malformed"
+    r"|unrecognized) [\w ]{0,12}(?:api[ _-]?key|access[ _-]?token|credentials|authentication|authorization"
+    r"|client id"
+    r"|client secret|client token|security token|auth token|bearer token|oauth token|token provided|app[ _-]?id|login"
     r"|username or password|api token)"
-    r"|(?:api[ _-]?key|access[ _-]?token|auth token|api token|credentials?) (?:\w{1,12} ){0,3}(?:invalid"
+    r"|(?:api[ _-]?key|access[ _-]?token|auth token|api token|credentials?) [\w '-]{0,24}(?:invalid"
     r"|missing|not valid|not found|required|incorrect|malformed|revoked|not provided|disabled)"
     r"|error validating access token|not authori[sz]ed|permission denied|(?:insufficient|missing|lacks?"
-    r"|don't have|do not have|does not have|not have|requires?) (?:\w{1,30} ){0,3}(?:permissions?"
+    r"|don't have|do not have|does not have|not have|requires?) [\w '-]{0,36}(?:permissions?"
     r"|privileges?|scopes?)\b"
     r"|unauthori[sz]ed(?: access| request| client|$| \||\.)|authentication (?:failed|required|error)"
     r"|access denied|must be logged in|not logged in|token required|please log ?in|login required"
     r"|token (?:was |has been "
     r"|is )?revoked",
     m.INVALID,
+    "key token credential auth permission scope privilege access log client password app",
 )
 _USER_AGENT = _phrase(r"user[ -]agent", m.BAD_INPUT)
 _RULE_403 = _phrase(r"business rule|validation rule", m.BAD_INPUT)
 _BUSINESS_403 = _phrase(r"by the user\b|blocked by the recipient|unsubscribed recipient", m.STATE)
 _LOCKED = _phrase(
-    r"(?:currently|already|temporarily|being) (?:\w{1,12} ){0,2}(?:locked|being (?:updated|modified"
+    r"(?:currently|already|temporarily|being) [\w '-]{0,24}(?:locked|being (?:updated|modified"
     r"|processed|used|edited|accessed)|in use by)|\bis locked\b|unable to (?:obtain|acquire) .{0,20}lock"
     r"|lock (?:wait|request) time|another (?:operation|request|process|transaction|update|user|client)\b"
     r"|other \w{1,20} request|concurrent(?:ly)? (?:modif|updat|request|writ|edit|operation|access)"
@@ -160,11 +192,18 @@ _LOCKED = _phrase(
     r"|retry).{0,60}conflict|still (?:being )?process|operation (?:is )?in progress|in progress"
     r"|optimistic lock",
     m.LOCKED,
+    "lock current already being another other concurrent serializ same conflict progress process modif temporar",
+)
+_UNSURE = _phrase(
+    r"(?:execution|send|outcome|transaction) status (?:is )?unknown|timeout waiting for|(?:request"
+    r"|operation) timed out",
+    m.TIMEOUT,
 )
 _STALE = _phrase(
     r"(?:modified|changed|updated) (?:by (?:another|someone|other)|since|in the meantime)|\bstale\b"
     r"|out of date|does not match|\betag\b",
     m.STATE,
+    "by since meantime stale date match etag",
 )
 _OUR_KEY = _phrase(
     r"idempoten.{0,120}(?:in progress|process|still|currently|concurrent|in use)|(?:in progress|process"
@@ -172,17 +211,20 @@ _OUR_KEY = _phrase(
     r"|(?:request|payment|transaction) (?:with this \w{1,20} )?is (?:already |still "
     r"|currently )?(?:in progress|being processed|processing)|original request",
     m.IN_PROGRESS,
+    "idempoten key progress process original",
 )
 _DONE = _phrase(
-    r"(?:has |have |is |was |were |been ){0,3}already (?:been )?(?:captured|paid|refunded|cancell?ed"
+    r"already (?:been )?(?:captured|paid|refunded|cancell?ed"
     r"|deleted|voided|completed|processed|closed|shipped|sent|submitted|confirmed|approved|archived"
     r"|fulfilled|settled|finali[sz]ed|released|published|merged|accepted|activated|subscribed|unsubscribed"
     r"|applied|executed|terminated|stopped|reversed|signed|disabled|enabled)",
     m.DONE,
+    "already",
 )
 _DUPLICATE = _phrase(
     r"already (?:exists?|taken|in use|registered|used|been taken|been used)|duplicate |must be unique|is not unique",
     m.DUPLICATE,
+    "already duplicate unique",
 )
 _VERSION = _phrase(
     r"(?:api )?version .{0,30}(?:deprecated|retired|no longer (?:supported|available)|sunset|not supported"
@@ -193,11 +235,12 @@ _VERSION = _phrase(
     r"|unsupported (?:api )?version|unknown api version|(?:has been|was|is) (?:permanently )?(?:retired"
     r"|discontinued|decommissioned|sunset)\b|shut down",
     m.ROUTE,
+    "version deprecat retired longer available sunset removed discontinu shut decommission unsupported",
 )
 _ROUTE = _phrase(
     r"cannot (?:get|post|put|patch|delete|head|options) /|no route|no (?:static )?resource /|(?:route"
     r"|endpoint|method|url|uri|page|path|handler|action|operation|service"
-    r"|api)\b(?: \S{1,200}){0,4} (?:was |is |could |does |)(?:not )(?:be )?(?:found|exist|match|defined"
+    r"|api)\b[^.|]{0,60} not (?:be )?(?:found|exist|match|defined"
     r"|recogni[sz]ed|support)"
     r"|(?:unknown|invalid|no such|undefined|unrecogni[sz]ed|no matching|unsupported|unmatched"
     r"|not a valid) (?:api |http |request |rest |)(?:url|uri|path|method|endpoint|route|action|operation"
@@ -208,7 +251,9 @@ _ROUTE = _phrase(
     r"|method not found|nothing matches the given uri",
     m.ROUTE,
 )
-_MODEL = _phrase(r"\bmodel\b.{0,60}(?:deprecated|does not exist|not found|decommissioned|retired|no longer)", m.ROUTE)
+_MODEL = _phrase(
+    r"\bmodel\b.{0,60}(?:deprecated|does not exist|not found|decommissioned|retired|no longer)", m.ROUTE, "model"
+)
 _TABLE_STATE = _phrase(
     r"(?:(?:sync|pagination|continuation|cursor|scroll|delta|(?:page|next)[ _-]?token)[ _-]?(?:token"
     r"|id)?)\b.{0,40}(?:invalid|expired|not found|no longer|too old)|resource version",
@@ -228,16 +273,19 @@ _CONFIGURATION = _phrase(
     r"misconfigur|not (?:been )?configured|configuration (?:error|is (?:invalid|missing))"
     r"|missing configuration|invalid configuration|no .{0,30}configured",
     m.CONFIGURATION,
+    "config",
 )
 _OVER_5XX = _phrase(
     r"(?:subscription|trial|licen[cs]e|plan|account)\b.{0,40}(?:expired|suspended|disabled|has ended"
     r"|deactivated|inactive)",
     m.CONFIGURATION,
+    "subscription trial licen plan account",
 )
 _LOGIN_5XX = _phrase(
     r"invalid (?:username|login|user ?name|credentials|password|session id|security token)|not logged in"
     r"|authentication failed|login failed",
     m.INVALID,
+    "invalid log auth",
 )
 _NOT_FOUND = _phrase(
     r"not found|does(?:n't| not) exist|no such|could not (?:be found|find)|unknown \w{1,30}|cannot find", m.MISSING
@@ -259,13 +307,15 @@ _NONCE = _phrase(
     r"(?:timestamp|nonce|recvwindow)\b.{0,80}(?:outside|invalid|expired|too (?:old|far|early|late)|used"
     r"|not within|ahead|window)|invalid (?:nonce|timestamp)",
     m.RENEW_NONCE,
+    "timestamp nonce recvwindow",
 )
 _CANCELLED = _phrase(
     r"cancell?ed by (?:the )?(?:user|client|caller)|(?:user|client) (?:requested )?cancell"
     r"|request (?:was )?cancell?ed|operation was cancell?ed",
     m.CANCELLED,
+    "cancel",
 )
-_CARD = _phrase(r"\bcard\b|declined|do not honor", m.REFUSED_BUSINESS)
+_CARD = _phrase(r"\bcard\b|declined|do not honor", m.REFUSED_BUSINESS, "card decline honor")
 _SUSPENDED_402 = _phrase(
     r"(?:account|shop|store|subscription|service|workspace|tenant|project|site|plan)\b.{0,40}(?:frozen"
     r"|suspended|unavailable|inactive|expired|disabled|paused|locked|closed|past due|overdue)"
@@ -273,12 +323,13 @@ _SUSPENDED_402 = _phrase(
     m.INVALID,
 )
 _PLAN = _phrase(
-    r"(?:upgrade|your|current|this) (?:\w{1,12} ){0,3}(?:plan|subscription|tier)\b|not (?:available"
+    r"(?:upgrade|your|current|this) [\w '-]{0,36}(?:plan|subscription|tier)\b|not (?:available"
     r"|included) .{0,30}plan",
     m.INVALID,
 )
 
 _ANY_4XX: _Phrases = (
+    _UNSURE,
     _NONCE,
     _OUR_KEY,
     _CREDIT,

@@ -14,8 +14,9 @@ from types import MappingProxyType
 from holdfast.faults import meanings as m
 from holdfast.faults.code_words import meaning_of_code
 from holdfast.faults.delays import LONG_WINDOW_S, retry_after_s
-from holdfast.faults.evidence import Evidence, evidence_of, nested_error, user_errors
+from holdfast.faults.evidence import Evidence, evidence_of
 from holdfast.faults.fault import BodyKind, Fault
+from holdfast.faults.hidden_errors import nested_error, user_errors
 from holdfast.faults.meanings import Meaning, Weight, read_meaning
 from holdfast.faults.message_words import meaning_of_words, says_long_window, says_short_window
 from holdfast.faults.packs import match_packs
@@ -126,7 +127,7 @@ def _read_error(fault: Fault, evidence: Evidence, status: int) -> Reading | None
         return _settle(packed, fault, evidence, status)
     # What a dialect's table knows is not read as words again.
     coded = _best_code(evidence, status) if packed is None or packed[1].weight is Weight.VAGUE else None
-    words = evidence.words.lower()
+    words = evidence.words
     if coded is not None and coded[1].weight is Weight.EXACT:
         return _settle(_refined(coded, words, status), fault, evidence, status)
     if status in _STRICT:
@@ -329,7 +330,7 @@ def _read_told(fault: Fault, evidence: Evidence) -> Reading:
         if status in {404, 410}:
             return _reading("200-record", _C.VALIDATION_FAILED)
         return _read_bare(fault, evidence, status)
-    said = meaning_of_words(evidence.words.lower(), 200)
+    said = meaning_of_words(evidence.words, 200)
     if said is None and (evidence.about_fields or user_errors(evidence.value) is not None):
         said = m.BAD_INPUT
     settled = None if said is None else read_meaning(said, 200, rule="generic:200-words")

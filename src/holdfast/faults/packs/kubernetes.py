@@ -28,9 +28,9 @@ def match(evidence: Evidence, reason: object) -> Match | None:
     """Read the `reason` of a `Status`."""
     if not isinstance(reason, str):
         return None
-    if reason == "Forbidden" and "exceeded quota" in evidence.words.lower():
+    if reason == "Forbidden" and "exceeded quota" in evidence.words:
         # A namespace's quota of objects: waiting does not free any.
         return "pack:kubernetes/quota", m.BAD_INPUT
-    if reason == "NotFound" and "could not find the requested resource" in evidence.words.lower():
+    if reason == "NotFound" and "could not find the requested resource" in evidence.words:
         return "pack:kubernetes/route", m.ROUTE
     return best_of((reason,), REASONS, pack="kubernetes")

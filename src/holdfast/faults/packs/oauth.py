@@ -55,7 +55,7 @@ def match(fault: Fault, evidence: Evidence, word: object) -> Match | None:
     if not isinstance(word, str) or " " in word:
         return None
     if word == "invalid_token":
-        return "pack:oauth/invalid_token", token_meaning(evidence.words.lower())
+        return "pack:oauth/invalid_token", token_meaning(evidence.words)
     if word == "expired_token" and "token" in (fault.url or "").rpartition("/")[2]:
         # RFC 8628 §3.5: the code that a person was to confirm has run out, so that he must begin anew.
         return "pack:oauth/expired_token", m.LOGIN_OVER
@@ -71,7 +71,7 @@ def match_challenge(fault: Fault, evidence: Evidence) -> Match | None:
     error = found[1]
     if error in {"invalid_token", "expired_token"}:
         described = _DESCRIPTION.search(challenge.lower())
-        words = f"{described[1] if described else ''} {evidence.words.lower()}"
+        words = f"{described[1] if described else ''} {evidence.words}"
         return f"pack:bearer/{error}", m.EXPIRED if error == "expired_token" else token_meaning(words)
     return best_of((error,), ERRORS, pack="bearer")
 

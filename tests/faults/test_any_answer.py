@@ -1,0 +1,157 @@
+"""Whatever answers, there is a verdict, and what a user typed does not decide it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import example, given, strategies as st
+
+from holdfast.faults.capture import capture_answer
+from holdfast.faults.classify import classify, examine
+from holdfast.faults.fault import Fault
+from holdfast.faults.rules import ApiRules, Quirks
+from holdfast.faults.verdict import Outcome
+from tests.faults.samples import JSON, NOON, answer
+
+STATUSES = st.integers(100, 599)
+TYPES = st.sampled_from([None, JSON, "text/html", "text/plain", "application/xml", "application/problem+json"])
+TROUBLE = (
+    "401 Unauthorized: access token expired",
+    "rate limit exceeded",
+    "daily quota exceeded",
+    "insufficient credits",
+    "connection refused, timeout",
+    "Cannot GET /v1/x",
+    "account suspended",
+    "already captured",
+    "server overloaded, down for maintenance",
+)
+HOSTILE = (
+    b"[" * 50_000,
+    b'{"error":' * 20_000,
+    b'{"error":{"errors":[' + b'{"error":{"code":"x"}},' * 5_000 + b'{"code":"y"}]}}',
+    b'{"error":{' + b",".join(b'"k%d":{"code":"c"}' % i for i in range(20_000)) + b"}}",
+    b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "c"><!ENTITY d "&b;&b;&b;&b;">]><a>&d;</a>',
+    b"<Error>" * 50_000,
+    b"<" * 200_000,
+    b"<html><title>" + b"a" * 100_000,
+    b"error code: 1" * 10_000,
+    b'{"message": "' + b"rate limit " * 20_000 + b'"}',
+    b'{"message": "' + b"'" * 100_000 + b'"}',
+    b'{"code": ' + b"9" * 4_000 + b"}",
+    b'{"code": "' + b"Ab" * 50_000 + b'"}',
+    b"\xff\xfe\x00" * 1_000,
+    b"error=" + b"a&" * 50_000,
+)
+
+
+def _captured(status: int, body: bytes, content_type: str | None) -> Fault:
+    headers = [("Content-Type", content_type)] if content_type else []
+    return capture_answer(status, headers, body=body, operation="call", observed_at=NOON, url="https://a.example/v1/x")
+
+
+@given(STATUSES, st.binary(max_size=400), TYPES)
+@example(404, b'{"error": {"code": {"code": []}}}', JSON)
+@example(200, b'{"data": {"a": {"errors": [1]}}}', JSON)
+def test_any_answer_has_a_verdict(status: int, body: bytes, content_type: str | None) -> None:
+    """Every status with every body is judged, and the waits and texts of the verdict are bounded."""
+    verdict = classify(_captured(status, body, content_type))
+
+    assert len(verdict.message) < 500
+    assert verdict.retry_after_s is None or verdict.retry_after_s >= 0
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                ["error", "errors", "code", "message", "status", "detail", "data", ".tag", "field", "extensions"]
+            )
+            | st.text(max_size=8),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=20,
+)
+
+
+@given(STATUSES, JSON_VALUES)
+def test_any_json_has_a_verdict(status: int, body: object) -> None:
+    """Keys that usually describe errors may hold anything."""
+    classify(_captured(status, json.dumps(body).encode(), JSON))
+
+
+@pytest.mark.parametrize("body", [pytest.param(body, id=f"{i}") for i, body in enumerate(HOSTILE)])
+@pytest.mark.parametrize("status", [200, 400, 503])
+def test_hostile_bodies_have_a_verdict(status: int, body: bytes) -> None:
+    """Deep, wide, endless and undecodable bodies are read up to a bound and judged all the same."""
+    for content_type in (JSON, "application/xml", "text/html"):
+        verdict = classify(_captured(status, body, content_type))
+
+        assert len(verdict.message) < 500
+
+
+def test_two_hundred_headers_change_nothing() -> None:
+    """A flood of headers is no evidence."""
+    flood = {f"X_Limit_{i}": "rate limit exceeded" for i in range(300)}
+
+    assert (
+        classify(answer(400, {"message": "bad"})).category
+        == classify(answer(400, {"message": "bad"}, **flood)).category
+    )
+
+
+@given(
+    st.sampled_from([400, 404, 409, 422, 500, 503]),
+    st.sampled_from(TROUBLE),
+    st.sampled_from(["'{}'", '"{}"', "`{}`", "“{}”", "«{}»"]),
+)
+def test_quoted_words_decide_nothing(status: int, words: str, quotes: str) -> None:
+    """What an error quotes is a user's own text: it may say anything."""
+    plain = classify(answer(status, {"message": "Value 'x' of the field is bad"}))
+
+    verdict = classify(answer(status, {"message": f"Value {quotes.format(words)} of the field is bad"}))
+
+    assert (plain.category, plain.retryable, plain.outcome) == (verdict.category, verdict.retryable, verdict.outcome)
+
+
+@given(st.sampled_from([400, 422]), st.sampled_from(TROUBLE), st.sampled_from(["name", "token", "daily_limit"]))
+def test_entries_about_fields_are_about_input(status: int, words: str, field: str) -> None:
+    """A field may be called anything, and what is wrong with it is bad input."""
+    verdict = classify(answer(status, {"message": "Validation failed", "errors": [{"field": field, "message": words}]}))
+
+    assert verdict.category == "validation_failed"
+
+
+@given(st.sampled_from(TROUBLE))
+def test_codes_count_before_words(words: str) -> None:
+    """A code that names the cause is believed whatever the sentence beside it says."""
+    verdict = classify(answer(400, {"code": "invalid_email_address_format", "errors": [], "message": f"'{words}'"}))
+    lock = classify(answer(409, {"code": "resource_locked", "message": words}))
+
+    assert verdict.category == "validation_failed"
+    assert ("state_inconsistent", True) == (lock.category, lock.retryable)
+
+
+FINE = st.sampled_from(["errors", "error", "errorCount", "failures", "warnings"])
+
+
+@given(FINE, st.sampled_from([None, 0, [], {}, "", False]), JSON_VALUES)
+def test_a_success_is_none_the_worse_for_its_data(name: str, nothing: object, data: object) -> None:
+    """An empty list of errors is how a success says that there were none, whatever its data."""
+    quirks = ApiRules(api_id="crm", quirks=Quirks(success_with_error_body=True))
+    body = {name: nothing, "items": [data, {"level": "error", "message": "rate limit exceeded"}], "job": {"error": "x"}}
+
+    assert examine(answer(200, body), api=quirks) is None
+
+
+@given(STATUSES.filter(lambda status: status >= 300), st.text(max_size=60))
+def test_a_refusal_is_never_an_executed_call(status: int, words: str) -> None:
+    """Only an answer that says so, or an unreadable success, counts as executed."""
+    verdict = classify(answer(status, {"message": words.replace("already", "")}))
+
+    assert verdict.outcome is not Outcome.EXECUTED
