@@ -94,6 +94,11 @@ def test_relatives_of_retry_after_count_as_it(name: str) -> None:
     assert classify(answer(503, **{name: "9"})).retry_after_s == 9.0
 
 
+def test_other_words_about_retrying_are_no_wait() -> None:
+    """A header that says whether to retry does not say when."""
+    assert classify(answer(503, X_Should_Retry="9")).retry_after_s is None
+
+
 def test_milliseconds_that_disagree_undercut_nothing() -> None:
     """The more exact header wins only where both say the same; otherwise the longer wait is kept."""
     assert retry_after_s(answer(429, Retry_After="60", Retry_After_Ms="500")) == 60.0
