@@ -8,7 +8,7 @@ is among them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from enum import Enum, auto, unique
 from functools import lru_cache
 
@@ -64,16 +64,26 @@ def body_wait_s(value: object, clock: Clock, *, moments: bool) -> float | None:
         clock: what moments are read against.
         moments: count fields for the moment of a reset, too, which answers that are no throttling may carry for information.
     """
-    found = [
-        wait_s
-        for place in _objects(value)
-        for key, item in place.items()
-        if isinstance(key, str)
-        and (form := _known(key)[0]) is not None
-        and (moments or form is not _Form.MOMENT)
-        and (wait_s := _read(item, form, clock)) is not None
-    ]
-    return max(found) if found else None
+    longest: float | None = None
+    level: list[object] = [value]
+    left = _OBJECTS_MAX
+    for _ in range(_DEPTH_MAX + 1):
+        below: list[object] = []
+        for one in level:
+            if isinstance(one, list):
+                below += one[:_LIST_MAX]
+            elif isinstance(one, Mapping) and left > 0:
+                left -= 1
+                for key, item in one.items():
+                    form, leads_on = _known(key)
+                    if leads_on and isinstance(item, Mapping | list):
+                        below.append(item)
+                    if form is not None and (moments or form is not _Form.MOMENT):
+                        longest = _longer(longest, _read(item, form, clock))
+        if not below:
+            break
+        level = below[:_OBJECTS_MAX]
+    return longest
 
 
 def cost_wait_s(value: object) -> float | None:
@@ -82,6 +92,8 @@ def cost_wait_s(value: object) -> float | None:
     Source: Shopify's documentation of its GraphQL rate limits (`extensions.cost`). `None` when a part is missing, when nothing
     is to be waited for, or when the bucket can never hold as much.
     """
+    if not isinstance(value, Mapping) or ("extensions" not in value and "errors" not in value):
+        return None
     for place in (("extensions", "cost"), ("errors", "*", "extensions", "cost")):
         for cost in values_at(value, place):
             status = cost.get("throttleStatus") if isinstance(cost, Mapping) else None
@@ -97,29 +109,13 @@ def cost_wait_s(value: object) -> float | None:
     return None
 
 
-def _objects(value: object) -> Iterator[Mapping[object, object]]:
-    """The objects in which an error speaks for itself, from the top down."""
-    level: list[object] = [value]
-    left = _OBJECTS_MAX
-    for _ in range(_DEPTH_MAX + 1):
-        below: list[object] = []
-        for one in level:
-            if isinstance(one, list):
-                below += one[:_LIST_MAX]
-            elif isinstance(one, Mapping) and left > 0:
-                left -= 1
-                yield one
-                below += [item for key, item in one.items() if isinstance(item, Mapping | list) and _leads_on(key)]
-        level = below[:_OBJECTS_MAX]
+def _longer(one: float | None, other: float | None) -> float | None:
+    return other if one is None else one if other is None else max(one, other)
 
 
-def _leads_on(key: object) -> bool:
-    return isinstance(key, str) and _known(key)[1]
-
-
-def _known(key: str) -> tuple[_Form | None, bool]:
+def _known(key: object) -> tuple[_Form | None, bool]:
     """What a key stands for, and whether details stand below it."""
-    return _meaning(key) if len(key) <= _KEY_MAX_CHARS else (None, False)
+    return _meaning(key) if isinstance(key, str) and len(key) <= _KEY_MAX_CHARS else (None, False)
 
 
 @lru_cache(maxsize=1_024)

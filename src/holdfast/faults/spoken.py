@@ -48,6 +48,7 @@ _ZONES = {
     **dict.fromkeys(("mountain", "mt", "mst", "mdt"), "America/Denver"),
 }
 _BARE = re.compile(r"([0-9]{1,400}(?:\.[0-9]{1,20})?)(?!\s?[0-9a-z%:/-]|\.[0-9])", re.IGNORECASE)
+_DIGIT = re.compile(r"[0-9]")
 _HINTS = (
     "again",
     "retry",
@@ -76,7 +77,8 @@ def spoken_wait_s(message: str, clock: Clock, *, throttled: bool) -> float | Non
     """
     words = message[:_MESSAGE_MAX_CHARS]
     low = words.lower()
-    if not any(hint in low for hint in _HINTS):
+    # Most messages name no number, and hence no wait.
+    if (_DIGIT.search(words) is None and "midnight" not in low) or not any(hint in low for hint in _HINTS):
         return None
     for pattern in (_BACK, _PAUSE) if throttled else (_BACK,):
         for found in pattern.finditer(words):
