@@ -40,6 +40,7 @@ def cost(asked: object, level: object, *, most: object = 1000, rate: object = 50
         pytest.param({"resetAt": "2026-03-02T12:05:00Z"}, 300.0, id="moment"),
         pytest.param({"reset_at": 1772453100}, 300.0, id="epoch"),
         pytest.param({"retry_after": 1, "error": {"retry_after": 9}}, 9.0, id="the-longest"),
+        pytest.param({"retry_after": 9, "error": {"retry_after": 1}}, 9.0, id="the-longest-wherever-it-stands"),
         pytest.param({"retry_after": True}, None, id="a-truth-value"),
         pytest.param({"retry_after": -1}, None, id="negative"),
         pytest.param({"retry_after": None}, None, id="nothing"),
@@ -67,6 +68,7 @@ def test_a_moment_counts_only_for_throttling() -> None:
     [
         pytest.param(cost(752, 666), 1.72, id="computed"),
         pytest.param(cost(100, 666), None, id="enough-is-there"),
+        pytest.param(cost(666, 666), None, id="just-enough-is-there"),
         pytest.param(cost(2000, 666), None, id="more-than-the-bucket-holds"),
         pytest.param(cost(752, 666, most=None), 1.72, id="size-untold"),
         pytest.param(cost(752, None), None, id="no-level"),

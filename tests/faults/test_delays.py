@@ -194,6 +194,12 @@ def test_a_wait_is_never_shortened_and_an_absurd_one_is_noted(seconds: int) -> N
     assert (verdict.retry_after_s > BELIEVABLE_WAIT_S) == any("absurd" in note for note in verdict.notes)
 
 
+@pytest.mark.parametrize(("seconds", "notes"), [("604800", ()), ("1000000", ("the stated wait of 12 days is absurd",))])
+def test_a_week_is_believed(seconds: str, notes: tuple[str, ...]) -> None:
+    """Seven days are a long wait, and more is absurd."""
+    assert notes == classify(answer(503, Retry_After=seconds)).notes
+
+
 def test_the_server_clock_is_noted_only_where_it_matters() -> None:
     """Seconds need no clock: a `Date` that is off is no news there."""
     date = {"Date": "Mon, 02 Mar 2026 11:54:40 GMT"}
