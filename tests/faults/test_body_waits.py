@@ -46,6 +46,7 @@ def cost(asked: object, level: object, *, most: object = 1000, rate: object = 50
         pytest.param({"retry_after": None}, None, id="nothing"),
         pytest.param({"retry_after": "later"}, None, id="word"),
         pytest.param({"customer": {"retry_after": 5}}, None, id="other-peoples-data"),
+        pytest.param({"error_extra": {"retry_after": 5}}, 5.0, id="a-name-that-says-details"),
         pytest.param({"k" * 100: 5, "message": "m"}, None, id="other-keys"),
         pytest.param([{"retry_after": 4}], 4.0, id="list"),
         pytest.param("retry_after", None, id="text"),

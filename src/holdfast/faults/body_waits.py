@@ -1,7 +1,7 @@
 """Waits that a parsed JSON body states in a field of its own, and the wait that a stated cost and refill rate come to.
 
 Looks at the error's own objects and at the few places below them where APIs put details (`details`, `extensions`,
-`parameters`, …), nowhere else: a body may quote other people's data. At most 200 objects are looked at. It knows fields
+`parameters`, `error_data`, …), nowhere else: a body may quote other people's data. At most 200 objects are looked at. It knows fields
 by their names, whatever their spelling (`retry_after`, `retryAfter`); what `RetryInfo` of AIP-193 calls `retryDelay`
 is among them.
 """
@@ -54,6 +54,7 @@ _INSIDE = frozenset(
         "result",
     }
 )
+_INSIDE_ENDS = ("details", "data", "info", "extra", "extras", "context")
 
 
 def body_wait_s(value: object, clock: Clock, *, moments: bool) -> float | None:
@@ -121,7 +122,7 @@ def _known(key: object) -> tuple[_Form | None, bool]:
 @lru_cache(maxsize=1_024)
 def _meaning(key: str) -> tuple[_Form | None, bool]:
     plain = key.replace("_", "").replace("-", "").lower()
-    return _FIELDS.get(plain), plain in _INSIDE or plain.endswith("details")
+    return _FIELDS.get(plain), plain in _INSIDE or plain.endswith(_INSIDE_ENDS)
 
 
 def _read(item: object, form: _Form, clock: Clock) -> float | None:
