@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from holdfast.errors import BadSettings, Exhausted, Problem, Rejected, TimedOut
 from holdfast.faults.capture import capture_exception
 from holdfast.faults.classify import classify
-from holdfast.faults.fingerprint import fingerprint
+from holdfast.faults.fingerprint import fingerprint, own_fingerprint, template_problem
 from holdfast.faults.rules import ApiRules
 from holdfast.faults.taxonomy import ErrorCategory
 from holdfast.faults.traits import LABEL_PRIORITIES, family_of, traits_of
@@ -35,7 +35,11 @@ class Judgement:
     """What a user declares about an exception or a result; None leaves the part to the general reading.
 
     `health` is what it says about the dependency, `category` what kind of thing it is, `retryable` whether the same call may succeed later, and
-    `outcome` whether its effect happened.
+    `outcome` whether its effect happened. `fingerprint` is what such failures are counted under instead of their own: a text in which `{category}`,
+    `{place}`, `{code}`, `{status}`, `{rule}` and `{standard}` are replaced.
+
+    Raises:
+        BadSettings: the fingerprint names something else in braces.
     """
 
     health: Health | None = None
@@ -43,6 +47,11 @@ class Judgement:
     retryable: bool | None = None
     outcome: Outcome | None = None
     retry_after_s: float | None = None
+    fingerprint: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.fingerprint is not None and (message := template_problem(self.fingerprint)) is not None:
+            raise BadSettings([Problem(source="judgement", path="fingerprint", message=message)])
 
 
 def plain_verdict(
@@ -209,9 +218,11 @@ def _amended(verdict: Verdict, declared: Judgement, place: str) -> Verdict:
             outcome=verdict.outcome,
             retry_after_s=verdict.retry_after_s,
         )
+    own = declared.fingerprint
     return replace(
         verdict,
         rule="declared",
+        fingerprint=verdict.fingerprint if own is None else own_fingerprint(own, verdict, place=place),
         health=declared.health or verdict.health,
         outcome=declared.outcome or verdict.outcome,
         retryable=verdict.retryable if declared.retryable is None else declared.retryable,
