@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 
+from holdfast.guards.correlating import correlator
 from holdfast.guards.world import WORLD, World
 from tests import leaks
 
@@ -55,6 +56,12 @@ def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever HOLDFAST_ variables the person at this machine has set, tests do not see them."""
     for name in [name for name in os.environ if name.startswith("HOLDFAST_")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _no_faults_of_other_tests() -> None:
+    """What failed in other tests is no incident in this one."""
+    correlator.forget()
 
 
 @pytest.fixture

@@ -25,6 +25,14 @@ if TYPE_CHECKING:
     from holdfast.adapters.clients.httpx_transport import async_transport as async_transport, transport as transport
     from holdfast.adapters.clients.requests_adapter import requests_adapter as requests_adapter
     from holdfast.errors import HoldfastError as HoldfastError
+    from holdfast.faults.correlation.analysis import (
+        HighErrorRate as HighErrorRate,
+        NoErrors as NoErrors,
+        NormalOperation as NormalOperation,
+        PatternDetected as PatternDetected,
+    )
+    from holdfast.faults.correlation.incidents import Incident as Incident
+    from holdfast.faults.correlation.settings import Correlation as Correlation
     from holdfast.faults.taxonomy import ErrorCategory as ErrorCategory
     from holdfast.faults.verdict import Health as Health, Outcome as Outcome, Verdict as Verdict
     from holdfast.guards.alarm import Alert as Alert
@@ -38,6 +46,11 @@ if TYPE_CHECKING:
     from holdfast.guards.caches.memory import MemoryCache as MemoryCache
     from holdfast.guards.circuit import CircuitHealth as CircuitHealth
     from holdfast.guards.classifying import classify as classify
+    from holdfast.guards.correlating import (
+        Correlator as Correlator,
+        correlated as correlated,
+        correlator as correlator,
+    )
     from holdfast.guards.engine import RecoveryEngine as RecoveryEngine
     from holdfast.guards.features import Features as Features, features as features
     from holdfast.guards.forms import AttemptBlock as AttemptBlock, Attempts as Attempts
@@ -106,6 +119,8 @@ __all__ = [
     "CircuitHealth",
     "CircuitState",
     "Condition",
+    "Correlation",
+    "Correlator",
     "Default",
     "Degradation",
     "Degrade",
@@ -117,7 +132,9 @@ __all__ = [
     "Growth",
     "Health",
     "Hedge",
+    "HighErrorRate",
     "HoldfastError",
+    "Incident",
     "Integration",
     "Jitter",
     "Judgement",
@@ -127,8 +144,11 @@ __all__ = [
     "LaterQueue",
     "Levels",
     "MemoryCache",
+    "NoErrors",
+    "NormalOperation",
     "Outcome",
     "OutgoingRequest",
+    "PatternDetected",
     "Policy",
     "QueueForLater",
     "RaiseAlert",
@@ -160,6 +180,8 @@ __all__ = [
     "async_transport",
     "carried",
     "classify",
+    "correlated",
+    "correlator",
     "deadline",
     "features",
     "integration",
@@ -188,6 +210,8 @@ _ROOMS: dict[str, tuple[str, str]] = {
     "CircuitHealth": ("holdfast.guards.circuit", ""),
     "CircuitState": ("holdfast.policies.breaker", ""),
     "Condition": ("holdfast.policies.remedies", ""),
+    "Correlation": ("holdfast.faults.correlation.settings", ""),
+    "Correlator": ("holdfast.guards.correlating", ""),
     "Default": ("holdfast.policies.lesser_answers", ""),
     "Degradation": ("holdfast.policies.degradation", ""),
     "Degrade": ("holdfast.policies.remedies", ""),
@@ -199,7 +223,9 @@ _ROOMS: dict[str, tuple[str, str]] = {
     "Growth": ("holdfast.policies.retry", ""),
     "Health": ("holdfast.faults.verdict", ""),
     "Hedge": ("holdfast.policies.hedge", ""),
+    "HighErrorRate": ("holdfast.faults.correlation.analysis", ""),
     "HoldfastError": ("holdfast.errors", ""),
+    "Incident": ("holdfast.faults.correlation.incidents", ""),
     "Integration": ("holdfast.guards.integration", ""),
     "Jitter": ("holdfast.policies.retry", ""),
     "Judgement": ("holdfast.guards.judging", ""),
@@ -209,8 +235,11 @@ _ROOMS: dict[str, tuple[str, str]] = {
     "LaterQueue": ("holdfast.guards.later_queue", ""),
     "Levels": ("holdfast.policies.levels", ""),
     "MemoryCache": ("holdfast.guards.caches.memory", ""),
+    "NoErrors": ("holdfast.faults.correlation.analysis", ""),
+    "NormalOperation": ("holdfast.faults.correlation.analysis", ""),
     "Outcome": ("holdfast.faults.verdict", ""),
     "OutgoingRequest": ("holdfast.ports.http", ""),
+    "PatternDetected": ("holdfast.faults.correlation.analysis", ""),
     "Policy": ("holdfast.guards.policy", ""),
     "QueueForLater": ("holdfast.policies.lesser_answers", ""),
     "RaiseAlert": ("holdfast.policies.remedies", ""),
@@ -242,6 +271,8 @@ _ROOMS: dict[str, tuple[str, str]] = {
     "async_transport": ("holdfast.adapters.clients.httpx_transport", ""),
     "carried": ("holdfast.guards.ambient", ""),
     "classify": ("holdfast.guards.classifying", ""),
+    "correlated": ("holdfast.guards.correlating", ""),
+    "correlator": ("holdfast.guards.correlating", ""),
     "deadline": ("holdfast.guards.ambient", ""),
     "features": ("holdfast.guards.features", ""),
     "last_answer": ("holdfast.guards.answers", ""),

@@ -8,8 +8,10 @@ import pytest
 
 import holdfast
 from holdfast.errors import Exhausted
+from holdfast.guards.correlating import correlator
 from holdfast.guards.world import WORLD
 from holdfast.testing import ControlledWorld, controlled_world
+from tests.faults.correlation.faults_seen import seen
 
 FIXED = holdfast.Retry(attempts_max=3, initial_delay_s=10, jitter=holdfast.Jitter.NONE)
 
@@ -102,6 +104,17 @@ def test_everything_is_put_back() -> None:
         raise ZeroDivisionError
 
     assert before == {name: getattr(WORLD, name) for name in WORLD.__slots__}
+
+
+def test_faults_of_a_world_stay_in_it() -> None:
+    """What fails under a controlled world is no incident of the program, and what failed before is none of the test's."""
+    correlator.record(seen())
+
+    with controlled_world():
+        inside = correlator.totals().total
+        correlator.record(seen())
+
+    assert (inside, correlator.totals().total) == (0, 0)
 
 
 def test_time_does_not_run_backwards() -> None:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from holdfast.errors import Attempted, Exhausted, Rejected
 from holdfast.faults.verdict import Health, Verdict
 from holdfast.guards.ambient import DEADLINE, SPENT
+from holdfast.guards.correlating import correlator
 from holdfast.guards.hedging import HedgeState, OnEvent
 from holdfast.guards.judging import RESULT_RULE, Judge
 from holdfast.guards.lanes import Lane
@@ -50,6 +51,8 @@ __all__ = [
 ]
 
 _CAUSES_MAX = 8
+# What a policy further in has told the correlator of already, or what never reached a dependency.
+_TOLD_INSIDE = (Exhausted, Rejected)
 _UNTOLD = frozenset({"not-retryable", "category-not-listed"})
 """Reasons to stop that are no news after a single attempt: its own exception says it all."""
 
@@ -470,6 +473,8 @@ def _judged(judge: Judge, answer: Done | Failed, *, permits: list[Permit], took_
         _leave(permits, None, took_s=took_s, cancelled=True)
         raise
     _leave(permits, verdict, took_s=took_s)
+    if verdict is not None and not (isinstance(answer, Failed) and isinstance(answer.exc, _TOLD_INSIDE)):
+        correlator.record(verdict, judge.place)
     return verdict
 
 

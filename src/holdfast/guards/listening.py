@@ -19,6 +19,8 @@ LISTENERS_MAX = 1_000
 
 _ENDS_A_VALUE: Final = frozenset(' "=\\')
 
+_INCIDENT: Final = ("id", "kind", "cause", "count", "members", "since", "fingerprint", "example", "into")
+
 # Name → (level, meaning, fields); the documented table of what policies tell. Those with a level have a line in the log.
 EVENTS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
     "attempt.failed": (
@@ -100,6 +102,13 @@ EVENTS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
         ("error",),
     ),
     "sharing.resumed": ("info", "The store that processes share circuits by is back.", ()),
+    "incident.opened": (
+        "warning",
+        "Many faults are one thing: a dependency beyond its baseline, or one cause at many dependencies. Told by the correlator.",
+        _INCIDENT,
+    ),
+    "incident.updated": ("info", "An open incident has spread or doubled.", _INCIDENT),
+    "incident.resolved": ("info", "An incident is over, or a wider one (`into`) explains it.", _INCIDENT),
     "policy.updated": ("info", "The policy has other settings from now on.", ("changed",)),
 }
 

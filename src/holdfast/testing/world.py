@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+from holdfast.guards.correlating import correlator
 from holdfast.guards.world import WORLD
 
 __all__ = ["ControlledWorld", "controlled_world"]
@@ -124,7 +125,9 @@ def controlled_world(
     try:
         for name, value in {**taken, "attempts_max": attempts_max}.items():
             setattr(WORLD, name, value)
+        correlator.forget()  # what failed before is no incident of a test's, nor the other way round
         yield world
     finally:
+        correlator.forget()
         for name, value in before.items():
             setattr(WORLD, name, value)

@@ -252,7 +252,7 @@ def test_tasks_remember_their_own_answers() -> None:
 def test_listeners_hear_of_each_lesser_answer_and_the_log_only_of_changes(
     ask: Ask, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """However many answers are degraded, the log has one line for each change of the level."""
+    """However many answers are degraded, the log has one line for each change of the level, and one for the incident that it is."""
     shop = policy("shop", degradation=Degradation.of(NOTHING, levels=Levels(calls_min=10)))
     heard: list[str] = []
     shop.on("*", lambda event: heard.append(event.name))
@@ -264,7 +264,7 @@ def test_listeners_hear_of_each_lesser_answer_and_the_log_only_of_changes(
 
     assert 30 == heard.count("answer.degraded")
     assert 1 == heard.count("degradation.changed")
-    assert ["degradation.changed"] == [record.event for record in caplog.records]
+    assert ["degradation.changed", "incident.opened"] == [record.event for record in caplog.records]
     assert 3 == shop.degradation.level
     assert 3 == ask(shop, "book").degraded.level
 
