@@ -13,7 +13,7 @@ import typer
 from typer.main import get_command
 
 from holdfast import __version__
-from holdfast.cli import catalog, config, contract, credentials, dead_letters, executions
+from holdfast.cli import catalog, config, contract, credentials, dead_letters, executions, faults
 from holdfast.cli.classify import classify
 from holdfast.cli.demo import demo
 from holdfast.cli.emit import emit
@@ -54,6 +54,7 @@ app.add_typer(executions.group, name="executions")
 app.add_typer(credentials.group, name="credentials")
 app.add_typer(dead_letters.group, name="dead-letters")
 app.add_typer(catalog.group, name="catalog")
+app.add_typer(faults.group, name="faults")
 app.add_typer(contract.group, name="contract")
 app.add_typer(config.group, name="config")
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from holdfast.hold.async_hold import AsyncHold
 from holdfast.hold.envelopes import EventLimits
 from holdfast.hold.events import OutboxPage
+from holdfast.hold.faults import FaultReader, FaultReport
 from holdfast.hold.parts import Parts, Registry
 from holdfast.hold.sync_hold import Execution, Hold
 from holdfast.recovery.inbox import EventResult, Receipt
@@ -19,6 +20,8 @@ __all__ = [
     "EventLimits",
     "EventResult",
     "Execution",
+    "FaultReader",
+    "FaultReport",
     "Hold",
     "OutboxPage",
     "Parts",

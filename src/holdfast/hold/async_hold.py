@@ -15,6 +15,7 @@ from holdfast.hold.credentials import CredentialDoor
 from holdfast.hold.erasing import CanErase
 from holdfast.hold.events import Events
 from holdfast.hold.executors import checked_executor
+from holdfast.hold.faults import Faults
 from holdfast.hold.functions import flawed_schemas, problems_of
 from holdfast.hold.handed import TakesOver
 from holdfast.hold.people import ForPeople
@@ -47,7 +48,7 @@ WATCH_INTERVAL_S = 0.1
 """How often somebody who waits for an execution looks at it."""
 
 
-class AsyncHold(ForPeople, CredentialDoor, Replacing, TakesOver, CanErase, Upkeep, Events):
+class AsyncHold(ForPeople, CredentialDoor, Replacing, TakesOver, CanErase, Upkeep, Events, Faults):
     """Durable recovery for asyncio programs. Every method may be called from any task of one event loop."""
 
     @property

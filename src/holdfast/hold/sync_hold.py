@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
     from holdfast.contract import ExecutionState
     from holdfast.errors import Problem
+    from holdfast.faults.correlation.settings import Correlation
     from holdfast.hold.async_hold import AsyncHold
     from holdfast.hold.credentials import Credential
     from holdfast.hold.envelopes import EventSource
     from holdfast.hold.events import OutboxPage
+    from holdfast.hold.faults import FaultReport
     from holdfast.hold.sources import ActionSource, PlanSource
     from holdfast.plans.replacement import Replacement
     from holdfast.ports.rows import DeadLetterRow, ExecutionRow, QuestionRow
@@ -266,6 +268,10 @@ class Hold:
     def outbox(self, after: str | None = None, *, limit: int = 100, types: Sequence[str] = ()) -> OutboxPage:
         """Return what happened after a cursor, in all executions; see `AsyncHold.outbox`."""
         return self.call(self.inner.outbox(after, limit=limit, types=types))
+
+    def faults(self, *, since_s: float = 86_400.0, settings: Correlation | None = None) -> FaultReport:
+        """Return what failed within the last seconds (1 to 31 days), over all workers: groups by fingerprint, and incidents."""
+        return self.call(self.inner.faults(since_s=since_s, settings=settings))
 
     def begin_work(self) -> None:
         """Start the background worker, unless it runs, was not wanted, or another process does the work of this file."""

@@ -121,6 +121,10 @@ class Snapshot(Keeps, Protocol):
         """Return the ids of live executions above `after`, in their order."""
         ...
 
+    def event_from(self, sequence: int) -> EventRow | None:
+        """Return the event with the least sequence that is not below `sequence`; None when there is none."""
+        ...
+
     def newest_event(self) -> tuple[int, datetime] | None:
         """Return the sequence and time of the newest event; None when nothing ever happened."""
         ...

@@ -115,6 +115,18 @@ async def test_the_outbox_can_be_filtered(store: Store) -> None:
     assert [] == await store.read(lambda s: s.outbox(after=end, types=(), limit=10))
 
 
+async def test_an_event_is_found_by_its_place(store: Store) -> None:
+    """The first event from a sequence on is found, across gaps; beyond the last there is none."""
+    await record(store, "a", "b")
+    first, last = [row.sequence for row in await store.read(lambda s: s.events("run"))]
+
+    found = [
+        await store.read(lambda s, sequence=sequence: s.event_from(sequence)) for sequence in (0, first, last, last + 1)
+    ]
+
+    assert ["a", "a", "b", None] == [row and row.type for row in found]
+
+
 async def test_an_empty_outbox_has_an_end(store: Store) -> None:
     """Before anything happened, the end is the beginning."""
     assert START == await store.read(lambda s: s.outbox_end())

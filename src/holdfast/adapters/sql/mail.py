@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-__all__ = ["SAVE_INBOX", "inbox", "outbox", "outbox_end"]
+__all__ = ["SAVE_INBOX", "event_from", "inbox", "outbox", "outbox_end"]
 
 M, V = schema.inbox, schema.events
 SAVE_INBOX = sa.update(M).where(M.c.event_id == bindparam("k_event_id")).values(outcome=bindparam("v_outcome"))
@@ -32,6 +32,7 @@ BEYOND = (
     .order_by(V.c.xid, V.c.sequence)
     .limit(bindparam("most"))
 )
+FROM = sa.select(V).where(V.c.sequence >= bindparam("sequence")).order_by(V.c.sequence).limit(1)
 LAST = sa.select(V.c.xid, V.c.sequence).order_by(V.c.xid.desc(), V.c.sequence.desc()).limit(1)
 HAVE_ENDED = V.c.xid < sa.literal_column("pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
 OF_TYPES = V.c.type.in_(bindparam("types", expanding=True))
@@ -52,6 +53,12 @@ def outbox(connection: Connection, *, after: tuple[int, int], types: Sequence[st
         values["types"] = list(types)
     rows = connection.execute(query, values)
     return [EventRow(**{**row._mapping, "data": json.loads(row.data)}) for row in rows]
+
+
+def event_from(connection: Connection, sequence: int) -> EventRow | None:
+    """Return the first event that has this sequence or a higher one."""
+    found = connection.execute(FROM, {"sequence": sequence}).first()
+    return None if found is None else EventRow(**{**found._mapping, "data": json.loads(found.data)})
 
 
 def outbox_end(connection: Connection) -> tuple[int, int]:

@@ -329,6 +329,10 @@ class SqlSnapshot(UpkeepReads, SqlKeeps):
         """Return what is known of an event from outside."""
         return mail.inbox(self.connection, event_id)
 
+    def event_from(self, sequence: int) -> EventRow | None:
+        """Return the event with the least sequence that is not below `sequence`."""
+        return mail.event_from(self.connection, sequence)
+
     def outbox(self, *, after: tuple[int, int], types: Sequence[str], limit: int) -> list[EventRow]:
         """Return the events beyond a place, in the order in which a reader misses none."""
         return mail.outbox(self.connection, after=after, types=types, limit=limit)
