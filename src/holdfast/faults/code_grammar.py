@@ -40,7 +40,7 @@ def _on(every: str, meaning: Meaning, *, some: str = "", without: str = "") -> t
 
 _PICTURES = "cursor sync version state stale"  # what a client remembers of the other side
 _OBJECTS = "device card payment argument nonce"  # things that have tokens and keys of their own
-_SIZES = "size storage item tokens argument model"
+_SIZES = "size page storage item tokens argument model"
 _WRONG = "invalid failed missing required revoked denied unknown disabled not found duplicate unsupported deprecated"
 
 RULES: tuple[tuple[Rule, Meaning], ...] = (
@@ -59,7 +59,9 @@ RULES: tuple[tuple[Rule, Meaning], ...] = (
     _on("refresh token", m.INVALID, some=f"expired {_WRONG} used"),
     _on("grant", m.INVALID, some="invalid expired denied", without="unsupported argument"),
     _on("expired", m.BAD_INPUT, some="card payment"),
-    _on("expired", m.STATE, some=f"device cursor sync item idempotency queue {_PICTURES}", without="credential jwt"),
+    _on(
+        "expired", m.STATE, some=f"device cursor sync page item idempotency queue {_PICTURES}", without="credential jwt"
+    ),
     _on("expired", m.INVALID, some="key secret certificate account client mfa", without="signature token session jwt"),
     _on("expired", m.LOGIN_OVER, some="mfa"),
     _on("expired", m.STATE, some="locked nonce progress"),
@@ -82,7 +84,7 @@ RULES: tuple[tuple[Rule, Meaning], ...] = (
     _on("locked", m.LOCKED, without="not"),
     _on("stale", m.STATE, without="argument"),
     _on("concurrent", m.LOCKED),
-    _on("conflict", m.LOCKED, some="request retry", without="item version argument"),
+    _on("conflict", m.LOCKED, some="request retry write", without="item version argument"),
     _on("aborted", m.LOCKED, without="item payment"),
     _on("operation progress", m.LOCKED, without="not"),
     _on("progress", m.IN_PROGRESS, some="request duplicate", without="not item service version"),
@@ -135,7 +137,7 @@ RULES: tuple[tuple[Rule, Meaning], ...] = (
     _on("funds", m.REFUSED_BUSINESS, some="insufficient not"),
     _on("skew", m.SKEWED),
     _on("nonce", m.RENEW_NONCE),
-    _on("token", m.STATE, some="cursor sync"),
+    _on("token", m.STATE, some="cursor sync page"),
     _on("cursor", m.STATE, some=f"{_WRONG}"),
     _on("token", m.BAD_INPUT, some="device card payment argument", without="access api"),
     _on("token already", m.STATE),
@@ -173,7 +175,7 @@ RULES: tuple[tuple[Rule, Meaning], ...] = (
     _on("route", m.ROUTE, some="unknown found unsupported disabled", without="argument item long"),
     _on("route", m.PATH, some="invalid missing denied not", without="argument item long"),
     _on("version", m.ROUTE, some="unknown", without="item argument state"),
-    _on("method", m.ROUTE, some="unknown found unsupported disabled denied", without="payment card argument item"),
+    _on("method", m.ROUTE, some="unknown found unsupported disabled", without="payment card argument item"),
     _on("request", m.ROUTE, some="unsupported", without="argument item size"),
     _on("unknown", m.ROUTE, some="request api", without="argument item server_error size"),
     _on("unsupported not", m.ROUTE, without="argument item size device version payment card account"),

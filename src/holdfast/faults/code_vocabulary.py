@@ -23,7 +23,10 @@ _GROUPS: dict[str, str] = {
     "missing": "missing absent empty blank without omitted",
     "required": "required require requires needed necessary mandatory",
     "revoked": "revoked withdrawn invalidated deauthorized deauthorised deauthenticated rescinded",
-    "denied": "denied forbidden unauthorized unauthorised unauthenticated prohibited disallowed refused notauthorized",
+    "denied": (
+        "denied forbidden unauthorized unauthorised unauthenticated prohibited disallowed refused restricted "
+        "notauthorized"
+    ),
     "found": "found exist exists existing existent",
     "unknown": "unknown undefined nonexistent inexistent unexisting nosuch such notfound unresolvable",
     "duplicate": "duplicate duplicated dup dupe duplicates duplication unique uniqueness",
@@ -36,7 +39,7 @@ _GROUPS: dict[str, str] = {
     "deprecated": "deprecated sunset retired decommissioned removed discontinued eol deprecation retire",
     "unsupported": "unsupported supported support implemented unimplemented",
     "disabled": (
-        "disabled suspended inactive deactivated blocked banned closed frozen terminated restricted disable "
+        "disabled suspended inactive deactivated blocked banned closed frozen terminated disable "
         "suspend deactivate block paused"
     ),
     "throttle": (
@@ -120,7 +123,7 @@ _GROUPS: dict[str, str] = {
     "size": (
         "size length len body payload entity character characters char chars bytes byte header headers uri "
         "depth complexity cost context batch parameter parameters row rows column columns dimension "
-        "dimensions nesting page pages array clause clauses bucket buckets text media image duration range "
+        "dimensions nesting array clause clauses bucket buckets text media image duration range "
         "resolution width height"
     ),
     "storage": "storage disk space mailbox memory heap filesystem volume inbox drive",
@@ -137,6 +140,8 @@ _GROUPS: dict[str, str] = {
     "version": "version versions revision sequence vers",
     "model": "model engine deployment",
     # What we remember of the other side.
+    "page": "page pages",
+    "write": "write writes serialization serializable",
     "chosen": (
         "job jobs event events execution executions workflow workflows run runs identifier task document documents"
     ),

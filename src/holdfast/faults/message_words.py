@@ -174,7 +174,8 @@ _KEY_WRONG = _phrase(
     r"|don't have|do not have|does not have|not have|requires?) [\w '-]{0,36}(?:permissions?"
     r"|privileges?|scopes?)\b"
     r"|unauthori[sz]ed(?: access| request| client|$| \||\.)|authentication (?:failed|required|error)"
-    r"|access denied|must be logged in|not logged in|token required|please log ?in|login required"
+    r"|access denied|must be logged in|not logged in|not authenticated|\btoken (?:is )?invalid"
+    r"|token required|please log ?in|login required"
     r"|token (?:was |has been "
     r"|is )?revoked",
     m.INVALID,

@@ -78,13 +78,19 @@ _STRICT = frozenset({304, 405, 407, 408, 412, 420, 421, 423, 425, 440, 449, 498,
 
 _OVERRULING = frozenset({_C.RATE_LIMIT_BURST, _C.RATE_LIMIT_DAILY, _C.AUTH_EXPIRED, _C.AUTH_INVALID})
 _BELIEVED_AT_429 = _OVERRULING | {_C.STATE_INCONSISTENT}
+_HELD = frozenset({m.STATE, m.CONFLICT, m.DUPLICATE, m.LOCKED})
 _CREDENTIALS = frozenset({m.INVALID, m.DENIED, m.RENEWABLE})
 _DONE_VERB = re.compile(
     r"already[ _-]?(?:been[ _-]?)?(?:marked as )?([a-z]{4,20})|\b(?:is|was|been|_)?[ _](deleted|archived)"
 )
+# A sentence that begins so is about what was sent, and may go on with it.
+_ABOUT_INPUT = re.compile(
+    r"(?:invalid value|field|value|parameter|argument|property|attribute|text|title|name|input|body)\b"
+)
 _DOCUMENTATION = re.compile(
     r"//(?:docs?|developers?|support|help|wiki)\.|/(?:docs?|documentation|help|swagger|changelog)(?:[/?#.]|$)"
 )
+_FAILURE = re.compile(r"fail|error|unknown|unavailable|internal|timeout|server|\d")
 _LOGIN = re.compile(r"log-?in|sign-?in|/sso|/auth|oauth|saml")
 _STOPPED_PAGE = re.compile(
     r"hibernat|password to enter|enter using password|opening soon|suspended"
@@ -180,6 +186,8 @@ def _refined(match: Match, words: str, status: int) -> Match:
     if meaning in _CREDENTIALS and status in {200, 400, 401, 403}:
         if meaning_of_words(words, 401) is m.EXPIRED:
             return f"{rule}-expired", m.EXPIRED
+    elif meaning in _HELD and meaning_of_words(words, 409) is m.IN_PROGRESS:
+        return f"{rule}-in-progress", m.IN_PROGRESS
     elif meaning in {m.BURST, m.DAILY}:
         said = meaning_of_words(words, 429)
         if said in {m.CREDIT, m.INVALID}:
@@ -196,7 +204,7 @@ def _by_words(evidence: Evidence, words: str, *, status: int) -> Match | None:
         words = f"{words} {evidence.message or ''} {evidence.page[:600]}".lower()
         if status < 500:
             return None
-    if evidence.about_fields and status in {400, 422}:
+    if status in {400, 422} and (evidence.about_fields or _ABOUT_INPUT.match(words)):
         return None
     if status == 404 and evidence.page:
         return None
@@ -316,6 +324,9 @@ def _deeper(evidence: Evidence) -> Evidence | None:
     """The evidence of an error further inside: in a mutation's own list, in one answer of a batch, in a job's result."""
     if not isinstance(evidence.value, Mapping):
         return None
+    failed = evidence.value.get("data") if evidence.value.get("status") == "fail" else None
+    if isinstance(failed, Mapping):
+        return evidence_of({"errors": failed}, text=evidence.text)  # JSend: what is wrong, by field
     own = user_errors(evidence.value)
     inner: Mapping[object, object] | None = {"errors": [own]} if own is not None else nested_error(evidence.value)
     return None if inner is None else evidence_of(inner, text=evidence.text)
@@ -331,10 +342,18 @@ def _read_told(fault: Fault, evidence: Evidence) -> Reading:
             return _reading("200-record", _C.VALIDATION_FAILED)
         return _read_bare(fault, evidence, status)
     said = meaning_of_words(evidence.words, 200)
-    if said is None and (evidence.about_fields or user_errors(evidence.value) is not None):
+    if said is None and (evidence.about_fields or _refuses_by_code(evidence)):
         said = m.BAD_INPUT
     settled = None if said is None else read_meaning(said, 200, rule="generic:200-words")
     return settled or _reading("200-error-body", _C.API_UNEXPECTED_STATUS, outcome=_UNKNOWN)
+
+
+def _refuses_by_code(evidence: Evidence) -> bool:
+    """Whether `{"ok": false}` comes with a word for the reason that is none for a failure of the server: APIs have such words for refusals."""
+    value = evidence.value
+    if not isinstance(value, Mapping) or not (value.get("ok") is False or value.get("success") is False):
+        return False
+    return any("_" in code and not _FAILURE.search(code.lower()) for code in evidence.named)
 
 
 def _page_retryable(evidence: Evidence) -> bool | None:
