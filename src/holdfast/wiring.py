@@ -21,13 +21,13 @@ from holdfast.adapters.sql.store import open_store
 from holdfast.adapters.sql.worker_lock import WorkerLock
 from holdfast.adapters.system.clock import SystemClock
 from holdfast.adapters.system.vitals import Vitals
-from holdfast.catalog.directory import load_directory
 from holdfast.decisions.facts import Bounds
 from holdfast.drivers.perform import Limits, Performer
 from holdfast.errors import EngineMismatch, StoreError
 from holdfast.faults.taxonomy import ErrorCategory, RecoveryStrategy
 from holdfast.hold import AsyncHold, EventLimits, Hold, Parts, Registry
 from holdfast.hold.admission import Admission
+from holdfast.hold.knowing import KnownApis
 from holdfast.recovery.answer import CredentialTerms
 from holdfast.recovery.gate import Gate, GateBounds
 from holdfast.recovery.retention import Keeper, Retention
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from holdfast.adapters.sql.store import PostgresStore, SqliteStore
-    from holdfast.catalog.entries import Catalog
     from holdfast.ports.clock import Clock
     from holdfast.ports.http import Transport
     from holdfast.ports.outputs import Outputs
@@ -84,6 +83,7 @@ async def open_async(
     engine = make_engine(address, settings)
     clock = SystemClock()
     store = await make_store(engine, settings, clock=clock, create=create, adopt_engine=adopt_engine)
+    apis = await make_apis(store, settings, directory=catalog, clock=clock)
     place = Place.of(address, settings)
     steps = make_steps(store, engine, name=place.worker, settings=settings)
     transport = make_transport(settings)
@@ -111,7 +111,8 @@ async def open_async(
         clock=clock,
         outputs=outputs,
         worker=worker,
-        catalog=catalog_of(settings, directory=catalog),
+        apis=apis,
+        ships_entries=settings.catalog.shipped,
         environ=environ,
         database=place.database,
         deployment=settings.deployment.name,
@@ -177,6 +178,23 @@ async def make_store(
         await store.close()
         raise
     return store
+
+
+async def make_apis(
+    store: SqliteStore | PostgresStore, settings: Settings, *, directory: str | None, clock: Clock
+) -> KnownApis:
+    """Return what is known of APIs: what comes with Holdfast, unless it is switched off, the database's entries, and the directory's over them."""
+    try:
+        return await KnownApis.load(
+            store,
+            directory=directory or settings.catalog.directory,
+            shipped=settings.catalog.shipped,
+            clock=clock,
+            every_s=settings.catalog.reload_interval_s,
+        )
+    except BaseException:
+        await store.close()
+        raise
 
 
 def make_transport(settings: Settings) -> Httpx2Transport:
@@ -377,11 +395,6 @@ def bounds_of(settings: Settings) -> Bounds:
         backoff_max_s=recovery.backoff_max_s,
         answer_within_s=settings.questions.answer_within_s,
     )
-
-
-def catalog_of(settings: Settings, *, directory: str | None = None) -> Catalog:
-    """Return what is known of APIs: the entries that come with Holdfast, unless they are switched off, and those of the directory over them."""
-    return load_directory(directory or settings.catalog.directory, shipped=settings.catalog.shipped)
 
 
 def event_limits_of(settings: Settings) -> EventLimits:

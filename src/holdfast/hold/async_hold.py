@@ -12,6 +12,7 @@ from holdfast.contract import ExecutionStatus
 from holdfast.errors import BadInput, Problem, UnknownExecution
 from holdfast.hold.accepting import accept, checked
 from holdfast.hold.credentials import CredentialDoor
+from holdfast.hold.entries import CatalogEntries
 from holdfast.hold.erasing import CanErase
 from holdfast.hold.events import Events
 from holdfast.hold.executors import checked_executor
@@ -47,7 +48,7 @@ WATCH_INTERVAL_S = 0.1
 """How often somebody who waits for an execution looks at it."""
 
 
-class AsyncHold(ForPeople, CredentialDoor, Replacing, TakesOver, CanErase, Upkeep, Events):
+class AsyncHold(CatalogEntries, ForPeople, CredentialDoor, Replacing, TakesOver, CanErase, Upkeep, Events):
     """Durable recovery for asyncio programs. Every method may be called from any task of one event loop."""
 
     @property
@@ -104,6 +105,7 @@ class AsyncHold(ForPeople, CredentialDoor, Replacing, TakesOver, CanErase, Upkee
         """
         parts = self._parts
         external = checked_executor(external)
+        await parts.apis.look()
         accepted = accept(parts, plan, actions, is_external=external is not None)
         execution_id = str(uuid.UUID(id)) if id else str(uuid.uuid4())
         own = seal_own(secrets or {}, accepted.definitions, sealer=parts.sealer, execution=execution_id)

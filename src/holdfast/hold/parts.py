@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from holdfast.catalog.entries import Catalog
     from holdfast.hold.admission import Admission
     from holdfast.hold.envelopes import EventLimits
+    from holdfast.hold.knowing import KnownApis
     from holdfast.plans.frozen import FunctionRules
     from holdfast.ports.clock import Clock
     from holdfast.ports.http import OutgoingRequest
@@ -43,7 +43,8 @@ class Parts:
     clock: Clock
     outputs: Outputs
     worker: Worker
-    catalog: Catalog | None
+    apis: KnownApis
+    ships_entries: bool
     environ: Mapping[str, str]
     database: str
     deployment: str

@@ -360,6 +360,9 @@ class Catalog(Section):
         None, "A directory of catalog entries that add to the shipped ones or override them."
     )
     shipped: bool = declare_switch("Whether the entries that come with Holdfast are used.")
+    reload_interval_s: float = declare(
+        5.0, "How often a process looks whether files or entries have changed, at most.", unit="s", between=(0.1, 3600)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
