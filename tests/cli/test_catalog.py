@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.adapters.clients.server import Answer, serving
 from tests.cli.conftest import Call
 
 OVERRIDE = """
@@ -261,3 +262,38 @@ def test_looking_creates_no_database(call: Call, tmp_path: Path) -> None:
     """Who only looks at the catalog leaves nothing behind."""
     assert 0 == call("catalog", "list").code
     assert not (tmp_path / ".holdfast").exists()
+
+
+def write_checked(tmp_path: Path, url: str) -> None:
+    """An entry with a health check, and an integration with one, at an address."""
+    (tmp_path / "apis").mkdir(exist_ok=True)
+    check = {"endpoint": "/health", "expectedStatus": 200, "timeout": 2000}
+    (tmp_path / "apis" / "crm.json").write_text(json.dumps(CRM | {"baseUrl": url, "healthCheck": check}))
+    (tmp_path / "holdfast.toml").write_text(
+        f'[catalog]\ndirectory = "apis"\n[integrations.primary]\nbase_url = "{url}"\nhealth_check = {{endpoint = "/well"}}\n'
+    )
+
+
+def test_health_asks_now_and_keeps_what_it_hears(call: Call, tmp_path: Path) -> None:
+    """A line for each API, since when it is so and how many checks it passed; exit code 1 if one fails."""
+    with serving([Answer(), Answer(), Answer(status=503)]) as script:
+        write_checked(tmp_path, script.url)
+        well = call("catalog", "health")
+        failing = call("catalog", "health", "crm")
+        row = call("catalog", "health", "crm", "--json").json[0]
+
+    assert (0, 1) == (well.code, failing.code)
+    assert ["crm", "primary"] == sorted(line.split()[0] for line in well.out.splitlines()[1:])
+    assert "1 of 2" in failing.out
+    assert "answered 503" in failing.out
+    assert (True, [True, False, True]) == (row["healthy"], [one["passed"] for one in row["results"]])
+    assert ["/health", "/health", "/health", "/well"] == sorted(received.path for received in script.received)
+
+
+def test_health_tells_what_cannot_be_asked(call: Call) -> None:
+    """An API that nothing says how to ask is bad input; without any, there is nothing to do."""
+    found = call("catalog", "health", "nobody")
+
+    assert 2 == found.code
+    assert "nothing says how to ask it" in found.err
+    assert "No API that can be asked" in call("catalog", "health").out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import json
 import sys
@@ -12,7 +13,14 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from holdfast.cli.catalog_pages import print_entry, print_findings, print_list, print_tests
+from holdfast.cli.catalog_pages import (
+    health_json,
+    print_entry,
+    print_findings,
+    print_health,
+    print_list,
+    print_tests,
+)
 from holdfast.cli.exits import ExitCode
 from holdfast.cli.options import By, CatalogDirectory, Config, Database, Json
 from holdfast.cli.terminal import Terminal
@@ -25,7 +33,7 @@ if TYPE_CHECKING:
     from holdfast.catalog.layers import Layer
     from holdfast.catalog.lint import Finding
     from holdfast.contract import ApiCatalogEntry
-    from holdfast.ports.apis import CatalogRow
+    from holdfast.ports.apis import CatalogRow, HealthRow
     from holdfast.settings import Settings
 
 __all__ = ["group"]
@@ -46,6 +54,7 @@ What = Annotated[
         show_default=False,
     ),
 ]
+NO_CHECK = "nothing says how to ask it. Give its entry a healthCheck, or its integration a table health_check."
 LIST_JSON = ("apiId", "name", "kind", "version", "baseUrl", "dateChecked")
 
 
@@ -296,6 +305,46 @@ def remove(
     else:
         Terminal().say(f"{api}: the database keeps no such entry.", "waiting")
     raise typer.Exit(ExitCode.DONE if gone else ExitCode.NEGATIVE)
+
+
+@group.command()
+def health(
+    apis: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[API]...",
+            help="APIs and integrations by id; without any, your own that can be asked, and all that were asked before.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    catalog: CatalogDirectory = None,
+    db: Database = None,
+    config: Config = None,
+    is_json: Json = False,
+) -> None:
+    """Ask APIs now whether they are well, and keep what they say. Exit code 1 if one is not."""
+    from holdfast.cli.session import opened, run_async, settings_of  # noqa: PLC0415 - as above
+
+    settings = settings_of(db=db, config=config, catalog=catalog)
+
+    async def work() -> list[HealthRow]:
+        """Ask all at once, and read how they are now."""
+        async with opened(settings) as hold:
+            wanted = apis or list(dict.fromkeys([*hold.checkable(), *(row.api_id for row in await hold.health())]))
+            found = await asyncio.gather(*(hold.check_health(one) for one in wanted))
+            unasked = [one for one, result in zip(wanted, found, strict=True) if result is None]
+            if unasked and apis:
+                raise BadInput([Problem(source="catalog health", path=one, message=NO_CHECK) for one in unasked])
+            asked = {result.api_id for result in found if result is not None}
+            return [row for row in await hold.health() if row.api_id in asked]
+
+    rows = run_async(work())
+    if is_json:
+        print(json.dumps([health_json(row) for row in rows], ensure_ascii=False, indent=2))
+    else:
+        print_health(rows)
+    raise typer.Exit(ExitCode.DONE if all(row.is_healthy for row in rows) else ExitCode.NEGATIVE)
 
 
 # --- which entries are meant ---

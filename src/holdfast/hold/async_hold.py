@@ -210,9 +210,13 @@ class AsyncHold(CatalogEntries, ForPeople, CredentialDoor, Replacing, TakesOver,
             WorkerAlreadyRunning: on SQLite, another process is.
         """
         self._parts.claim_worker_place()
+        asking = asyncio.ensure_future(self._parts.health.watch(stop))
         try:
             await self._parts.worker.run(stop)
         finally:
+            asking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asking
             self._parts.leave_worker_place()
 
     def action(

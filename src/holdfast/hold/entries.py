@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from holdfast.catalog.layers import Piece
-    from holdfast.ports.apis import CatalogRow
+    from holdfast.faults.health_checks import HealthResult
+    from holdfast.ports.apis import CatalogRow, HealthRow
     from holdfast.ports.store import Tx
 
 __all__ = ["CatalogEntries"]
@@ -47,6 +48,26 @@ class CatalogEntries(HasParts):
             return rows
 
         return await self._parts.store.transact(work)
+
+    async def check_health(self, api_id: str) -> HealthResult | None:
+        """Ask an API or integration at once whether it is well, and keep the result; None when nothing says how to ask it.
+
+        Raises:
+            StoreError: the database cannot be written.
+        """
+        return await self._parts.health.check(api_id)
+
+    def checkable(self) -> list[str]:
+        """The integrations and the users' own APIs that something says how to ask."""
+        return self._parts.health.checkable()
+
+    async def health(self) -> list[HealthRow]:
+        """How each API is that was ever asked.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        return await self._parts.store.read(lambda snapshot: snapshot.health_rows())
 
     async def remove_from_catalog(self, api_id: str, version: str | None = None) -> int:
         """Remove one version of an entry, or all versions; returns how many went. What lies below it counts again.

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from holdfast.hold.admission import Admission
     from holdfast.hold.envelopes import EventLimits
+    from holdfast.hold.health import HealthWatch
     from holdfast.hold.knowing import KnownApis
     from holdfast.plans.frozen import FunctionRules
     from holdfast.ports.clock import Clock
@@ -45,6 +46,7 @@ class Parts:
     worker: Worker
     apis: KnownApis
     ships_entries: bool
+    health: HealthWatch
     environ: Mapping[str, str]
     database: str
     deployment: str
