@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from holdfast.adapters.files.outputs import FileOutputs
+from holdfast.adapters.http.integrations import integration
 from holdfast.adapters.http.transport import Httpx2Transport
 from holdfast.adapters.sealing.fernet import FernetSealer
 from holdfast.adapters.sql.database import database_id, open_engine, parse_url, prepare
@@ -21,13 +22,14 @@ from holdfast.adapters.sql.store import open_store
 from holdfast.adapters.sql.worker_lock import WorkerLock
 from holdfast.adapters.system.clock import SystemClock
 from holdfast.adapters.system.vitals import Vitals
-from holdfast.catalog.directory import load_directory
 from holdfast.decisions.facts import Bounds
 from holdfast.drivers.perform import Limits, Performer
 from holdfast.errors import EngineMismatch, StoreError
 from holdfast.faults.taxonomy import ErrorCategory, RecoveryStrategy
 from holdfast.hold import AsyncHold, EventLimits, Hold, Parts, Registry
 from holdfast.hold.admission import Admission
+from holdfast.hold.health import HealthTerms, HealthWatch, OwnCheck
+from holdfast.hold.knowing import KnownApis
 from holdfast.recovery.answer import CredentialTerms
 from holdfast.recovery.gate import Gate, GateBounds
 from holdfast.recovery.retention import Keeper, Retention
@@ -36,12 +38,12 @@ from holdfast.recovery.worker import Worker, WorkerSettings
 from holdfast.settings import load
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     import sqlalchemy as sa
 
     from holdfast.adapters.sql.store import PostgresStore, SqliteStore
-    from holdfast.catalog.entries import Catalog
+    from holdfast.faults.health_checks import HealthResult
     from holdfast.ports.clock import Clock
     from holdfast.ports.http import Transport
     from holdfast.ports.outputs import Outputs
@@ -70,8 +72,8 @@ async def open_async(
 ) -> AsyncHold:
     """Open a database for an asyncio program.
 
-    `url` and `catalog` beat the settings; without `settings` they are loaded from `holdfast.toml` and the environment. Unless `create`, a database
-    that is not there is an error; `adopt_engine` makes the engine of the settings this database's engine (see `agree_on_engine`).
+    `url` and `catalog` beat the settings; without `settings` they are loaded from `holdfast.toml` and the environment. Unless `create`, a
+    database that is not there is an error; `adopt_engine` makes the settings' engine this database's (see `agree_on_engine`).
 
     Raises:
         BadInput: the address, the catalog or a setting is wrong.
@@ -81,15 +83,14 @@ async def open_async(
     """
     settings = settings or load()
     address = parse_url(url or settings.database.url)
-    engine = make_engine(address, settings)
-    clock = SystemClock()
+    engine, clock = make_engine(address, settings), SystemClock()
     store = await make_store(engine, settings, clock=clock, create=create, adopt_engine=adopt_engine)
+    apis = await make_apis(store, settings, directory=catalog, clock=clock)
     place = Place.of(address, settings)
     steps = make_steps(store, engine, name=place.worker, settings=settings)
     transport = make_transport(settings)
-    registry = Registry()
+    registry, outputs = Registry(), make_outputs(place, engine)
     environ = os.environ if environ is None else environ
-    outputs = make_outputs(place, engine)
     performer = make_performer(
         transport, registry, environ=environ, outputs=outputs, place=place, clock=clock, settings=settings
     )
@@ -111,7 +112,9 @@ async def open_async(
         clock=clock,
         outputs=outputs,
         worker=worker,
-        catalog=catalog_of(settings, directory=catalog),
+        apis=apis,
+        ships_entries=settings.catalog.shipped,
+        health=make_health(store, settings, apis=apis, plans=plans, transport=transport, clock=clock),
         environ=environ,
         database=place.database,
         deployment=settings.deployment.name,
@@ -177,6 +180,39 @@ async def make_store(
         await store.close()
         raise
     return store
+
+
+async def make_apis(
+    store: SqliteStore | PostgresStore, settings: Settings, *, directory: str | None, clock: Clock
+) -> KnownApis:
+    """Return what is known of APIs: what comes with Holdfast, unless it is switched off, the database's entries, and the directory's over them."""
+    try:
+        return await KnownApis.load(
+            store,
+            directory=directory or settings.catalog.directory,
+            shipped=settings.catalog.shipped,
+            clock=clock,
+            every_s=settings.catalog.reload_interval_s,
+        )
+    except BaseException:
+        await store.close()
+        raise
+
+
+def make_health(
+    store: Store, settings: Settings, *, apis: KnownApis, plans: Plans, transport: Httpx2Transport, clock: Clock
+) -> HealthWatch:
+    """Return what asks APIs whether they are well."""
+    return HealthWatch(
+        store=store,
+        apis=apis,
+        plans=plans,
+        transport=transport,
+        clock=clock,
+        draw=random.Random().random,  # noqa: S311 - spreads checks, keeps no secret
+        terms=health_terms_of(settings),
+        own=own_checks_of(settings),
+    )
 
 
 def make_transport(settings: Settings) -> Httpx2Transport:
@@ -379,9 +415,29 @@ def bounds_of(settings: Settings) -> Bounds:
     )
 
 
-def catalog_of(settings: Settings, *, directory: str | None = None) -> Catalog:
-    """Return what is known of APIs: the entries that come with Holdfast, unless they are switched off, and those of the directory over them."""
-    return load_directory(directory or settings.catalog.directory, shipped=settings.catalog.shipped)
+def health_terms_of(settings: Settings) -> HealthTerms:
+    """Return how APIs are asked whether they are well, as the settings have it."""
+    health = settings.health
+    return HealthTerms(
+        enabled=health.enabled,
+        interval_s=health.interval_s,
+        timeout_s=health.timeout_s,
+        concurrency=health.concurrency,
+        results_max=health.results_max,
+    )
+
+
+def own_checks_of(settings: Settings) -> dict[str, OwnCheck]:
+    """Return the health checks of the integrations that have one. An integration is made when it is first asked."""
+
+    def check(integration_id: str) -> Callable[[], Awaitable[HealthResult]]:
+        return lambda: integration(integration_id, settings=settings).acheck_health()
+
+    return {
+        name: OwnCheck(interval_s=declared.health_check.interval_s, perform=check(name))
+        for name, declared in settings.integrations.items()
+        if declared.health_check is not None
+    }
 
 
 def event_limits_of(settings: Settings) -> EventLimits:

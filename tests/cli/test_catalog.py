@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.adapters.clients.server import Answer, serving
 from tests.cli.conftest import Call
 
 OVERRIDE = """
@@ -216,3 +217,83 @@ def test_the_shipped_layer_can_be_switched_off(call: Call, tmp_path: Path) -> No
     (tmp_path / "holdfast.toml").write_text("[catalog]\nshipped = false\n")
 
     assert [] == call("catalog", "list", "--json").json
+
+
+def test_entries_can_be_kept_in_the_database(call: Call, mine: str) -> None:
+    """`add` keeps them after a check, `list` and `show` know them, `remove` takes them away again."""
+    added = call("catalog", "add", f"{mine}/crm.json", "--by", "ada")
+
+    assert (0, "crm@1: kept.\n") == (added.code, added.out)
+    assert ["database"] == next(
+        row["layers"] for row in call("catalog", "list", "--json").json if row["apiId"] == "crm"
+    )
+    assert [{"apiId": "crm", "version": "1"}] == call("catalog", "add", f"{mine}/crm.json", "--json").json
+    assert "database: added" in call("catalog", "show", "crm@1", "--origin").out
+    removed = call("catalog", "remove", "crm@1")
+    assert (0, "crm@1: removed.\n") == (removed.code, removed.out)
+    assert 1 == call("catalog", "remove", "crm").code
+    assert 2 == call("catalog", "show", "crm").code
+
+
+def test_versions_stand_beside_one_another(call: Call, tmp_path: Path) -> None:
+    """The newest that was added counts; the others are there by their version."""
+    for version in ("1", "2"):
+        (tmp_path / "crm.json").write_text(json.dumps(CRM | {"version": version, "name": f"CRM {version}"}))
+        assert 0 == call("catalog", "add", "crm.json").code
+
+    assert "CRM 2" == call("catalog", "show", "crm", "--json").fields["name"]
+    assert "CRM 1" == call("catalog", "show", "crm@1", "--json").fields["name"]
+    assert "2 (also: 1)" in call("catalog", "show", "crm").out
+
+
+def test_what_is_not_valid_is_not_kept(call: Call, tmp_path: Path) -> None:
+    """An entry that does not fit is refused with file and place."""
+    (tmp_path / "crm.json").write_text(json.dumps(CRM | {"baseUrl": 5}))
+
+    found = call("catalog", "add", "crm.json")
+
+    assert 2 == found.code
+    assert "crm.json" in found.err
+    assert "baseUrl" in found.err
+    assert not [row for row in call("catalog", "list", "--json").json if row["apiId"] == "crm"]
+
+
+def test_looking_creates_no_database(call: Call, tmp_path: Path) -> None:
+    """Who only looks at the catalog leaves nothing behind."""
+    assert 0 == call("catalog", "list").code
+    assert not (tmp_path / ".holdfast").exists()
+
+
+def write_checked(tmp_path: Path, url: str) -> None:
+    """An entry with a health check, and an integration with one, at an address."""
+    (tmp_path / "apis").mkdir(exist_ok=True)
+    check = {"endpoint": "/health", "expectedStatus": 200, "timeout": 2000}
+    (tmp_path / "apis" / "crm.json").write_text(json.dumps(CRM | {"baseUrl": url, "healthCheck": check}))
+    (tmp_path / "holdfast.toml").write_text(
+        f'[catalog]\ndirectory = "apis"\n[integrations.primary]\nbase_url = "{url}"\nhealth_check = {{endpoint = "/well"}}\n'
+    )
+
+
+def test_health_asks_now_and_keeps_what_it_hears(call: Call, tmp_path: Path) -> None:
+    """A line for each API, since when it is so and how many checks it passed; exit code 1 if one fails."""
+    with serving([Answer(), Answer(), Answer(status=503)]) as script:
+        write_checked(tmp_path, script.url)
+        well = call("catalog", "health")
+        failing = call("catalog", "health", "crm")
+        row = call("catalog", "health", "crm", "--json").json[0]
+
+    assert (0, 1) == (well.code, failing.code)
+    assert ["crm", "primary"] == sorted(line.split()[0] for line in well.out.splitlines()[1:])
+    assert "1 of 2" in failing.out
+    assert "answered 503" in failing.out
+    assert (True, [True, False, True]) == (row["healthy"], [one["passed"] for one in row["results"]])
+    assert ["/health", "/health", "/health", "/well"] == sorted(received.path for received in script.received)
+
+
+def test_health_tells_what_cannot_be_asked(call: Call) -> None:
+    """An API that nothing says how to ask is bad input; without any, there is nothing to do."""
+    found = call("catalog", "health", "nobody")
+
+    assert 2 == found.code
+    assert "nothing says how to ask it" in found.err
+    assert "No API that can be asked" in call("catalog", "health").out

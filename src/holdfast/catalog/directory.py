@@ -63,6 +63,22 @@ def read_directory(path: str | Path, problems: list[Problem]) -> Layer:
     return Layer(name=DIRECTORY, pieces=tuple(pieces))
 
 
+def state_of(directory: Path) -> tuple[tuple[str, int, int], ...]:
+    """Name, time and size of each file that would be read: it differs when one of them was written, without reading any."""
+    found: list[tuple[str, int, int]] = []
+    try:
+        files = [file for file in directory.iterdir() if _is_entry(file)]
+    except OSError as err:
+        return ((f"cannot be read: {err.errno}", 0, 0),)
+    for file in sorted(files)[:FILES_MAX]:
+        try:
+            facts = file.stat()
+        except OSError:
+            continue  # gone between the two calls: the next look sees what came of it
+        found.append((file.name, facts.st_mtime_ns, facts.st_size))
+    return tuple(found)
+
+
 def read_places(places: Sequence[Path]) -> Layer:
     """What files and directories say, put together as one layer.
 
@@ -111,9 +127,7 @@ def read_file(file: Path) -> Iterator[Piece]:
 
 def _files(directory: Path) -> list[Path]:
     try:
-        files = sorted(
-            file for file in directory.iterdir() if file.suffix.lower() in _SUFFIXES and not file.name.startswith(".")
-        )
+        files = sorted(file for file in directory.iterdir() if _is_entry(file))
     except OSError as err:
         message = f"cannot be read as a directory of catalog entries: {err.strerror or err}"
         raise BadInput([Problem(source=str(directory), path="", message=message)]) from err
@@ -128,6 +142,10 @@ def _files(directory: Path) -> list[Path]:
             ]
         )
     return files
+
+
+def _is_entry(file: Path) -> bool:
+    return file.suffix.lower() in _SUFFIXES and not file.name.startswith(".")
 
 
 def _value_of(file: Path) -> object:

@@ -93,6 +93,10 @@ class Catalog:
         """The ids of all entries, in alphabetical order."""
         return sorted({*self._stacks, *(shipped_ids() if self._shipped else ())})
 
+    def own_ids(self) -> list[str]:
+        """The ids of the entries that users wrote or override, in alphabetical order."""
+        return sorted(self._stacks)
+
     def entry(self, name: str) -> ApiCatalogEntry | None:
         """The entry with this id, other name or `id@version`, everything it takes over included; `None` when there is none."""
         key = self._key(name)

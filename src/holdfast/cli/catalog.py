@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import json
+import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from holdfast.cli.catalog_pages import print_entry, print_findings, print_list, print_tests
+from holdfast.cli.catalog_pages import (
+    health_json,
+    print_entry,
+    print_findings,
+    print_health,
+    print_list,
+    print_tests,
+)
 from holdfast.cli.exits import ExitCode
-from holdfast.cli.options import CatalogDirectory, Config, Database, Json
+from holdfast.cli.options import By, CatalogDirectory, Config, Database, Json
 from holdfast.cli.terminal import Terminal
-from holdfast.errors import BadInput, Problem
+from holdfast.errors import BadInput, Problem, StoreError, StoreMissing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +33,7 @@ if TYPE_CHECKING:
     from holdfast.catalog.layers import Layer
     from holdfast.catalog.lint import Finding
     from holdfast.contract import ApiCatalogEntry
+    from holdfast.ports.apis import CatalogRow, HealthRow
     from holdfast.settings import Settings
 
 __all__ = ["group"]
@@ -43,6 +54,7 @@ What = Annotated[
         show_default=False,
     ),
 ]
+NO_CHECK = "nothing says how to ask it. Give its entry a healthCheck, or its integration a table health_check."
 LIST_JSON = ("apiId", "name", "kind", "version", "baseUrl", "dateChecked")
 
 
@@ -226,6 +238,115 @@ def new(
     terminal.say(f"  Fill it in, then: holdfast catalog lint {file}")
 
 
+@group.command()
+def add(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...", help="Files or directories of entries, or of parts that override.", show_default=False
+        ),
+    ],
+    *,
+    by: By = None,
+    db: Database = None,
+    config: Config = None,
+    is_json: Json = False,
+) -> None:
+    """Keep entries in the database, where all workers use them within seconds. They are checked first; one of the same version is replaced."""
+    from holdfast.catalog.directory import read_places  # noqa: PLC0415 - as above
+    from holdfast.cli.session import opened, run_async, settings_of  # noqa: PLC0415 - as above
+
+    settings = settings_of(db=db, config=config)
+    pieces = read_places(files).pieces
+
+    async def work() -> list[CatalogRow]:
+        """Check and keep them."""
+        async with opened(settings) as hold:
+            return await hold.add_to_catalog(pieces, by=by)
+
+    rows = run_async(work())
+    if is_json:
+        print(json.dumps([{"apiId": row.api_id, "version": row.version or None} for row in rows], ensure_ascii=False))
+        return
+    terminal = Terminal()
+    for row in rows:
+        terminal.say(f"{row.api_id}{'@' + row.version if row.version else ''}: kept.", "good")
+    if not rows:
+        terminal.say("No entries there.", "waiting")
+
+
+@group.command()
+def remove(
+    api: Annotated[
+        str,
+        typer.Argument(metavar="API", help="The entry's id; with @version, that version alone.", show_default=False),
+    ],
+    *,
+    db: Database = None,
+    config: Config = None,
+    is_json: Json = False,
+) -> None:
+    """Remove an entry from the database; what lies below it counts again. Exit code 1 if there is none."""
+    from holdfast.cli.session import opened, run_async, settings_of  # noqa: PLC0415 - as above
+
+    settings = settings_of(db=db, config=config)
+    api_id, at, version = api.partition("@")
+
+    async def work() -> int:
+        """Remove it."""
+        async with opened(settings, create=False) as hold:
+            return await hold.remove_from_catalog(api_id, version if at else None)
+
+    gone = run_async(work())
+    if is_json:
+        print(json.dumps({"apiId": api_id, "removed": gone}))
+    elif gone:
+        Terminal().say(f"{api}: removed.", "good")
+    else:
+        Terminal().say(f"{api}: the database keeps no such entry.", "waiting")
+    raise typer.Exit(ExitCode.DONE if gone else ExitCode.NEGATIVE)
+
+
+@group.command()
+def health(
+    apis: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[API]...",
+            help="APIs and integrations by id; without any, your own that can be asked, and all that were asked before.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    catalog: CatalogDirectory = None,
+    db: Database = None,
+    config: Config = None,
+    is_json: Json = False,
+) -> None:
+    """Ask APIs now whether they are well, and keep what they say. Exit code 1 if one is not."""
+    from holdfast.cli.session import opened, run_async, settings_of  # noqa: PLC0415 - as above
+
+    settings = settings_of(db=db, config=config, catalog=catalog)
+
+    async def work() -> list[HealthRow]:
+        """Ask all at once, and read how they are now."""
+        async with opened(settings) as hold:
+            wanted = apis or list(dict.fromkeys([*hold.checkable(), *(row.api_id for row in await hold.health())]))
+            found = await asyncio.gather(*(hold.check_health(one) for one in wanted))
+            unasked = [one for one, result in zip(wanted, found, strict=True) if result is None]
+            if unasked and apis:
+                raise BadInput([Problem(source="catalog health", path=one, message=NO_CHECK) for one in unasked])
+            asked = {result.api_id for result in found if result is not None}
+            return [row for row in await hold.health() if row.api_id in asked]
+
+    rows = run_async(work())
+    if is_json:
+        print(json.dumps([health_json(row) for row in rows], ensure_ascii=False, indent=2))
+    else:
+        print_health(rows)
+    raise typer.Exit(ExitCode.DONE if all(row.is_healthy for row in rows) else ExitCode.NEGATIVE)
+
+
 # --- which entries are meant ---
 
 
@@ -266,9 +387,26 @@ def is_place(text: str) -> bool:
 
 
 def stored_layers(settings: Settings) -> list[Layer]:
-    """Return the entries that are kept in the database, if there is one."""
-    del settings
-    return []
+    """Return the entries that are kept in the database, if there is one. One that cannot be read is told, and takes nothing else away."""
+    from holdfast.catalog.stored import stored_layer  # noqa: PLC0415 - as above
+    from holdfast.cli.session import opened, run_async  # noqa: PLC0415 - as above
+
+    # The directory's entries are looked at apart: broken ones must not keep us from the database.
+    bare = replace(settings, catalog=replace(settings.catalog, directory=None))
+
+    async def work() -> list[Layer]:
+        """Read the rows."""
+        async with opened(bare, create=False) as hold:
+            rows = await hold.catalog_rows()
+            return [stored_layer(rows)] if rows else []
+
+    try:
+        return run_async(work())
+    except StoreMissing:
+        return []
+    except StoreError as err:
+        Terminal(sys.stderr).say(f"Without the database's entries: {err}", "waiting")
+        return []
 
 
 def named_or_given(layers: Sequence[Layer], ids: Sequence[str], *, shipped: bool) -> list[str]:

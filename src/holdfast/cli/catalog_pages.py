@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from holdfast.cli.terminal import Terminal
@@ -14,8 +15,9 @@ if TYPE_CHECKING:
     from holdfast.catalog.lint import Finding
     from holdfast.contract import ApiCatalogEntry
     from holdfast.contract.catalog import ApiErrorMapping
+    from holdfast.ports.apis import HealthRow
 
-__all__ = ["print_entry", "print_findings", "print_list", "print_tests"]
+__all__ = ["health_json", "print_entry", "print_findings", "print_health", "print_list", "print_tests"]
 
 TONES = {"error": "bad", "warning": "waiting", "info": "faint"}
 CODES_SHOWN_MAX = 4
@@ -198,3 +200,37 @@ def print_tests(failed: Sequence[tuple[str, ExampleResult]], *, examples: int, e
     word = f"{counted(len(failed), 'example')} judged otherwise than {'it says' if len(failed) == 1 else 'they say'}"
     summary = f"{counted(examples, 'example')} of {counted(entries, 'entry')}: {word if failed else 'all judged as they say'}."
     terminal.say(summary, "bad" if failed else "good")
+
+
+def print_health(rows: Sequence[HealthRow]) -> None:
+    """Print how APIs are, since when, and what the last check found."""
+    terminal = Terminal()
+    if not rows:
+        terminal.say("No API that can be asked. Name one, or give entries a healthCheck.", "faint")
+        return
+    lines = []
+    for row in rows:
+        last = json.loads(row.results)[0]
+        share = [result["passed"] for result in json.loads(row.results)]
+        found = f"answered {last['status']}" if "status" in last else "no answer"
+        why = f": {last['category']}, {last['message']}" if "category" in last else ""
+        lines.append(
+            [
+                (row.api_id, "title"),
+                ("well", "good") if row.is_healthy else ("failing", "bad"),
+                (f"{row.since:%Y-%m-%d %H:%M:%S}" if row.since else "", "plain"),
+                (f"{sum(share)} of {len(share)}", "plain"),
+                (f"{found} in {last['durationS']:g} s{why}", "plain"),
+            ]
+        )
+    terminal.table(["api", "is", "since (UTC)", "passed", "the last check"], lines)
+
+
+def health_json(row: HealthRow) -> dict[str, object]:
+    """Return how an API is as JSON values."""
+    return {
+        "apiId": row.api_id,
+        "healthy": row.is_healthy,
+        "since": row.since.isoformat().replace("+00:00", "Z") if row.since else None,
+        "results": json.loads(row.results),
+    }

@@ -9,16 +9,18 @@ from __future__ import annotations
 import json as json_text
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, TypedDict, cast
+from typing import TYPE_CHECKING, Protocol, TypedDict, cast
 
 from holdfast.errors import BadSettings, Exhausted, PolicyError, Problem
 from holdfast.faults.capture import capture_answer
 from holdfast.faults.classify import examine
+from holdfast.faults.health_checks import HealthResult
 from holdfast.faults.rules import ApiRules
 from holdfast.faults.verdict import Verdict
 from holdfast.guards.ambient import remaining_s
 from holdfast.guards.announcements import Announcements
 from holdfast.guards.answers import Degraded
+from holdfast.guards.integration_health import HealthAsking
 from holdfast.guards.integration_requests import IDEMPOTENT, Parameter, Sendable, elsewhere, make_request
 from holdfast.guards.policy import Policy, policy
 from holdfast.guards.waiting_calls import WaitingCalls
@@ -27,6 +29,9 @@ from holdfast.policies.integration_parts import degradation_of, parts_of
 from holdfast.ports.http import HttpAnswer, HttpRequest
 from holdfast.ports.later import Receipt
 from holdfast.settings import ApiFallback, Integration as Declared, QueueFallback
+
+if TYPE_CHECKING:
+    from holdfast.guards.engine import RecoveryEngine
 
 __all__ = ["Integration", "Reply", "Senders", "secrets_of"]
 
@@ -154,6 +159,13 @@ class Integration:
             api=api,
         )
         self._reading.announcements = self._policy.announcements
+        self._health = HealthAsking(
+            self._policy,
+            base_url=declared.base_url,
+            headers=tuple(self._sendable.headers),
+            declared=declared.health_check,
+            api=api,
+        )
         self._guarded = {may: self._policy.guard(repeatable=may)(_exchange) for may in (True, False)}
         self._guarded_async = {may: self._policy.guard(repeatable=may)(_exchange_async) for may in (True, False)}
 
@@ -236,6 +248,18 @@ class Integration:
             _make_readable(error)
             raise
         return _reply(answer.value, degraded=answer.degraded)
+
+    def check_health(self, *, recovery: RecoveryEngine | None = None) -> HealthResult:
+        """Ask the API now whether it is well: `health_check.endpoint`, answered with a 2xx within `health_check.timeout_s`; never raises for that.
+
+        It counts on the circuit like any request, and goes out even while the circuit is open. `recovery` is told of a failure, and its remedies
+        may ask again; what is returned is what was found at first.
+        """
+        return self._health.ask(self._senders.send, recovery=recovery)
+
+    async def acheck_health(self) -> HealthResult:
+        """The same on an event loop, without recovery."""
+        return await self._health.ask_async(self._senders.send_async)
 
     @property
     def waiting(self) -> WaitingCalls | None:

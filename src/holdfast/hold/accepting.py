@@ -58,7 +58,7 @@ def checked(
         wanted,
         as_definitions(actions, size_max_bytes=parts.plan_size_max_bytes),
         functions=parts.registry.rules,
-        catalog=parts.catalog,
+        catalog=parts.apis.catalog,
         environ=None if is_external else parts.environ,
         authenticators=None if is_external else parts.registry.authenticators,
         actions_max=parts.actions_max,

@@ -12,6 +12,7 @@ from holdfast.contract import ExecutionStatus
 from holdfast.errors import BadInput, Problem, UnknownExecution
 from holdfast.hold.accepting import accept, checked
 from holdfast.hold.credentials import CredentialDoor
+from holdfast.hold.entries import CatalogEntries
 from holdfast.hold.erasing import CanErase
 from holdfast.hold.events import Events
 from holdfast.hold.executors import checked_executor
@@ -48,7 +49,9 @@ WATCH_INTERVAL_S = 0.1
 """How often somebody who waits for an execution looks at it."""
 
 
-class AsyncHold(ForPeople, CredentialDoor, Replacing, TakesOver, CanErase, Upkeep, Events, Faults):
+class AsyncHold(
+    CatalogEntries, ForPeople, CredentialDoor, Replacing, TakesOver, CanErase, Upkeep, Events, Faults
+):
     """Durable recovery for asyncio programs. Every method may be called from any task of one event loop."""
 
     @property
@@ -105,6 +108,7 @@ class AsyncHold(ForPeople, CredentialDoor, Replacing, TakesOver, CanErase, Upkee
         """
         parts = self._parts
         external = checked_executor(external)
+        await parts.apis.look()
         accepted = accept(parts, plan, actions, is_external=external is not None)
         execution_id = str(uuid.UUID(id)) if id else str(uuid.uuid4())
         own = seal_own(secrets or {}, accepted.definitions, sealer=parts.sealer, execution=execution_id)
@@ -209,9 +213,13 @@ class AsyncHold(ForPeople, CredentialDoor, Replacing, TakesOver, CanErase, Upkee
             WorkerAlreadyRunning: on SQLite, another process is.
         """
         self._parts.claim_worker_place()
+        asking = asyncio.ensure_future(self._parts.health.watch(stop))
         try:
             await self._parts.worker.run(stop)
         finally:
+            asking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asking
             self._parts.leave_worker_place()
 
     def action(

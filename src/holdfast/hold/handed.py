@@ -93,6 +93,7 @@ class TakesOver(HasParts):
         definitions: Mapping[str, ActionDefinition] = {}
         entries: Mapping[str, ApiCatalogEntry] = {}
         if ready.definition is not None:
+            await parts.apis.look()
             accepted = accept(parts, plan, [ready.definition])
             definitions, entries = accepted.definitions, accepted.entries
         frozen = freeze(

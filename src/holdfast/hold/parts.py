@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from holdfast.catalog.entries import Catalog
     from holdfast.hold.admission import Admission
     from holdfast.hold.envelopes import EventLimits
+    from holdfast.hold.health import HealthWatch
+    from holdfast.hold.knowing import KnownApis
     from holdfast.plans.frozen import FunctionRules
     from holdfast.ports.clock import Clock
     from holdfast.ports.http import OutgoingRequest
@@ -43,7 +44,9 @@ class Parts:
     clock: Clock
     outputs: Outputs
     worker: Worker
-    catalog: Catalog | None
+    apis: KnownApis
+    ships_entries: bool
+    health: HealthWatch
     environ: Mapping[str, str]
     database: str
     deployment: str

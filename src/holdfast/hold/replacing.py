@@ -36,6 +36,7 @@ class Replacing(HasParts):
         """
         parts = self._parts
         running = await parts.store.read(lambda snapshot: snapshot.execution(execution_id))
+        await parts.apis.look()
         accepted = accept(parts, plan, actions, is_external=running is not None and running.external is not None)
         proposal = Proposal(
             plan=accepted.plan,

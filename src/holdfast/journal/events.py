@@ -193,6 +193,17 @@ TABLE = (
         level="warning",
     ),
     EventType(
+        name="api.health_failed",
+        meaning="An API in use failed its health check, which it had passed before, or which was its first. It belongs to no execution.",
+        fields=("apiId", "since", "result"),
+        level="warning",
+    ),
+    EventType(
+        name="api.health_recovered",
+        meaning="An API passes its health check again. It belongs to no execution.",
+        fields=("apiId", "since", "result"),
+    ),
+    EventType(
         name="step.repaired",
         meaning="The sweep found an action whose step the engine had lost, and enqueued it again.",
         fields=("executionId", "actionId", "attemptNumber"),

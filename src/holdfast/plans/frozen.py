@@ -194,7 +194,11 @@ def freeze(
             }
             for name, rules in used_functions.items()
         },
-        "catalog": {key: entry.to_wire() for key, entry in entries.items()},
+        # Examples are for those who write entries; an execution has no use for them.
+        "catalog": {
+            key: {name: value for name, value in entry.to_wire().items() if name != "examples"}
+            for key, entry in entries.items()
+        },
         **({} if arguments is None else {"arguments": {action: dict(given) for action, given in arguments.items()}}),
     }
     body = written(document, plan, contract=contract)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from holdfast.ports.apis import KnowsApis, LearnsApis
 from holdfast.ports.keeping import Erases, Keeps
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ __all__ = ["Snapshot", "Store", "Tx"]
 T = TypeVar("T")
 
 
-class Snapshot(Keeps, Protocol):
+class Snapshot(Keeps, KnowsApis, Protocol):
     """Reading verbs. Outside a transaction they see one consistent moment."""
 
     @property
@@ -149,7 +150,7 @@ class Snapshot(Keeps, Protocol):
         ...
 
 
-class Tx(Snapshot, Erases, Protocol):
+class Tx(Snapshot, Erases, LearnsApis, Protocol):
     """Writing verbs, inside one transaction."""
 
     def lock(self, execution_id: str) -> ExecutionRow | None:

@@ -125,11 +125,11 @@ class IntegrationQueue(Section):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthCheck(Section):
-    """How to ask the API whether it is well. Read, checked and kept; a later release performs it."""
+    """How to ask the API whether it is well: by `holdfast worker`, `holdfast catalog health` and `check_health` of the integration."""
 
     TABLE: typing.ClassVar[str] = "health_check"
 
-    endpoint: str = declare("/health", "The path to ask whether all is well. Kept; a later release asks.")
+    endpoint: str = declare("/health", "The path, below `base_url`, to ask whether all is well; a 2xx says so.")
     interval_s: float = declare(30.0, "How often to ask.", unit="s", between=(1, 86_400))
     timeout_s: float = declare(5.0, "How long to wait for the answer.", unit="s", between=(0.001, 3600))
 

@@ -360,6 +360,24 @@ class Catalog(Section):
         None, "A directory of catalog entries that add to the shipped ones or override them."
     )
     shipped: bool = declare_switch("Whether the entries that come with Holdfast are used.")
+    reload_interval_s: float = declare(
+        5.0, "How often a process looks whether files or entries have changed, at most.", unit="s", between=(0.1, 3600)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health(Section):
+    """How a worker asks the APIs that running plans use, and those of integrations, whether they are well."""
+
+    enabled: bool = declare_switch("Whether workers make health checks.")
+    interval_s: float = declare(
+        30.0, "How often an API is asked, by all workers together.", unit="s", between=(1, 86_400)
+    )
+    timeout_s: float = declare(
+        5.0, "How long an answer is waited for, where the API's entry does not say.", unit="s", between=(0.001, 3600)
+    )
+    concurrency: int = declare(8, "How many are asked at once.", unit="checks", between=(1, 1000))
+    results_max: int = declare(20, "How many results of each API are kept.", unit="results", between=(1, 1000))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -395,6 +413,7 @@ class Settings:
     run: Run = field(default_factory=Run)
     plan: Plan = field(default_factory=Plan)
     catalog: Catalog = field(default_factory=Catalog)
+    health: Health = field(default_factory=Health)
     postgres: Postgres = field(default_factory=Postgres)
     integrations: Mapping[str, Integration] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)

@@ -11,9 +11,10 @@ import pytest
 import holdfast
 from holdfast.adapters.http import integrations
 from holdfast.adapters.http.integrations import Integrations
-from holdfast.errors import BadInput, BadSettings
-from holdfast.settings import Http, Integration, IntegrationRetry, Settings
+from holdfast.errors import BadInput, BadSettings, CircuitOpen
+from holdfast.settings import HealthCheck, Http, Integration, IntegrationBreaker, IntegrationRetry, Settings
 from holdfast.testing import FaultApi
+from tests.adapters.clients.server import Answer, Stall, serving
 
 SHOP = Settings(integrations={"shop": Integration(base_url="https://shop.example.com")})
 USERS = {
@@ -184,3 +185,79 @@ def test_the_catalog_entry_judges_the_answers(tmp_path: Path) -> None:
 
         users.close()
     assert 200 == reply.status
+
+
+# --- health checks ---
+
+
+def health_of(url: str, **more: object) -> holdfast.Integration:
+    """An integration with a health check and a circuit that opens at the second failure."""
+    declared = Integration(
+        base_url=url,
+        health_check=HealthCheck(endpoint="/health", timeout_s=0.2),
+        breaker=IntegrationBreaker(failures=2, successes=1, open_s=60),
+        **more,
+    )
+    return holdfast.integration("shop", settings=Settings(integrations={"shop": declared}))
+
+
+def test_a_health_check_asks_the_endpoint_once() -> None:
+    """A 2xx is well; a failure is one, with its verdict, and is not repeated."""
+    with serving([Answer(), Answer(status=503), Stall()]) as script:
+        shop = health_of(script.url, headers={"X-Who": "me"})
+        found = [shop.check_health() for _ in range(3)]
+        shop.close()
+
+    assert [True, False, False] == [result.passed for result in found]
+    assert [200, 503, None] == [result.status for result in found]
+    assert ["api_unexpected_status", "network_timeout"] == [result.verdict.category for result in found[1:]]
+    assert ["/health"] * 3 == [received.path for received in script.received]
+    assert "me" == script.received[0].headers["x-who"]
+
+
+def test_failed_health_checks_open_the_circuit_and_go_out_all_the_same() -> None:
+    """Calls are turned away before anybody else has met the failure; the check is how one learns that the API is back."""
+    with serving([Answer(status=503), Answer(status=503), Answer(status=503)]) as script:
+        shop = health_of(script.url)
+        for _ in range(2):
+            shop.check_health()
+
+        with pytest.raises(CircuitOpen):
+            shop.request("GET", "/users")
+        assert not shop.check_health().passed
+        assert shop.check_health().passed
+        shop.close()
+
+    assert ["/health"] * 4 == [received.path for received in script.received]
+
+
+@pytest.mark.anyio
+async def test_a_health_check_on_an_event_loop() -> None:
+    """The same, awaited, with the circuit open and closed."""
+    with serving([Answer(status=503), Answer(status=503)]) as script:
+        shop = health_of(script.url)
+        found = [(await shop.acheck_health()).passed for _ in range(3)]
+        await shop.aclose()
+
+    assert [False, False, True] == found
+
+
+def test_a_failed_health_check_triggers_recovery() -> None:
+    """The recovery engine is told, and its remedies ask again; the result says what was found at first."""
+    told: list[object] = []
+    again = holdfast.Remedy(
+        name="again",
+        priority=1,
+        conditions=(holdfast.Condition(predicate=lambda facts: True),),
+        measures=(holdfast.Repeat(attempts_max=2, initial_delay_s=0),),
+    )
+    engine = holdfast.RecoveryEngine([again])
+    engine.on("*", lambda event: told.append(event.name))
+    with serving([Answer(status=503)]) as script:
+        shop = health_of(script.url)
+        result = shop.check_health(recovery=engine)
+        shop.close()
+
+    assert not result.passed
+    assert ["recovery.succeeded"] == told
+    assert 2 == len(script.received)

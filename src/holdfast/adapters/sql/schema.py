@@ -23,7 +23,9 @@ __all__ = [
     "COMPATIBLE_FROM",
     "SCHEMA_VERSION",
     "actions",
+    "api_health",
     "attempts",
+    "catalog_entries",
     "credentials",
     "dead_letters",
     "documents",
@@ -39,7 +41,7 @@ __all__ = [
     "workers",
 ]
 
-SCHEMA_VERSION = "0002"
+SCHEMA_VERSION = "0003"
 """The newest migration; a database that says otherwise is migrated, or refused when it is newer."""
 COMPATIBLE_FROM = "0001"
 """The oldest schema whose releases may use a database of `SCHEMA_VERSION`: it has only been added to since."""
@@ -281,6 +283,29 @@ facts = sa.Table(
     metadata,
     sa.Column("name", Text, primary_key=True),
     sa.Column("value", Text, nullable=False),
+)
+
+# Entries of the catalog that were added here; `version` is empty for what holds for all versions of an API.
+catalog_entries = sa.Table(
+    "catalog_entries",
+    metadata,
+    sa.Column("api_id", Text, primary_key=True),
+    sa.Column("version", Text, primary_key=True),
+    sa.Column("body", Text, nullable=False),
+    sa.Column("added_at", UtcTime, nullable=False),
+    sa.Column("added_by", Text),
+)
+
+# How each API is. Whoever moves `due_at` on makes the check: of all workers one.
+api_health = sa.Table(
+    "api_health",
+    metadata,
+    sa.Column("api_id", Text, primary_key=True),
+    sa.Column("due_at", UtcTime, nullable=False),
+    sa.Column("is_healthy", sa.Boolean),
+    sa.Column("since", UtcTime),
+    sa.Column("checked_at", UtcTime),
+    sa.Column("results", Text, nullable=False),
 )
 
 documents = sa.Table(

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from holdfast.adapters.sql import mail, schema
+from holdfast.adapters.sql.apis import ApiReads, ApiWrites
 from holdfast.adapters.sql.fate import Mark
 from holdfast.adapters.sql.keeping import SqlErases, SqlKeeps, begins_with
 from holdfast.adapters.sql.prepared import Prepared
@@ -226,7 +227,7 @@ def keyed(prefix: str, row: object, names: Sequence[str]) -> dict[str, object]:
     return {f"{prefix}_{name}": getattr(row, name) for name in names}
 
 
-class SqlSnapshot(UpkeepReads, SqlKeeps):
+class SqlSnapshot(UpkeepReads, ApiReads, SqlKeeps):
     """Reading verbs on one connection."""
 
     def __init__(self, connection: Connection, now: Callable[[], datetime] | None) -> None:
@@ -342,7 +343,7 @@ class SqlSnapshot(UpkeepReads, SqlKeeps):
         return mail.outbox_end(self.connection)
 
 
-class SqlTx(SqlSnapshot, UpkeepWrites, SqlErases):
+class SqlTx(SqlSnapshot, UpkeepWrites, ApiWrites, SqlErases):
     """Writing verbs on one connection, inside one transaction."""
 
     def __init__(self, connection: Connection, now: Callable[[], datetime] | None) -> None:
