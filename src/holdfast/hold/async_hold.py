@@ -49,9 +49,7 @@ WATCH_INTERVAL_S = 0.1
 """How often somebody who waits for an execution looks at it."""
 
 
-class AsyncHold(
-    CatalogEntries, ForPeople, CredentialDoor, Replacing, TakesOver, CanErase, Upkeep, Events, Faults
-):
+class AsyncHold(CatalogEntries, ForPeople, CredentialDoor, Replacing, TakesOver, CanErase, Upkeep, Events, Faults):
     """Durable recovery for asyncio programs. Every method may be called from any task of one event loop."""
 
     @property
