@@ -39,6 +39,9 @@ PAGE_SUITES = (
     "resume after SIGKILL",
     "takeover",
     "policies",
+    "classification",
+    "classification speed",
+    "correlation",
 )
 
 

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 from benchmarks import crowd
 from benchmarks.databases import Databases
+from benchmarks.faults import correlation
+from benchmarks.faults.speed import speed_rows
+from benchmarks.faults.suite import PAGE as VENDORS_PAGE, accuracy_rows, render_vendors
 from benchmarks.policies import suite as guarded
 from benchmarks.processes import Child, run_code, sample
 from benchmarks.rows import Row, median
@@ -360,6 +363,15 @@ def policies(databases: Databases, scale: Scale) -> Iterator[Row]:
         guarded.keep(found, trapped)
 
 
+def faults(_databases: Databases, scale: Scale) -> Iterator[Row]:
+    """How well failures are recognised, how fast, and what a storm of them costs."""
+    yield from accuracy_rows()
+    yield from speed_rows(rounds=scale.cell_rounds, count=5 * scale.samples)
+    yield from correlation.rows(storm=10 * scale.crowd, window=max(scale.crowd // 10, 10), rounds=scale.rounds)
+    if scale.has_extras:
+        VENDORS_PAGE.write_text(render_vendors(), encoding="utf-8")
+
+
 def number(value: object) -> float:
     """Read a number out of a worker's line."""
     assert isinstance(value, (int, float)), f"{value!r} is not a number"
@@ -368,5 +380,6 @@ def number(value: object) -> float:
 
 Suite = Callable[[Databases, Scale], Iterator[Row]]
 SUITES: dict[str, Suite] = {
-    suite.__name__: suite for suite in (throughput, decision, lateness, waiting, launch, resume, takeover, policies)
+    suite.__name__: suite
+    for suite in (throughput, decision, lateness, waiting, launch, resume, takeover, policies, faults)
 }

@@ -22,7 +22,7 @@ from holdfast.guards.correlating import Correlator
 
 __all__ = ["SUITE", "TARGETS", "rows"]
 
-SUITE = "faults"
+SUITE = "correlation"
 TARGETS = {
     "fingerprint of 100 characters": "≤ 3",
     "record a fault": "≤ 3",

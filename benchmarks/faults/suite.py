@@ -29,7 +29,7 @@ HEADER = "| Vendor | Cases | With the catalog | Generic | Naive |\n| --- | --- |
 ABOUT = """\
 # How well failures are recognised
 
-<!-- Written by `python -m benchmarks --suite classification`. Measure again instead of editing. -->
+<!-- Written by `python -m benchmarks --suite faults`. Measure again instead of editing. -->
 
 Categories that a careful person could defend, of all cases of a vendor, by three classifiers: Holdfast as shipped, Holdfast with its catalog
 switched off, and the usual table of statuses with a search for words.
@@ -49,13 +49,16 @@ def accuracy_rows() -> Iterator[Row]:
                 target = TARGETS[measure] if corpus == "dev" and kind == "with the catalog" else ""
                 if corpus == "dev" and kind != "with the catalog" and measure == "category":
                     target = GENERIC_CATEGORY
+                # Nothing to stand beside where the naive one claims nothing: a ratio to 0 says nothing.
+                value = naive.percent(measure)
+                peer = "naive classifier" if value else ""
                 yield Row(
                     suite=SUITE,
                     case=f"{corpus}, {kind}: {measure.replace('_', ' ')}",
                     ours=scores[kind].percent(measure),
                     unit="%",
-                    peer="naive classifier",
-                    peer_value=naive.percent(measure),
+                    peer=peer,
+                    peer_value=value or None,
                     target=target,
                     note=f"{len(cases)} cases",
                 )

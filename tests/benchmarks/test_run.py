@@ -17,7 +17,16 @@ from benchmarks.rows import Row
 from benchmarks.suites import SUITES, TINY
 from tests.benchmarks.policies.fakes import measured, trapped
 
-ROWS_OF = {"throughput": 3, "decision": 2, "lateness": 1, "waiting": 5, "launch": 6, "resume": 2, "policies": 22}
+ROWS_OF = {
+    "throughput": 3,
+    "decision": 2,
+    "lateness": 1,
+    "waiting": 5,
+    "launch": 6,
+    "resume": 2,
+    "policies": 22,
+    "faults": 64,
+}
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, id=name) for name in ROWS_OF])
