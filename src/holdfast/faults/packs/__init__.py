@@ -59,9 +59,11 @@ def _of_object(fault: Fault, evidence: Evidence, value: Mapping[object, object])
         found = best_of(evidence.named, health_and_directories.FHIR_ISSUES, pack="fhir")
     elif "type" in value:
         found = problem.match(value.get("type"))
+    # A framework's own body has one meaning; the codes around it may have several.
+    found = found or frameworks.match(value, fault.status or 0)
     if found is None and _is_amazons(fault, value):
         found = best_of((*_error_types(fault), *evidence.named), aws.CODES, pack="aws")
-    return found or frameworks.match(value, fault.status or 0)
+    return found
 
 
 def _of_error(evidence: Evidence, value: Mapping[object, object], error: Mapping[object, object]) -> Match | None:
