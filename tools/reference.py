@@ -23,7 +23,7 @@ from holdfast.guards.listening import EVENTS as POLICY_EVENTS
 from holdfast.journal.events import EVENT_TYPES
 from holdfast.settings.integration import FALLBACK_TYPES
 from holdfast.settings.setting import settings_of
-from tools import blocks, routes_page, spec_map, taxonomy_page
+from tools import blocks, exceptions_page, routes_page, spec_map, taxonomy_page
 
 __all__ = ["PAGES", "command_names", "main", "outdated"]
 
@@ -266,6 +266,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/settings.md": settings_page,
     "docs/reference/errors.md": errors_page,
     "docs/reference/events.md": events_page,
+    "docs/reference/exceptions.md": exceptions_page.page,
     "docs/reference/cli.md": commands_page,
     "docs/reference/routes.md": routes_page_text,
     "docs/reference/taxonomy.md": taxonomy_page_text,

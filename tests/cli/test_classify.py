@@ -143,6 +143,23 @@ def test_the_wait_counts_from_the_answers_own_date(call: Call) -> None:
     assert 90 == ended.fields["retry_after_s"]
 
 
+def test_an_absurd_wait_and_a_documented_reset_are_told(call: Call) -> None:
+    """What is worth knowing stands beside the verdict, and a reset that only documentation knows is called one."""
+    Path("own").mkdir()
+    window = (
+        "quotaWindows:\n  - {name: daily, period: 86400000, codes: [quota], reset: {time: '00:00', timeZone: UTC}}\n"
+    )
+    Path("own/shop.yaml").write_text(ENTRY + window)
+    Path("a.txt").write_text("HTTP/1.1 503 No\nRetry-After: 34560000\n\n")
+    Path("b.txt").write_text('HTTP/1.1 403 No\nDate: Mon, 02 Mar 2026 12:00:00 GMT\n\n{"error": {"code": "quota"}}')
+    own = ("--catalog", "own", "--api", "shop")
+
+    assert call("classify", "a.txt", "--json").fields["notes"] == ["the stated wait of 400 days is absurd"]
+    assert "the stated wait of 400 days is absurd" in call("classify", "a.txt").out
+    assert call("classify", "b.txt", "--json", *own).fields["quota_resets_in_s"] == 43_200
+    assert "Its quota opens again in 12 hours (43200 s), by its documentation" in call("classify", "b.txt", *own).out
+
+
 def test_a_traceback_from_standard_input(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     """`-` is standard input; an exception is explained like an answer."""
     stream = io.TextIOWrapper(io.BytesIO(b"httpx.ConnectError: [Errno 111] Connection refused"))

@@ -23,6 +23,8 @@ WORDS = st.one_of(
             "An error occurred (Throttling) when calling the GetItem operation: Rate exceeded per day",
             "Bearer abcdef-123456 token=s3cr3t me@x.example",
             "status code 429",
+            "locked, try again in 20s",
+            "wait until 2026-03-02T12:01:00Z",
         ]
     ),
 )
@@ -45,6 +47,7 @@ def test_the_short_way_is_the_long_way(lineage: list[str], chain: list[str], mes
     "fault",
     [
         pytest.param(answer(500), id="answer"),
+        pytest.param(raised("sqlite3.OperationalError", "database is locked, try again in 20s"), id="wait"),
         pytest.param(raised("requests.HTTPError", "503 Server Error: x"), id="told-answer"),
         pytest.param(raised("redis.exceptions.ResponseError", "max number of clients reached"), id="throttled"),
         pytest.param(

@@ -430,3 +430,25 @@ def test_what_json_cannot_hold_is_named_by_its_kind() -> None:
 
     assert {"at": "<set>"} == json.loads(as_json({"at": {1}}))
     assert [b"", b"", b"x"] == [as_json(circle), as_json(object()), as_json("x")]
+
+
+class Slotted:
+    """An answer without a dictionary of its own."""
+
+    __slots__ = ("headers", "status")
+
+    def __init__(self) -> None:
+        self.status, self.headers = 503, [("a", ["1", "2"]), ("b", [])] + [(b"c", b"\xe9")] * 300 + ["odd"]
+
+
+def test_reads_headers_of_any_form_and_not_without_end() -> None:
+    """Lists of values, bytes and floods of headers come out as a bounded list of texts."""
+    fault = captured(made("E", response=Slotted()))
+
+    assert (503, b"", 200) == (fault.status, fault.body, len(fault.headers))
+    assert (("a", "1"), ("b", ""), ("c", "\xe9")) == fault.headers[:3]
+
+
+def test_headers_that_are_none_are_left_out() -> None:
+    """What has no form of headers is none."""
+    assert captured(made("E", status_code=500, headers=7)).headers == ()

@@ -94,6 +94,11 @@ def test_relatives_of_retry_after_count_as_it(name: str) -> None:
     assert classify(answer(503, **{name: "9"})).retry_after_s == 9.0
 
 
+def test_other_words_about_retrying_are_no_wait() -> None:
+    """A header that says whether to retry does not say when."""
+    assert classify(answer(503, X_Should_Retry="9")).retry_after_s is None
+
+
 def test_milliseconds_that_disagree_undercut_nothing() -> None:
     """The more exact header wins only where both say the same; otherwise the longer wait is kept."""
     assert retry_after_s(answer(429, Retry_After="60", Retry_After_Ms="500")) == 60.0
@@ -187,6 +192,12 @@ def test_a_wait_is_never_shortened_and_an_absurd_one_is_noted(seconds: int) -> N
     is_moment = 0 < seconds - NOON.timestamp() <= 366 * 86_400
     assert is_moment or verdict.retry_after_s == seconds
     assert (verdict.retry_after_s > BELIEVABLE_WAIT_S) == any("absurd" in note for note in verdict.notes)
+
+
+@pytest.mark.parametrize(("seconds", "notes"), [("604800", ()), ("1000000", ("the stated wait of 12 days is absurd",))])
+def test_a_week_is_believed(seconds: str, notes: tuple[str, ...]) -> None:
+    """Seven days are a long wait, and more is absurd."""
+    assert notes == classify(answer(503, Retry_After=seconds)).notes
 
 
 def test_the_server_clock_is_noted_only_where_it_matters() -> None:

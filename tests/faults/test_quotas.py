@@ -89,6 +89,15 @@ def test_a_code_names_the_window_and_states_no_wait() -> None:
     assert (None, 72_000.0) == (verdict.retry_after_s, verdict.quota_resets_in_s)
 
 
+def test_a_code_states_no_wait_for_an_aligned_window_either() -> None:
+    """Only headers that count a window state its end."""
+    api = ApiRules(api_id="maps", quota_windows=(replace(QUARTER, codes=frozenset({"quota"})),))
+
+    verdict = classify(answer(429, {"error": {"code": "quota", "message": "x"}}), api=api)
+
+    assert (None, 900.0) == (verdict.retry_after_s, verdict.quota_resets_in_s)
+
+
 def test_a_window_that_is_not_aligned_states_nothing() -> None:
     """Headers that count a window whose reset only the documentation knows leave the wait open."""
     api = replace(API, quota_windows=(replace(DAY, aligned=False, reset=PACIFIC),))

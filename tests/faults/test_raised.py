@@ -352,6 +352,17 @@ CASES: list[tuple[tuple[str, ...], str, bool, str]] = [
     ),
     (("shop.Lost", "", "socket.gaierror", "openai.LengthFinishReasonError"), REFUSED, True, UNKNOWN),
     (("httpx.ConnectError", "x", "socket.gaierror"), REFUSED, True, NOT),
+    # a second attempt that was refused says nothing about the first, whose answer was lost
+    (("httpx.ConnectError", "x", "httpcore.ConnectError", "httpx.ReadTimeout"), REFUSED, True, UNKNOWN),
+    (("ConnectionRefusedError", "x", "ConnectionResetError"), REFUSED, True, UNKNOWN),
+    (
+        ("psycopg.OperationalError", LIBPQ + "Connection refused", "psycopg.errors.AdminShutdown"),
+        REFUSED,
+        True,
+        UNKNOWN,
+    ),
+    (("httpx.ConnectError", "x", "httpcore.ConnectError", "ConnectionResetError"), REFUSED, True, NOT),
+    (("httpx.ConnectTimeout", "x", "httpx.ConnectError", "httpx.Stranger"), TIMEOUT, True, NOT),
     (("httpx.ConnectError", "[SSL: WRONG_VERSION_NUMBER]"), REFUSED, True, NOT),
 ]
 

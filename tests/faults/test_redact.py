@@ -8,6 +8,7 @@ import json
 import pytest
 from hypothesis import given, strategies as st
 
+from holdfast.faults import redact
 from holdfast.faults.redact import REDACTED, redact_body, redact_headers, redact_text, redact_url
 
 R = "[redacted]"
@@ -161,3 +162,63 @@ def test_a_known_secret_goes_in_every_spelling(quoted: str) -> None:
 
     assert REDACTED in told
     assert len(told) < len("got <> from you") + len(REDACTED) + 8
+
+
+# The last two are the Kelvin sign and the long s, which a pattern that ignores case takes for k and s.
+PARTS = st.sampled_from(
+    (
+        *(
+            "token",
+            "Bearer ",
+            "basic\t",
+            "key",
+            "=",
+            ": ",
+            "@",
+            "://",
+            "https",
+            " ",
+            "-----BEGIN X-----",
+            "eyJ",
+            ".",
+            "sk_",
+            "a1b2c3d4",
+        ),
+        *(
+            "ABCDEFGH",
+            "password",
+            "the read operation timed out",
+            "me",
+            "x.example",
+            "0123456789",
+            '"',
+            "session",
+            "\u212a",
+            "\u017f",
+        ),
+    )
+)
+
+
+@given(st.one_of(st.text(max_size=80), st.lists(PARTS, max_size=12).map("".join)))
+def test_the_short_way_through_a_plain_text_leaves_nothing_in(text: str) -> None:
+    """A text is let through unchanged only where every pattern would have left it as it is."""
+    quick = redact_text(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(redact, "_is_plain", lambda _: False)
+        thorough = redact_text(text)
+
+    assert thorough == quick
+
+
+@given(st.lists(PARTS, max_size=12).map("".join))
+def test_a_pattern_left_out_would_have_found_nothing(text: str) -> None:
+    """Each pattern is tried wherever it can match."""
+    found = redact._USERINFO.sub(rf"\g<head>{REDACTED}@", text)
+    found = redact._SCHEME.sub(rf"\g<head>\g<gap>{REDACTED}", found)
+    found = redact._PAIR.sub(rf"\g<name>{REDACTED}", found)
+    found = redact._KNOWN_FORM.sub(REDACTED, found)
+    found = redact._EMAIL.sub("[email]", found)
+    found = redact._LONG_RUN.sub(lambda run: REDACTED if redact._looks_random(run[0]) else run[0], found)
+
+    assert found == redact_text(text)

@@ -65,6 +65,7 @@ def test_a_reset_is_read_however_it_is_written(value: str, seconds: float | None
         pytest.param({"X_RateLimit_Reset": "30", "X_RateLimit_Remaining": "-1"}, 30.0, id="less-than-nothing-left"),
         pytest.param({"X_RateLimit_Reset": "30", "X_RateLimit_Remaining": "?"}, 30.0, id="unreadable-level"),
         pytest.param({"X_RateLimit_Reset": "30, 900", "X_RateLimit_Remaining": "0, 4"}, 30.0, id="by-position"),
+        pytest.param({"X_RateLimit_Reset": "30", "X_RateLimit_Remaining": "0, 4"}, 30.0, id="one-reset-for-several"),
         pytest.param({"X_Quota_Reset": "30", "X_Quota_Remaining": "0"}, 30.0, id="quota"),
         pytest.param({"App_Usage": '{"1":[{"estimated_time_to_regain_access":12}]}'}, 720.0, id="usage-in-minutes"),
         pytest.param({"App_Usage": '{"1":[{"estimated_time_to_regain_access":0}]}'}, None, id="usage-below"),

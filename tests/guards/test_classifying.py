@@ -141,6 +141,29 @@ def test_finds_the_entry_of_the_catalog_by_the_address(thing: object) -> None:
     assert ("stripe", "stripe") == (found.api_id, named.api_id)
 
 
+def test_should_classify_network_errors_correctly() -> None:
+    """Spec 001's own test: a message in the words of another runtime is a network error, and worth another try."""
+    verdict = holdfast.classify(Exception("ECONNRESET: Connection reset by peer"))
+
+    assert verdict is not None
+    assert ("network" in verdict.labels, verdict.retryable, verdict.outcome) == (True, True, "unknown")
+
+
+def test_should_classify_rate_limit_errors() -> None:
+    """Spec 001's own test: the answer hangs on the error, and its status decides."""
+
+    class Answer:
+        status = 429
+
+    error = Exception("Too many requests")
+    error.response = Answer()
+
+    verdict = holdfast.classify(error)
+
+    assert verdict is not None
+    assert ("rate_limit" in verdict.labels, verdict.retryable) == (True, True)
+
+
 def test_keeps_secrets_out_of_the_words() -> None:
     """A value that the caller knows to be secret is not repeated."""
     verdict = holdfast.classify(RuntimeError("sesame opens"), secrets=["sesame"])

@@ -146,6 +146,7 @@ def report(verdict: Verdict) -> dict[str, object]:
         "outcome": verdict.outcome.value,
         "rule": verdict.rule,
         "family": verdict.family.value,
+        "severity": verdict.severity.value,
         "labels": list(verdict.labels),
         "health": verdict.health.value,
         "status": verdict.status,
@@ -154,6 +155,8 @@ def report(verdict: Verdict) -> dict[str, object]:
         "suggestion": verdict.suggestion,
         "fingerprint": verdict.fingerprint,
         "runners_up": list(verdict.runners_up),
+        "quota_resets_in_s": verdict.quota_resets_in_s,
+        "notes": list(verdict.notes),
     }
 
 

@@ -61,9 +61,10 @@ def tell(terminal: Terminal, verdict: Verdict | None, *, fault: Fault, rules: Ap
         ("side effect", OUTCOMES[verdict.outcome]),
         ("to do", verdict.suggestion or ""),
         ("health", HEALTHS[verdict.health]),
-        ("known as", f"{verdict.family} · {', '.join(verdict.labels)}"),
+        ("known as", f"{verdict.family} · {', '.join(verdict.labels)} · {verdict.severity}"),
         ("decided by", f"{verdict.rule}{_source(rules)}"),
         ("also matched", ", ".join(verdict.runners_up)),
+        ("to know", "; ".join(verdict.notes)),
         ("fingerprint", verdict.fingerprint[:18] + "…"),
     ]
     for label, text in rows:
@@ -74,6 +75,8 @@ def tell(terminal: Terminal, verdict: Verdict | None, *, fault: Fault, rules: Ap
 def _again(verdict: Verdict) -> str:
     if not verdict.retryable:
         return "No: the same request would fail again."
+    if verdict.retry_after_s is None and verdict.quota_resets_in_s is not None:
+        return f"Its quota opens again in {_span(verdict.quota_resets_in_s)}, by its documentation; the answer states no wait."
     if verdict.retry_after_s is None:
         return "It may work later; the answer states no wait."
     return f"It may work after {_span(verdict.retry_after_s)}; the answer says so."

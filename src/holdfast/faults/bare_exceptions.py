@@ -14,6 +14,7 @@ from holdfast.faults.fault import Fault
 from holdfast.faults.fingerprint import fingerprint
 from holdfast.faults.raised.meaning import BURST, DAILY, UNKNOWN
 from holdfast.faults.redact import one_line
+from holdfast.faults.spoken import may_state_wait
 from holdfast.faults.traits import LABEL_PRIORITIES, family_of, traits_of
 from holdfast.faults.verdict import Verdict
 
@@ -53,8 +54,8 @@ def _judge(  # noqa: PLR0917 - called in one place, with a row of columns; names
 ) -> Verdict | None:
     meaning = read_exception(lineage, chain, message=message, code=code, words=words)
     category = meaning.category
-    if category is BURST or category is DAILY:
-        return None  # which window is used up may stand in the text
+    if category is BURST or category is DAILY or may_state_wait(message):
+        return None  # how long, and which window is used up, may stand in the text and depends on the time
     traits = traits_of(category)
     retryable = traits.retryable if meaning.retryable is None else meaning.retryable
     head = lineage[0].rpartition(".")[2]

@@ -1,14 +1,14 @@
 """Waits that a parsed JSON body states in a field of its own, and the wait that a stated cost and refill rate come to.
 
 Looks at the error's own objects and at the few places below them where APIs put details (`details`, `extensions`,
-`parameters`, …), nowhere else: a body may quote other people's data. At most 200 objects are looked at. It knows fields
+`parameters`, `error_data`, …), nowhere else: a body may quote other people's data. At most 200 objects are looked at. It knows fields
 by their names, whatever their spelling (`retry_after`, `retryAfter`); what `RetryInfo` of AIP-193 calls `retryDelay`
 is among them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from enum import Enum, auto, unique
 from functools import lru_cache
 
@@ -54,6 +54,7 @@ _INSIDE = frozenset(
         "result",
     }
 )
+_INSIDE_ENDS = ("details", "data", "info", "extra", "extras", "context")
 
 
 def body_wait_s(value: object, clock: Clock, *, moments: bool) -> float | None:
@@ -64,16 +65,26 @@ def body_wait_s(value: object, clock: Clock, *, moments: bool) -> float | None:
         clock: what moments are read against.
         moments: count fields for the moment of a reset, too, which answers that are no throttling may carry for information.
     """
-    found = [
-        wait_s
-        for place in _objects(value)
-        for key, item in place.items()
-        if isinstance(key, str)
-        and (form := _known(key)[0]) is not None
-        and (moments or form is not _Form.MOMENT)
-        and (wait_s := _read(item, form, clock)) is not None
-    ]
-    return max(found) if found else None
+    longest: float | None = None
+    level: list[object] = [value]
+    left = _OBJECTS_MAX
+    for _ in range(_DEPTH_MAX + 1):
+        below: list[object] = []
+        for one in level:
+            if isinstance(one, list):
+                below += one[:_LIST_MAX]
+            elif isinstance(one, Mapping) and left > 0:
+                left -= 1
+                for key, item in one.items():
+                    form, leads_on = _known(key)
+                    if leads_on and isinstance(item, Mapping | list):
+                        below.append(item)
+                    if form is not None and (moments or form is not _Form.MOMENT):
+                        longest = _longer(longest, _read(item, form, clock))
+        if not below:
+            break
+        level = below[:_OBJECTS_MAX]
+    return longest
 
 
 def cost_wait_s(value: object) -> float | None:
@@ -82,6 +93,8 @@ def cost_wait_s(value: object) -> float | None:
     Source: Shopify's documentation of its GraphQL rate limits (`extensions.cost`). `None` when a part is missing, when nothing
     is to be waited for, or when the bucket can never hold as much.
     """
+    if not isinstance(value, Mapping) or ("extensions" not in value and "errors" not in value):
+        return None
     for place in (("extensions", "cost"), ("errors", "*", "extensions", "cost")):
         for cost in values_at(value, place):
             status = cost.get("throttleStatus") if isinstance(cost, Mapping) else None
@@ -97,35 +110,19 @@ def cost_wait_s(value: object) -> float | None:
     return None
 
 
-def _objects(value: object) -> Iterator[Mapping[object, object]]:
-    """The objects in which an error speaks for itself, from the top down."""
-    level: list[object] = [value]
-    left = _OBJECTS_MAX
-    for _ in range(_DEPTH_MAX + 1):
-        below: list[object] = []
-        for one in level:
-            if isinstance(one, list):
-                below += one[:_LIST_MAX]
-            elif isinstance(one, Mapping) and left > 0:
-                left -= 1
-                yield one
-                below += [item for key, item in one.items() if isinstance(item, Mapping | list) and _leads_on(key)]
-        level = below[:_OBJECTS_MAX]
+def _longer(one: float | None, other: float | None) -> float | None:
+    return other if one is None else one if other is None else max(one, other)
 
 
-def _leads_on(key: object) -> bool:
-    return isinstance(key, str) and _known(key)[1]
-
-
-def _known(key: str) -> tuple[_Form | None, bool]:
+def _known(key: object) -> tuple[_Form | None, bool]:
     """What a key stands for, and whether details stand below it."""
-    return _meaning(key) if len(key) <= _KEY_MAX_CHARS else (None, False)
+    return _meaning(key) if isinstance(key, str) and len(key) <= _KEY_MAX_CHARS else (None, False)
 
 
 @lru_cache(maxsize=1_024)
 def _meaning(key: str) -> tuple[_Form | None, bool]:
     plain = key.replace("_", "").replace("-", "").lower()
-    return _FIELDS.get(plain), plain in _INSIDE or plain.endswith("details")
+    return _FIELDS.get(plain), plain in _INSIDE or plain.endswith(_INSIDE_ENDS)
 
 
 def _read(item: object, form: _Form, clock: Clock) -> float | None:

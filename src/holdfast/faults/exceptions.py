@@ -18,6 +18,7 @@ from holdfast.faults.raised.mail import read_smtp_reply
 from holdfast.faults.raised.meaning import (
     CERTIFICATE,
     NAME,
+    NOT_SENT,
     TLS,
     UNKNOWN,
     ExceptionMeaning,
@@ -31,6 +32,7 @@ from holdfast.faults.raised.system import read_errno, read_system_words
 from holdfast.faults.verdict import Outcome
 
 _SECURED = frozenset({CERTIFICATE, NAME, TLS})
+_SENT = frozenset({Phase.WRITE, Phase.READ, Phase.BODY})
 _REMEMBERED_MAX = 512
 
 
@@ -95,9 +97,9 @@ def _read(
         if coded is not None:
             return coded
     if own is not None and own.by_words is not None and (told := own.by_words(message)) is not None:
-        return told
+        return _with_earlier(told, lineage, chain)
     if own is not None and is_exact:
-        return _refined(own, chain, message)
+        return _with_earlier(_refined(own, chain, message), lineage, chain)
     causes = _read_causes(chain, message=message, words=words)
     exact = [cause for cause in causes if cause.weight is Weight.EXACT]
     if exact:
@@ -139,6 +141,23 @@ def _most_cautious(causes: list[ExceptionMeaning]) -> ExceptionMeaning:
 def _weightiest(causes: list[ExceptionMeaning], own: ExceptionMeaning | None) -> ExceptionMeaning | None:
     known = [own, *causes] if own is not None else causes
     return max(known, key=lambda meaning: meaning.weight) if known else None
+
+
+def _with_earlier(own: ExceptionMeaning, lineage: tuple[str, ...], chain: tuple[str, ...]) -> ExceptionMeaning:
+    """Remember an earlier attempt: no library meets its own lost answer on the way to a connection, so who sees both has tried twice."""
+    if own.outcome is not Outcome.NOT_EXECUTED or own.phase not in NOT_SENT:
+        return own
+    library = _library(lineage[0])
+    for name in chain:
+        earlier = look_up(name) if _library(name) == library else None
+        if earlier is not None and earlier.phase in _SENT and earlier.weight is Weight.EXACT:
+            return replace(own, outcome=Outcome.UNKNOWN)
+    return own
+
+
+def _library(name: str) -> str:
+    """The library of a class by its qualified name; empty for what Python has built in."""
+    return name.partition(".")[0] if "." in name else ""
 
 
 def _refined(own: ExceptionMeaning, chain: tuple[str, ...], message: str) -> ExceptionMeaning:

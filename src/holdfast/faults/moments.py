@@ -1,6 +1,6 @@
 """How moments and lengths of time are written in answers: numbers, durations, dates, and against whose clock a date is read.
 
-Reads plain numbers, durations as Go writes them (`6m0s`, `300ms`) or as ISO 8601 does (`PT5M`), with words (`5 minutes`),
+Reads plain numbers, durations as Go writes them (`6m0s`, `300ms`) or as ISO 8601 does (`PT5M`), as .NET does (`00:05:00`), with words (`5 minutes`),
 HTTP dates in the three forms of RFC 9110 §5.6.7, ISO 8601 dates, and numbers that are an epoch or a length by their
 size. Every reading is bounded and knows no clock: what "now" is comes in with the fault.
 """
@@ -39,6 +39,11 @@ _PART = re.compile(
     r"([0-9]{1,15}(?:\.[0-9]{1,20})?)['\"]?\s{0,2}(?:more\s)?([a-zµ]{1,12})(?:\(s\))?(?![a-zµ])", re.IGNORECASE
 )
 _RUN = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,20})?)(ns|us|µs|ms|s|m|h|d)(?=[0-9])")
+_TIME_SPAN = re.compile(
+    r"(?:([0-9]{1,5})\.)?([0-9]{1,2}):([0-5][0-9]):([0-5][0-9](?:\.[0-9]{1,9})?)(?!\s?[0-9A-Za-z:(])"
+)
+"""`[days.]hours:minutes:seconds`, as .NET writes a length of time; with a zone or `pm` behind it, it is a time of day."""
+
 _BETWEEN = re.compile(r"\.?\s{0,3}(?:,|and|&)?\s{0,3}", re.IGNORECASE)
 _PARTS_MAX = 6
 _ISO_DURATION = re.compile(
@@ -81,6 +86,10 @@ def duration_of(text: str) -> float | None:
 
 def spoken_duration(text: str, start: int) -> tuple[float, int] | None:
     """The length of time that stands at a place of a text, in seconds, with the place where it ends; at most six parts."""
+    span = _TIME_SPAN.match(text, start)
+    if span is not None:
+        days, hours, minutes, seconds = (float(part or 0) for part in span.groups())
+        return days * 86_400 + hours * 3_600 + minutes * 60 + seconds, span.end()
     total, end = 0.0, start
     for _ in range(_PARTS_MAX):
         at = end if end == start else (between.end() if (between := _BETWEEN.match(text, end)) else end)

@@ -12,11 +12,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
 
 from holdfast.faults.moments import VALUE_MAX_CHARS, Clock, date_of, duration_of, epoch_of, number_of
 
 _FIELD_MAX_CHARS = 4_096
 _ITEMS_MAX = 64
+_NAME_MAX_CHARS = 100
 _REMAINING = frozenset({"remaining", "remain", "left", "available"})
 _RESET = frozenset({"reset", "resets", "resettime"})
 _NEITHER = frozenset(
@@ -89,14 +92,33 @@ def is_used_up(values: Sequence[str]) -> bool:
 
 def _note(limits: dict[frozenset[str], _Limit], name: str, value: str, clock: Clock) -> None:
     """File a header under the limit that its name is about."""
-    words = name.replace("rate-limit", "ratelimit").replace("_", "-").split("-")
-    scope = frozenset(words) - _NEITHER - _RESET - _REMAINING
-    if not _RESET.isdisjoint(words):
-        found = [reset_value_s(part, clock, in_ms=words[-1] in {"ms", "milliseconds"}) for part in _parts(value)]
-        limits.setdefault(scope, _Limit()).resets_s += [one for one in found if one is not None]
-    elif not _REMAINING.isdisjoint(words):
+    name_of = _named(name[:_NAME_MAX_CHARS])
+    if name_of.is_reset:
+        found = [reset_value_s(part, clock, in_ms=name_of.in_ms) for part in _parts(value)]
+        limits.setdefault(name_of.scope, _Limit()).resets_s += [one for one in found if one is not None]
+    elif name_of.is_remaining:
         numbers = [-1.0 if part.startswith("-") else number_of(part) for part in _parts(value)]
-        limits.setdefault(scope, _Limit()).remaining += [one for one in numbers if one is not None]
+        limits.setdefault(name_of.scope, _Limit()).remaining += [one for one in numbers if one is not None]
+
+
+class _Name(NamedTuple):
+    """What the name of a header says: which limit it is about, and what of it the value is."""
+
+    scope: frozenset[str]
+    is_reset: bool
+    is_remaining: bool
+    in_ms: bool
+
+
+@lru_cache(maxsize=512)
+def _named(name: str) -> _Name:
+    words = name.replace("rate-limit", "ratelimit").replace("_", "-").split("-")
+    return _Name(
+        scope=frozenset(words) - _NEITHER - _RESET - _REMAINING,
+        is_reset=not _RESET.isdisjoint(words),
+        is_remaining=not _REMAINING.isdisjoint(words),
+        in_ms=words[-1] in {"ms", "milliseconds"},
+    )
 
 
 def _parts(value: str) -> list[str]:

@@ -11,6 +11,7 @@ import re
 
 from holdfast.faults.moments import Clock, epoch_of, iso_date, number_of, spoken_duration
 from holdfast.faults.quotas import next_time_of_day
+from holdfast.faults.resets import reset_value_s
 from holdfast.faults.rules import QuotaReset
 
 _MESSAGE_MAX_CHARS = 2_000
@@ -24,13 +25,19 @@ _BACK = re.compile(
     re.IGNORECASE,
 )
 _PAUSE = re.compile(
-    rf"\b(?:wait(?:ing)?(?: time)?(?: for| of)?|(?:will )?(?:be )?(?:reset|resets|refreshes|renews|refill(?:s|ed)?)(?: again)? (?:in|after)"
+    rf"\b(?:wait(?:ing)?(?: time)?(?: for| of)?|(?:will )?(?:be )?(?:reset|resets|refreshes|renews|refill(?:s|ed)?"
+    rf"|replenish(?:es|ed)?)(?: again)? (?:in|after)"
     rf"|back ?off(?: for)?|cool ?down(?: of| for)?|slow down for|blocked for)[:=]? {_ABOUT}['\"\[(]?(?=[0-9])",
     re.IGNORECASE,
 )
 _AT = re.compile(
     r"\b(?:again|retry|retried|resets?|available|until|wait)(?: will)?(?: be)?(?: reset)?(?: at| after| on| until)?:? ['\"]?"
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?: ?(?:Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{2}))?)",
+    re.IGNORECASE,
+)
+_DATED = re.compile(
+    r"\b(?:again|retry|retried|resets?|available|until|wait)(?: at| after| on| until)?:? ['\"]?"
+    r"([a-z]{3,9}, [0-9]{2}[ -][a-z]{3}[ -][0-9]{2,4} [0-9]{2}:[0-9]{2}:[0-9]{2} (?:GMT|UTC)|[0-9]{10,13}(?![0-9:/-]|\.[0-9]))",
     re.IGNORECASE,
 )
 _ZONE = r"(?P<{0}>pacific|eastern|central|mountain|utc|gmt|pt|pst|pdt|et|est|edt|ct|cst|cdt|mt|mst|mdt)\b"
@@ -48,6 +55,7 @@ _ZONES = {
     **dict.fromkeys(("mountain", "mt", "mst", "mdt"), "America/Denver"),
 }
 _BARE = re.compile(r"([0-9]{1,400}(?:\.[0-9]{1,20})?)(?!\s?[0-9a-z%:/-]|\.[0-9])", re.IGNORECASE)
+_DIGIT = re.compile(r"[0-9]")
 _HINTS = (
     "again",
     "retry",
@@ -63,6 +71,7 @@ _HINTS = (
     "refresh",
     "cool",
     "resend",
+    "replenish",
 )
 
 
@@ -76,7 +85,8 @@ def spoken_wait_s(message: str, clock: Clock, *, throttled: bool) -> float | Non
     """
     words = message[:_MESSAGE_MAX_CHARS]
     low = words.lower()
-    if not any(hint in low for hint in _HINTS):
+    # Most messages name no number, and hence no wait.
+    if (_DIGIT.search(words) is None and "midnight" not in low) or not any(hint in low for hint in _HINTS):
         return None
     for pattern in (_BACK, _PAUSE) if throttled else (_BACK,):
         for found in pattern.finditer(words):
@@ -87,7 +97,17 @@ def spoken_wait_s(message: str, clock: Clock, *, throttled: bool) -> float | Non
     moment = iso_date(dated[1].replace(" +", "+")) if dated else None
     if moment is not None:
         return clock.until(moment)
+    written = _DATED.search(words)
+    if written is not None and (wait_s := reset_value_s(written[1], clock)) is not None:
+        return wait_s
     return _time_of_day(words, clock) if throttled else None
+
+
+def may_state_wait(message: str) -> bool:
+    """Whether a message may state a wait although nothing is known to be throttled; false says that it states none."""
+    words = message[:_MESSAGE_MAX_CHARS]
+    low = words.lower()
+    return any(hint in low for hint in _HINTS) and bool(_BACK.search(words) or _AT.search(words))
 
 
 def _length(words: str, start: int, clock: Clock) -> float | None:
