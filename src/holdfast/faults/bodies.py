@@ -106,7 +106,7 @@ def read_object(value: Mapping[object, object]) -> Said:
             elif role & BOX and depth < _DEPTH_MAX:
                 waiting.extend(_inside(said, key, item, depth=depth + 1, of_field=about_field))
         tag = place.get(".tag")
-        if isinstance(tag, str) and isinstance(inner := place.get(tag), Mapping):
+        if isinstance(tag, str) and isinstance(inner := place.get(tag), dict):
             waiting.append((inner, depth + 1, False, about_field))
     return said.settle()
 
@@ -118,7 +118,7 @@ def _items(place: Mapping[object, object]) -> Iterable[tuple[object, object]]:
 def _names_field(place: Mapping[object, object]) -> bool:
     """Whether an entry is about one field: it names it, or points at it. A GraphQL error's `path` is where it arose, not what was wrong."""
     return any(
-        item and (isinstance(item, str | Mapping) or key == "loc")
+        item and (isinstance(item, str | dict) or key == "loc")
         for key, item in _items(place)
         if isinstance(key, str) and ROLES.get(key, 0) & FIELD
     )
@@ -179,7 +179,7 @@ def _inside(
     said: Said, key: str, item: object, *, depth: int, of_field: bool
 ) -> list[tuple[Mapping[object, object], int, bool, bool]]:
     """The objects of a container that are to be read next; its plain texts are noted at once."""
-    if isinstance(item, Mapping):
+    if isinstance(item, dict):
         if key in _CODE_BOXES:
             _note_enumerations(said, item, depth, of_field=of_field)
         if key in {"errors", "error", "details", "detail", "Errors", "message"} and not _describes(item):
@@ -190,7 +190,7 @@ def _inside(
     found: list[tuple[Mapping[object, object], int, bool, bool]] = []
     if isinstance(item, list):
         for one in item[:_ITEMS_MAX]:
-            if isinstance(one, Mapping):
+            if isinstance(one, dict):
                 found.append((one, depth, True, of_field))
             elif isinstance(one, str):
                 said.add_message(depth, 4, one, of_field=of_field)
@@ -210,7 +210,7 @@ def _describes(place: Mapping[object, object]) -> bool:
         role = ROLES.get(key, 0) if isinstance(key, str) else 0
         if role & (CODE | TEXT | STATUS) and isinstance(item, str | int) and not isinstance(item, bool):
             return True
-        if role & BOX and isinstance(item, Mapping | list):
+        if role & BOX and isinstance(item, dict | list):
             return True
     return False
 
@@ -224,7 +224,7 @@ def _fields(
         for one in item[:_ITEMS_MAX] if isinstance(item, list) else (item,):
             if isinstance(one, str):
                 said.add_message(depth, 4, one, of_field=True)
-            elif isinstance(one, Mapping):
+            elif isinstance(one, dict):
                 found.append((one, depth, True, True))
     return found
 
@@ -235,7 +235,7 @@ def _of_data(place: Mapping[object, object]) -> list[tuple[Mapping[object, objec
     for key in ("error", "errors"):
         item = place.get(key)
         several = item[:_ITEMS_MAX] if isinstance(item, list) else (item,)
-        found.extend((one, 2, isinstance(item, list), False) for one in several if isinstance(one, Mapping))
+        found.extend((one, 2, isinstance(item, list), False) for one in several if isinstance(one, dict))
     return found
 
 

@@ -46,6 +46,7 @@ _WRONG = "invalid failed missing required revoked denied unknown disabled not fo
 RULES: tuple[tuple[Rule, Meaning], ...] = (
     # --- stopped by our side; a record that somebody cancelled is a state ---
     _on("already cancelled", m.DONE),
+    _on("cancelled by", m.CANCELLED, some="user client", without="item payment card"),
     _on("request cancelled", m.CANCELLED, without="not item payment card invalid"),
     _on("client cancelled", m.CANCELLED, without="not"),
     _on(
@@ -106,6 +107,7 @@ RULES: tuple[tuple[Rule, Meaning], ...] = (
     ),
     _on("balance insufficient", m.CREDIT),
     _on("storage", m.FULL, some="quota exceeded full insufficient limit not"),
+    _on("slow unavailable", m.BURST),
     _on("throttle", m.BURST, without="invalid argument unknown missing"),
     _on("quota", m.BAD_INPUT, some="size item storage"),
     _on("quota", m.DAILY, some="exceeded limit insufficient not server_error denied", without="rate request brief"),
@@ -117,7 +119,7 @@ RULES: tuple[tuple[Rule, Meaning], ...] = (
     _on(
         "exceeded",
         m.BURST,
-        some="request rate concurrent connection queue capacity",
+        some="request rate concurrent connection queue",
         without=f"{_SIZES} deadline timeout",
     ),
     _on("item exceeded", m.BURST, some="server_error", without="limit size item_limit"),

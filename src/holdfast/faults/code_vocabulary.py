@@ -140,6 +140,7 @@ _GROUPS: dict[str, str] = {
     "version": "version versions revision sequence vers",
     "model": "model engine deployment",
     # What we remember of the other side.
+    "slow": "slow",
     "page": "page pages",
     "write": "write writes serialization serializable",
     "chosen": (

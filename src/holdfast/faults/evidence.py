@@ -74,12 +74,12 @@ class Evidence:
             return True
         if self.failure is not None and _holds(self.failure, self.value):
             return True
-        return isinstance(self.value, Mapping) and says_error(self.value)
+        return isinstance(self.value, dict) and says_error(self.value)
 
     @property
     def retry_after_s(self) -> float | None:
         """A wait in seconds that the body states under the name that APIs commonly use."""
-        return _wait(self.value) if isinstance(self.value, Mapping) else None
+        return _wait(self.value) if isinstance(self.value, dict) else None
 
 
 def read_evidence(fault: Fault, *, quirks: Quirks, shape: ErrorShape = _USUAL_SHAPE) -> Evidence:
@@ -89,10 +89,10 @@ def read_evidence(fault: Fault, *, quirks: Quirks, shape: ErrorShape = _USUAL_SH
     marked = is_error_type(fault.content_type, quirks=quirks)
     value = _parsed(fault, body) if body else None
     if isinstance(value, list):
-        value = next((item for item in value if isinstance(item, Mapping)), None)
+        value = next((item for item in value if isinstance(item, dict)), None)
     if isinstance(value, str):
         return _read_line(value.strip(), text, marked=marked)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return _read_object(value, text, shape=shape, marked=marked)
     return _read_text(fault, body, text, marked=marked)
 
@@ -267,7 +267,7 @@ def _wait(value: Mapping[object, object]) -> float | None:
     """A wait in seconds under the name that APIs commonly use, and nowhere deeper: a body may quote other people's data."""
     inner = next((found for key in ("error", "errors", "Error") if (found := _first_object(value.get(key)))), value)
     for place in (inner, value, value.get("parameters")):
-        if isinstance(place, Mapping):
+        if isinstance(place, dict):
             item = place.get("retry_after")
             if isinstance(item, int | float) and not isinstance(item, bool) and 0 <= item < 1e12:
                 return float(item)
@@ -276,7 +276,7 @@ def _wait(value: Mapping[object, object]) -> float | None:
 
 def _first_object(item: object) -> Mapping[object, object] | None:
     found = item[0] if isinstance(item, list) and item else item
-    return found if isinstance(found, Mapping) else None
+    return found if isinstance(found, dict) else None
 
 
 _XML_MESSAGES = frozenset(

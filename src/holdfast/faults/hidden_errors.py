@@ -52,16 +52,16 @@ def _has_user_errors(value: Mapping[object, object]) -> bool:
 
 def user_errors(value: object) -> Mapping[object, object] | None:
     """The first of a GraphQL mutation's own errors."""
-    data = value.get("data") if isinstance(value, Mapping) else None
-    if not isinstance(data, Mapping):
+    data = value.get("data") if isinstance(value, dict) else None
+    if not isinstance(data, dict):
         return None
     for result in list(data.values())[:20]:
-        if not isinstance(result, Mapping):
+        if not isinstance(result, dict):
             continue
         for key in list(result)[:40]:
             if isinstance(key, str) and (key.endswith("serErrors") or key == "errors"):
                 found = result[key]
-                if isinstance(found, list) and found and isinstance(found[0], Mapping):
+                if isinstance(found, list) and found and isinstance(found[0], dict):
                     return found[0]
     return None
 
@@ -73,13 +73,13 @@ def nested_error(value: object) -> Mapping[object, object] | None:
     while waiting and seen < 300:
         place, depth = waiting.pop(0)
         seen += 1
-        if isinstance(place, Mapping):
+        if isinstance(place, dict):
             if depth and place.get("status") in _FAILED and ("code" in place or "message" in place):
                 return {"error": place}
             for key, item in list(place.items())[:60]:
-                if key in _NESTED and item and isinstance(item, Mapping | list | str):
-                    return {"error": item} if isinstance(item, Mapping | list) else dict(place)
-                if depth < 6 and isinstance(item, Mapping | list):
+                if key in _NESTED and item and isinstance(item, dict | list | str):
+                    return {"error": item} if isinstance(item, dict | list) else dict(place)
+                if depth < 6 and isinstance(item, dict | list):
                     waiting.append((item, depth + 1))
         elif isinstance(place, list) and depth < 6:
             waiting.extend((item, depth + 1) for item in place[:20])

@@ -322,10 +322,10 @@ def _read_success(fault: Fault, evidence: Evidence) -> Reading:
 
 def _deeper(evidence: Evidence) -> Evidence | None:
     """The evidence of an error further inside: in a mutation's own list, in one answer of a batch, in a job's result."""
-    if not isinstance(evidence.value, Mapping):
+    if not isinstance(evidence.value, dict):
         return None
     failed = evidence.value.get("data") if evidence.value.get("status") == "fail" else None
-    if isinstance(failed, Mapping):
+    if isinstance(failed, dict):
         return evidence_of({"errors": failed}, text=evidence.text)  # JSend: what is wrong, by field
     own = user_errors(evidence.value)
     inner: Mapping[object, object] | None = {"errors": [own]} if own is not None else nested_error(evidence.value)
@@ -351,7 +351,7 @@ def _read_told(fault: Fault, evidence: Evidence) -> Reading:
 def _refuses_by_code(evidence: Evidence) -> bool:
     """Whether `{"ok": false}` comes with a word for the reason that is none for a failure of the server: APIs have such words for refusals."""
     value = evidence.value
-    if not isinstance(value, Mapping) or not (value.get("ok") is False or value.get("success") is False):
+    if not isinstance(value, dict) or not (value.get("ok") is False or value.get("success") is False):
         return False
     return any("_" in code and not _FAILURE.search(code.lower()) for code in evidence.named)
 

@@ -33,7 +33,7 @@ _AWS_HEADERS = ("x-amzn-errortype", "x-amzn-requestid", "x-amz-request-id", "x-a
 def match_packs(fault: Fault, evidence: Evidence) -> Match | None:
     """The first dialect that knows what the answer says; `None` when none does."""
     value = evidence.value
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         found = _of_object(fault, evidence, value)
     elif fault.body_kind in {BodyKind.HTML, BodyKind.TEXT}:
         found = _of_text(fault, evidence)
@@ -45,7 +45,7 @@ def match_packs(fault: Fault, evidence: Evidence) -> Match | None:
 def _of_object(fault: Fault, evidence: Evidence, value: Mapping[object, object]) -> Match | None:
     error = value.get("error")
     found: Match | None = None
-    if isinstance(error, Mapping):
+    if isinstance(error, dict):
         found = _of_error(evidence, value, error)
     elif isinstance(error, str):
         found = oauth.match(fault, evidence, error)
@@ -59,9 +59,11 @@ def _of_object(fault: Fault, evidence: Evidence, value: Mapping[object, object])
         found = best_of(evidence.named, health_and_directories.FHIR_ISSUES, pack="fhir")
     elif "type" in value:
         found = problem.match(value.get("type"))
+    # A framework's own body has one meaning; the codes around it may have several.
+    found = found or frameworks.match(value, fault.status or 0)
     if found is None and _is_amazons(fault, value):
         found = best_of((*_error_types(fault), *evidence.named), aws.CODES, pack="aws")
-    return found or frameworks.match(value, fault.status or 0)
+    return found
 
 
 def _of_error(evidence: Evidence, value: Mapping[object, object], error: Mapping[object, object]) -> Match | None:
@@ -82,7 +84,7 @@ def _of_microsoft(evidence: Evidence, error: Mapping[object, object]) -> Match |
 
 def _of_errors(evidence: Evidence, errors: object) -> Match | None:
     first = errors[0] if isinstance(errors, list) and errors else None
-    if isinstance(first, Mapping) and isinstance(first.get("extensions"), Mapping):
+    if isinstance(first, dict) and isinstance(first.get("extensions"), dict):
         return best_of(evidence.named, graphql.CODES, pack="graphql")
     return None
 

@@ -21,7 +21,7 @@ def match(value: Mapping[object, object], status: int) -> Match | None:
         # What Amazon API Gateway says of a path or method that it has no route for.
         return "pack:frameworks/api-gateway-route", m.ROUTE
     fault = value.get("fault")
-    if isinstance(fault, Mapping) and isinstance(fault.get("faultstring"), str):
+    if isinstance(fault, dict) and isinstance(fault.get("faultstring"), str):
         return _of_apigee(fault)
     return None
 
@@ -36,7 +36,7 @@ def _not_found(value: Mapping[object, object]) -> Match | None:
 
 def _of_apigee(fault: Mapping[object, object]) -> Match | None:
     detail = fault.get("detail")
-    code = detail.get("errorcode") if isinstance(detail, Mapping) else None
+    code = detail.get("errorcode") if isinstance(detail, dict) else None
     if not isinstance(code, str):
         return None
     found = next((meaning for start, meaning in _APIGEE if code.startswith(start)), None)

@@ -92,7 +92,7 @@ def match(evidence: Evidence, error: Mapping[object, object]) -> Match | None:
         return best_of((state,), STATES, pack="google") if not _is_more_exact(evidence, state) else None
     listed = error.get("errors")
     first = listed[0] if isinstance(listed, list) and listed else error
-    if isinstance(first, Mapping) and ("domain" in first or "reason" in first):
+    if isinstance(first, dict) and ("domain" in first or "reason" in first):
         return best_of(evidence.named, REASONS, pack="google")
     return None
 
@@ -105,11 +105,11 @@ def _is_more_exact(evidence: Evidence, state: str) -> bool:
 def _quota_window(details: list[object]) -> Match | None:
     """Which allowance a `QuotaFailure` names: an id with `PerDay` or `PerMonth` is a long window, whatever else is said."""
     for item in details[:8]:
-        violations = item.get("violations") if isinstance(item, Mapping) else None
+        violations = item.get("violations") if isinstance(item, dict) else None
         if not isinstance(violations, list):
             continue
         for one in violations[:8]:
-            name = one.get("quotaId") if isinstance(one, Mapping) else None
+            name = one.get("quotaId") if isinstance(one, dict) else None
             if isinstance(name, str) and ("PerDay" in name or "PerMonth" in name):
                 return "pack:google/QuotaFailure", m.DAILY
     return None
