@@ -23,7 +23,7 @@ from holdfast.guards.listening import EVENTS as POLICY_EVENTS
 from holdfast.journal.events import EVENT_TYPES
 from holdfast.settings.integration import FALLBACK_TYPES
 from holdfast.settings.setting import settings_of
-from tools import blocks, exceptions_page, routes_page, spec_map, taxonomy_page
+from tools import blocks, catalog_page, exceptions_page, routes_page, spec_map, taxonomy_page
 
 __all__ = ["PAGES", "command_names", "main", "outdated"]
 
@@ -262,7 +262,13 @@ def taxonomy_page_text() -> str:
     return _page(["# Taxonomy", NOTE, *taxonomy_page.taxonomy_body()])
 
 
+def catalog_page_text() -> str:
+    """The APIs that come with Holdfast."""
+    return _page(["# APIs that are known", NOTE, *catalog_page.catalog_body()])
+
+
 PAGES: dict[str, Callable[[], str]] = {
+    "docs/reference/catalog.md": catalog_page_text,
     "docs/reference/settings.md": settings_page,
     "docs/reference/errors.md": errors_page,
     "docs/reference/events.md": events_page,

@@ -121,6 +121,7 @@ def test_two_entries_with_one_address() -> None:
 
     assert [("same-address", "warning", "baseUrl")] == lint(GOOD, other)
     assert [] == lint(GOOD, other, ids=["crm"])
+    assert [] == lint(GOOD, other | {"extends": "crm"})
 
 
 @pytest.mark.usefixtures("two")

@@ -94,7 +94,8 @@ def lint_addresses(entries: Sequence[tuple[str, Sequence[str], Piece]]) -> Itera
     for api_id, urls, piece in entries:
         for url in urls:
             owner = owners.setdefault(url.rstrip("/").lower(), api_id)
-            if owner != api_id:
+            # One that builds on the other shares its address on purpose: it is meant by its name.
+            if owner not in {api_id, piece.wire.get("extends")}:
                 message = f"{url} belongs to {owner!r}, too, which is the one that is found by it"
                 advice = "Write the path by which they differ, or leave it out of one."
                 yield api_id, _Report(piece).finding("same-address", Level.WARNING, "baseUrl", message, advice)

@@ -67,18 +67,19 @@ def _pieces(layers: Sequence[Layer], *, shipped: bool) -> Iterator[tuple[Piece, 
         for piece in layer.pieces:
             yield piece, False
     for api_id in shipped_ids() if shipped else ():
-        wire = shipped_entry(api_id)
-        assert wire is not None, "an id of the file has a line"
-        yield Piece(wire=wire, source=f"{api_id} (comes with Holdfast)"), True
+        yield _shipped(api_id), True
+
+
+def _shipped(api_id: str) -> Piece:
+    wire = shipped_entry(api_id)
+    assert wire is not None, "an id of the file has a line"
+    return Piece(wire=wire, source=f"{api_id} (comes with Holdfast)")
 
 
 def _addresses(known: Catalog, layers: Sequence[Layer]) -> Iterator[tuple[str, Finding]]:
     """Addresses that two entries have. A user's entry that takes one from a shipped entry is meant to."""
     users = {piece.api_id: piece for layer in layers for piece in layer.pieces}
-    rows = [
-        (api_id, urls, users.get(api_id, Piece(wire={}, source=f"{api_id} (comes with Holdfast)")))
-        for api_id, urls in known.addresses()
-    ]
+    rows = [(api_id, urls, users.get(api_id) or _shipped(api_id)) for api_id, urls in known.addresses()]
     mine = [row for row in rows if row[0] in users]
     theirs = [row for row in rows if row[0] not in users]
     for group in (mine, theirs):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import difflib
 import json
+import logging
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -327,6 +328,7 @@ def health(
     from holdfast.cli.session import opened, run_async, settings_of  # noqa: PLC0415 - as above
 
     settings = settings_of(db=db, config=config, catalog=catalog)
+    logging.getLogger("holdfast.health").setLevel(logging.ERROR)  # the table says it
 
     async def work() -> list[HealthRow]:
         """Ask all at once, and read how they are now."""

@@ -94,11 +94,13 @@ def _facts(known: Catalog, entry: ApiCatalogEntry) -> Iterator[tuple[str, str, s
     yield "layers", " < ".join(known.layers_of(entry.api_id)), ""
     yield from _manners(entry)
     if entry.examples:
-        yield "examples", f"{len(entry.examples)} (holdfast catalog test {entry.api_id})", "examples"
+        pages = list(dict.fromkeys(one.source for one in entry.examples if one.source))
+        after = f", after {', '.join(pages)}" if pages else ""
+        yield "examples", f"{len(entry.examples)} (holdfast catalog test {entry.api_id}){after}", "examples"
     checked = f"{entry.date_checked or 'never'}, from: {entry.source or 'not said'}"
     yield "checked", checked, "dateChecked"
-    if entry.links and entry.links.errors:
-        yield "its errors", entry.links.errors, "links.errors"
+    for name, link in (entry.links.to_wire() if entry.links else {}).items():
+        yield "its pages", f"{name}: {link}", f"links.{name}"
     if entry.notes:
         yield "notes", entry.notes, "notes"
 
@@ -124,7 +126,17 @@ def _manners(entry: ApiCatalogEntry) -> Iterator[tuple[str, str, str]]:
     credential = entry.credential
     if credential is not None:
         renewed = "renewed by a machine" if credential.renewable else "renewed by a person"
-        yield "credential", f"{credential.kind}, {renewed}", "credential"
+        lasts = f", lasts {duration(credential.lifetime / 1000)}" if credential.lifetime else ""
+        after = (
+            f", what renews it {duration(credential.refresh_lifetime / 1000)}" if credential.refresh_lifetime else ""
+        )
+        at = f", at {credential.token_url}" if credential.token_url else ""
+        notes = f". {credential.notes}" if credential.notes else ""
+        yield "credential", f"{credential.kind}, {renewed}{at}{lasts}{after}{notes}", "credential"
+    going = entry.deprecation
+    if going is not None:
+        more = f"; see {going.link}" if going.link else ""
+        yield "announces", f"what goes away, by {', '.join(going.headers)}{more}", "deprecation"
     check = entry.health_check
     if check is not None:
         yield (
