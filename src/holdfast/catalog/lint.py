@@ -198,10 +198,10 @@ def _impossible(report: _Report) -> Iterator[Finding]:
     """Rules that say what cannot be."""
     for index, rule in enumerate(report.rules()):
         place = f"errorMappings[{index}]"
-        if rule.get("category") == "user_cancelled":
+        if rule.get("category") == "user_cancelled" and rule.get("retryable") is True:
             yield report.finding(
-                "impossible-category", Level.ERROR, f"{place}.category", "only a person cancels; an API's answer never means it",
-                "Say what went wrong at the API.",
+                "cancelled-and-retryable", Level.ERROR, f"{place}.retryable", "what was stopped on purpose must not be begun again",
+                "Make retryable false, or say what went wrong at the API.",
             )  # fmt: skip
         if rule.get("outcome") == "executed" and rule.get("retryable") is True:
             yield report.finding(
