@@ -80,6 +80,8 @@ JSON_VALUES = st.recursive(
 
 
 @given(STATUSES, JSON_VALUES)
+@example(200, {"data": [{"status": [], "code": "x"}]})
+@example(400, {"error": {"status": {}, "code": []}, "status": [], "kind": []})
 def test_any_json_has_a_verdict(status: int, body: object) -> None:
     """Keys that usually describe errors may hold anything."""
     classify(_captured(status, json.dumps(body).encode(), JSON))

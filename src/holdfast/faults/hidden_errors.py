@@ -21,7 +21,7 @@ def says_error(value: Mapping[object, object]) -> bool:
             return True
     said = any(isinstance(value.get(key), str) and value.get(key) for key in _SAID)
     status = value.get("status")
-    if said and (status is False or (isinstance(status, str) and status.lower() in _FAILED)):
+    if said and (status is False or _has_failed(status)):
         return True
     if value.get("object") == "error" or (value.get("type") == "error" and said):
         return True
@@ -50,6 +50,10 @@ def _has_user_errors(value: Mapping[object, object]) -> bool:
     return bool(user_errors(value))
 
 
+def _has_failed(status: object) -> bool:
+    return isinstance(status, str) and status.lower() in _FAILED
+
+
 def user_errors(value: object) -> Mapping[object, object] | None:
     """The first of a GraphQL mutation's own errors."""
     data = value.get("data") if isinstance(value, dict) else None
@@ -74,7 +78,7 @@ def nested_error(value: object) -> Mapping[object, object] | None:
         place, depth = waiting.pop(0)
         seen += 1
         if isinstance(place, dict):
-            if depth and place.get("status") in _FAILED and ("code" in place or "message" in place):
+            if depth and _has_failed(place.get("status")) and ("code" in place or "message" in place):
                 return {"error": place}
             for key, item in list(place.items())[:60]:
                 if key in _NESTED and item and isinstance(item, dict | list | str):

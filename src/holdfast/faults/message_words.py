@@ -150,7 +150,7 @@ _TOKEN_OVER = _phrase(
     r"(?:token|session|jwt|credentials?|signature|assertion|authorization|authentication|\bsas\b|access"
     r"|ticket|signed url|presigned url)\b.{0,60}"
     r"(?:\bexpired|\bhas timed out|no longer valid|is too old|\bexpires?\b|has ended)"
-    r"|expired .{0,30}(?:token|session|jwt|credential|signature)|lifetime validation failed"
+    r"|expired .{0,30}(?:token|session|jwt|credential|signature)|lifetime validation failed|request has expired"
     r"|session timed out|session timeout|\bexp claim|signature not valid in the specified time",
     m.EXPIRED,
     "expir timed timeout valid old ended exp",
@@ -158,7 +158,7 @@ _TOKEN_OVER = _phrase(
 _TOKEN_OVER_PLAIN = _phrase(
     r"(?:access|auth|bearer|security|id|session|provided|oauth|api) ?token (?:has |is |was |)(?:already "
     r"|)(?:expired|no longer valid)|^(?:your |the |)(?:token|session|jwt)"
-    r" (?:has |is |was |)(?:been |)(?:expired|timed out)|expired (?:access|auth|bearer|session|security) token",
+    r" (?:has |is |was |)(?:been |)(?:expired|timed out)|session has expired|expired (?:access|auth|bearer|session|security) token",
     m.EXPIRED,
     "expired longer timed",
 )
@@ -269,6 +269,9 @@ _OVERLOADED = _phrase(
     r"|too many (?:requests|connections)|back (?:soon|shortly|online)|read-only mode|restarting"
     r"|upgrade in progress|be right back",
     m.OVERLOADED,
+)
+_NOT_FORWARDED = _phrase(
+    r"no healthy upstream|reset reason: (?:remote |local )?connection failure", m.NOT_STARTED, "upstream reason"
 )
 _CONFIGURATION = _phrase(
     r"misconfigur|not (?:been )?configured|configuration (?:error|is (?:invalid|missing))"
@@ -391,6 +394,6 @@ _BY_STATUS: dict[int, _Phrases] = {
     423: (),
     429: (_GUESSING, _CREDIT, _QUOTA),
     500: (*_ANY_5XX,),
-    503: (_STORAGE, _OVER_5XX, _CONFIGURATION, _OVERLOADED),
+    503: (_NOT_FORWARDED, _STORAGE, _OVER_5XX, _CONFIGURATION, _OVERLOADED),
     529: (_RATE, _OVERLOADED),
 }

@@ -33,10 +33,12 @@ CODES = table(
     ),
     (
         m.INVALID,
-        "AccessDenied AccessDeniedException AuthFailure UnauthorizedOperation OptInRequired NotAuthorized InvalidToken",
+        "AuthFailure UnauthorizedOperation OptInRequired NotAuthorized InvalidToken",
     ),
     (m.INVALID, "NotAuthorizedException AuthorizationError AuthorizationErrorException InvalidSecurity AccountProblem"),
     (m.INVALID, "AllAccessDisabled SubscriptionRequiredException KMSAccessDeniedException Blocked PendingVerification"),
+    # S3 says the same of a signed address that has run out: the words tell.
+    (m.DENIED, "AccessDenied AccessDeniedException"),
     (m.SKEWED, "RequestTimeTooSkewed"),
     (m.NOT_RECEIVED, "RequestTimeout"),
     (m.TIMEOUT, "RequestTimeoutException ModelTimeoutException"),
