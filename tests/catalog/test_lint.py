@@ -38,6 +38,13 @@ LIMITS = {
     "extraction": {},
     "backoffStrategy": {"type": "linear"},
 }
+FINE = {
+    "title": "x",
+    "status": 200,
+    "body": "fine",
+    "contentType": "text/plain",
+    "expect": {"category": "auth_invalid"},
+}
 RULE = {"category": "validation_failed", "retryable": False}
 
 
@@ -81,7 +88,7 @@ def without(name: str) -> dict[str, object]:
         pytest.param(GOOD | {"healthCheck": {"endpoint": "health", "expectedStatus": 200, "timeout": 1}},
                      ("health-endpoint", "error", "healthCheck.endpoint"), id="no-address-to-check"),
         pytest.param(GOOD | {"links": 5}, ("invalid", "error", "links"), id="no-object"),
-        pytest.param(GOOD | {"examples": [GOOD["examples"][0] | {"status": 200, "body": "fine", "contentType": "text/plain"}]}, ("untested-rule", "info", "errorMappings[0]"), id="an-example-that-is-a-success"),
+        pytest.param(GOOD | {"examples": [FINE]}, ("untested-rule", "info", "errorMappings[0]"), id="an-example-that-is-a-success"),
         pytest.param(GOOD | {"errorMappings": [RULE | {"pattern": "("}]}, ("invalid", "error", "errorMappings[0].pattern"), id="no-pattern"),
         pytest.param(without("quirks"), ("invalid", "error", "quirks"), id="not-in-the-schema"),
         pytest.param(GOOD | {"extends": "crm"}, ("invalid", "error", "extends"), id="extends-itself"),
