@@ -15,6 +15,11 @@ from holdfast.errors import BadInput
 from tests.apis.test_shipped import two  # noqa: F401 - a fixture
 
 RULE = {"category": "validation_failed", "retryable": False}
+LIMITS = {
+    "detection": {"statusCodes": [429], "headers": ["X-Slow"], "bodyPatterns": ["slow"]},
+    "extraction": {},
+    "backoffStrategy": {"type": "linear"},
+}
 CRM = {
     "apiId": "crm",
     "name": "CRM",
@@ -199,3 +204,20 @@ def test_every_part_says_where_it_came_from() -> None:
     }.items() <= found.items()
     assert ["shipped", "directory"] == catalog.layers_of("child")
     assert {} == catalog.origins("nobody")
+
+
+def test_an_empty_object_changes_nothing_and_owns_nothing() -> None:
+    """`quirks: {}` of an override leaves what is below it, which is still from below."""
+    lower = CRM | {"quirks": {"errorContentType": "text/x"}, "rateLimiting": LIMITS}
+    upper = {"apiId": "crm", "quirks": {}, "rateLimiting": {"detection": {"bodyPatterns": None, "headers": ["X-Ours"]}}}
+    catalog = Catalog(layers=[layer(DATABASE, lower), layer(DIRECTORY, upper)])
+
+    found = {path: one.layer for path, one in catalog.origins("crm").items()}
+
+    assert "text/x" == catalog.rules("crm").quirks.error_content_type
+    assert {
+        "quirks.errorContentType": "database",
+        "rateLimiting.detection.statusCodes": "database",
+        "rateLimiting.detection.headers": "directory",
+    }.items() <= found.items()
+    assert "rateLimiting.detection.bodyPatterns" not in found

@@ -38,6 +38,13 @@ LIMITS = {
     "extraction": {},
     "backoffStrategy": {"type": "linear"},
 }
+FINE = {
+    "title": "x",
+    "status": 200,
+    "body": "fine",
+    "contentType": "text/plain",
+    "expect": {"category": "auth_invalid"},
+}
 RULE = {"category": "validation_failed", "retryable": False}
 
 
@@ -80,6 +87,8 @@ def without(name: str) -> dict[str, object]:
                      ("unknown-method", "warning", "errorMappings[0].methods"), id="no-method"),
         pytest.param(GOOD | {"healthCheck": {"endpoint": "health", "expectedStatus": 200, "timeout": 1}},
                      ("health-endpoint", "error", "healthCheck.endpoint"), id="no-address-to-check"),
+        pytest.param(GOOD | {"links": 5}, ("invalid", "error", "links"), id="no-object"),
+        pytest.param(GOOD | {"examples": [FINE]}, ("untested-rule", "info", "errorMappings[0]"), id="an-example-that-is-a-success"),
         pytest.param(GOOD | {"errorMappings": [RULE | {"pattern": "("}]}, ("invalid", "error", "errorMappings[0].pattern"), id="no-pattern"),
         pytest.param(without("quirks"), ("invalid", "error", "quirks"), id="not-in-the-schema"),
         pytest.param(GOOD | {"extends": "crm"}, ("invalid", "error", "extends"), id="extends-itself"),
@@ -146,9 +155,12 @@ def test_a_pattern_that_ships_must_be_linear() -> None:
     """What runs on Python's engine must not be able to hang."""
     from holdfast.catalog.lint import lint_piece
 
-    piece = Piece(wire=GOOD | {"errorMappings": [RULE | {"pattern": "(a+)+b"}]}, source="x")
+    limits = {"detection": {"bodyPatterns": ["(b+)+c"]}}
+    piece = Piece(wire=GOOD | {"errorMappings": [RULE | {"pattern": "(a+)+b"}], "rateLimiting": limits}, source="x")
 
-    assert ["unsafe-pattern"] == [one.id for one in lint_piece(piece, is_shipped=True)]
+    found = [(one.id, one.path) for one in lint_piece(piece, is_shipped=True)]
+    places = {"errorMappings[0].pattern", "rateLimiting.detection.bodyPatterns[0]"}
+    assert {("unsafe-pattern", place) for place in places} == set(found)
     assert [] == list(lint_piece(piece))
 
 

@@ -236,6 +236,29 @@ async def test_one_can_be_asked_at_once(world: World) -> None:
         assert ["crm"] == watch.checkable()
 
 
+async def test_an_api_without_a_check_is_left_alone(world: World) -> None:
+    """Nobody is asked who has not said what to ask."""
+    with serving([]) as script:
+        watch = await world.watch(script.url)
+        (world.directory / "nobody.json").write_text(
+            json.dumps(
+                {
+                    "apiId": "nobody",
+                    "name": "x",
+                    "version": "1",
+                    "baseUrl": "https://x.example",
+                    "errorMappings": [],
+                    "quirks": {},
+                }
+            )
+        )
+        world.clock.at += timedelta(seconds=6)
+
+        assert ["crm"] == [result.api_id for result in await watch.round()]
+        assert "nobody" in watch.apis.catalog.ids()
+        assert await watch.check("nobody") is None
+
+
 async def test_apis_in_use_are_those_of_running_plans(world: World) -> None:
     """What ended executions called is asked no more."""
     with serving([]) as script:

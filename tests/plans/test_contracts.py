@@ -10,7 +10,7 @@ from holdfast.contract import ActionDefinition, ApiCatalogEntry, ExecutionPlan
 from holdfast.errors import ExecutionNewer
 from holdfast.plans.contracts import contract_of
 from holdfast.plans.frozen import freeze, thaw
-from tests.recovery.bench import action, catalog_wire, definition
+from tests.recovery.bench import action, catalog_wire, definition, frozen
 
 OAUTH = {
     "type": "oauth2",
@@ -128,3 +128,15 @@ def test_a_document_of_a_newer_release_is_refused() -> None:
 
     with pytest.raises(ExecutionNewer, match="contract 3"):
         thaw(body)
+
+
+def test_a_frozen_plan_keeps_what_judges_and_no_examples() -> None:
+    """An entry's examples are for those who write it; they would make every plan's document tens of kilobytes larger."""
+    rule = {"codes": ["x"], "category": "validation_failed", "retryable": False}
+    example = {"title": "t", "status": 400, "body": {}, "expect": {"category": "validation_failed"}}
+    kept = frozen([action("pay")], [definition("pay")], catalog={"errorMappings": [rule], "examples": [example]})
+
+    (entry,) = json.loads(kept.body)["catalog"].values()
+
+    assert "examples" not in entry
+    assert [["x"]] == [one["codes"] for one in entry["errorMappings"]]

@@ -9,10 +9,10 @@ included, so that whoever overrides one reaches those that build on it.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from functools import cache
-from importlib import resources
-from typing import cast
+from typing import Protocol, cast
 
 from holdfast.apis.addresses import Addresses
 from holdfast.apis.compiling import compile_rules
@@ -85,4 +85,13 @@ class _File:
 
 @cache
 def _file() -> _File:
-    return _File(resources.files(__package__).joinpath("shipped.jsonl").read_text(encoding="utf-8"))
+    # The loader reads from directories and archives alike; importing `importlib.resources` would cost more than everything else here.
+    loader = cast("_Reads", sys.modules[__name__].__loader__)
+    return _File(loader.get_data(__file__.rpartition("shipped.")[0] + "shipped.jsonl").decode("utf-8"))
+
+
+class _Reads(Protocol):
+    """What loaders of modules have in common."""
+
+    def get_data(self, path: str) -> bytes:
+        """The bytes of a file beside a module."""

@@ -100,17 +100,13 @@ def origins(stack: Stack, find: Callable[[str], Stack]) -> dict[str, Origin]:
 
     Args:
         stack: the pieces of the entry.
-        find: gives the pieces of another entry, for `extends`.
-
-    Raises:
-        BadInput: as for `holdfast.apis.inheriting.resolve`.
+        find: gives the pieces of another entry, for `extends`, which is known to be resolvable.
     """
     stacks = [stack]
 
-    def parent(api_id: str) -> Wire | None:
+    def parent(api_id: str) -> Wire:
         found = find(api_id)
-        if not found:
-            return None
+        assert found, "a catalog was made of entries that are all there"
         stacks.append(found)
         return merged(found)
 
@@ -139,14 +135,14 @@ def _branch(name: str, value: object, origin: Origin) -> object:
         return None
     if name in LISTS and isinstance(value, list):
         return [origin for _ in value]
-    if isinstance(value, Mapping) and value:
+    if isinstance(value, Mapping):
         return {inner: None if item is None else _twig(item, origin) for inner, item in value.items()}
     return origin
 
 
 def _twig(value: object, origin: Origin) -> object:
     """Two levels below the entry is as deep as objects of an entry go."""
-    if isinstance(value, Mapping) and value:
+    if isinstance(value, Mapping):
         return {inner: None if item is None else origin for inner, item in value.items()}
     return origin
 
@@ -160,6 +156,7 @@ def _flat(tree: Mapping[str, object], path: str) -> list[tuple[str, Origin]]:
             found.append((place, node))
         elif isinstance(node, Mapping):
             todo.extend((f"{place}.{name}" if place else name, item) for name, item in reversed(list(node.items())))
-        elif isinstance(node, list):
+        else:
+            assert isinstance(node, list), "merging makes objects, lists and values"
             todo.extend((f"{place}[{index}]", item) for index, item in reversed(list(enumerate(node))))
     return found

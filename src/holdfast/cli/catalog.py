@@ -328,7 +328,6 @@ def health(
     from holdfast.cli.session import opened, run_async, settings_of  # noqa: PLC0415 - as above
 
     settings = settings_of(db=db, config=config, catalog=catalog)
-    logging.getLogger("holdfast.health").setLevel(logging.ERROR)  # the table says it
 
     async def work() -> list[HealthRow]:
         """Ask all at once, and read how they are now."""
@@ -341,7 +340,13 @@ def health(
             asked = {result.api_id for result in found if result is not None}
             return [row for row in await hold.health() if row.api_id in asked]
 
-    rows = run_async(work())
+    told = logging.getLogger("holdfast.health")
+    before = told.level
+    told.setLevel(logging.ERROR)  # the table says it
+    try:
+        rows = run_async(work())
+    finally:
+        told.setLevel(before)
     if is_json:
         print(json.dumps([health_json(row) for row in rows], ensure_ascii=False, indent=2))
     else:
