@@ -54,7 +54,12 @@ def shipped_text(entries: Mapping[str, Wire]) -> str:
         {
             "apiId": api_id,
             "aliases": wire.get("aliases") or [],
-            "baseUrls": [wire["baseUrl"], *cast("list[str]", wire.get("baseUrls") or [])],
+            # Programs that people run themselves: whatever listens on a port of this machine need not be one of them.
+            "baseUrls": [
+                url
+                for url in (cast(str, wire["baseUrl"]), *cast("list[str]", wire.get("baseUrls") or []))
+                if "://localhost" not in url
+            ],
         }
         for api_id, wire in entries.items()
     ]

@@ -323,6 +323,7 @@ class ApiCatalogEntry(WireModel):
     links: Maybe[ApiLinks] = Field(default=None, description="Ours. The vendor's pages.")
     examples: Maybe[tuple[ApiExample, ...]] = Field(default=None, description="Ours. Failures as it answers them.")
     date_checked: Maybe[Text] = Field(
-        default=None, description="Ours. The day the entry was last compared with the vendor's pages, as YYYY-MM-DD."
+        default=None,
+        description="Ours. The day somebody last went over the entry, as YYYY-MM-DD; `source` says against what.",
     )
     source: Maybe[Text] = Field(default=None, description="Ours. What the entry was written from.")
