@@ -38,6 +38,11 @@ def read(
         pytest.param({"data": {"code": "x"}}, (), id="data-is-no-error"),
         pytest.param({"data": {"errors": [{"code": "x"}]}}, ("x",), id="errors-in-data"),
         pytest.param({"error": {"code": True, "type": None, "status": 1.5}}, (), id="no-codes"),
+        pytest.param(
+            {"errors": [{"field": "refresh_token", "code": "invalid"}]},
+            ("refresh_token.invalid",),
+            id="credential-field",
+        ),
         pytest.param({"code": 10**20}, (), id="absurd-number"),
     ],
 )
@@ -161,6 +166,7 @@ def test_cuts_quoted_values_out_of_the_words() -> None:
         pytest.param({"status": False, "message": "x"}, True, id="status-false"),
         pytest.param({"status": "error"}, False, id="a-record-in-that-state"),
         pytest.param({"status": 500, "message": "x"}, True, id="status-number"),
+        pytest.param({"status": "404", "message": "x"}, True, id="status-text"),
         pytest.param({"status": 200, "message": "x"}, False, id="status-fine"),
         pytest.param({"object": "error"}, True, id="object"),
         pytest.param({"type": "error", "message": "x"}, True, id="type"),

@@ -140,8 +140,6 @@ def _credential_of(place: Mapping[object, object]) -> str | None:
 def _note_text(said: Said, key: str, item: str, *, role: int, depth: int, of_field: bool) -> None:
     if role & STATUS and item.isdecimal() and len(item) == 3:
         _note_status(said, int(item))
-        if not role & CODE:
-            return
     if role & CODE and _CODE_FORM.match(item) and (key not in _SENTENCES or _is_enumerated(item)):
         said.add_code(depth, item, of_field=of_field)
         if role & TEXT and key != "error":
