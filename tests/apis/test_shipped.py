@@ -47,7 +47,8 @@ def test_what_an_entry_builds_on_is_compiled_in() -> None:
 
 
 def test_all_that_is_shipped_compiles() -> None:
-    """Every entry of the wheel can be used, and its address leads to an entry."""
+    """Every entry of the wheel can be used, and its address leads to an entry, unless everybody runs it at home."""
     for api_id in shipped_ids():
         assert api_id == shipped_rules(api_id).api_id
-        assert match_shipped(shipped_entry(api_id)["baseUrl"]) is not None
+        url = shipped_entry(api_id)["baseUrl"]
+        assert match_shipped(url) is not None or "//localhost" in url or "//127.0.0.1" in url
