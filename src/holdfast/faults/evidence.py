@@ -102,7 +102,7 @@ def is_error_type(content_type: str | None, *, quirks: Quirks) -> bool:
     if quirks.error_content_type is None:
         return False
     media = media_type(content_type)
-    usual = {"application/json", media_type(quirks.json_content_type)}
+    usual = ("application/json", media_type(quirks.json_content_type))
     return bool(media) and media == media_type(quirks.error_content_type) and media not in usual
 
 
@@ -156,7 +156,8 @@ def _read_object(value: Mapping[object, object], text: str, *, shape: ErrorShape
         words = next((found for place in shape.messages if (found := text_at(value, place))), None)
         sentences = [words, *sentences] if words else sentences
     codes = dict.fromkeys([code.lower() for code in (*named, *said.field_codes)])
-    codes.update(dict.fromkeys([code.rpartition("#")[2] for code in codes if "#" in code]))
+    if hashed := [code for code in codes if "#" in code]:
+        codes.update(dict.fromkeys([code.rpartition("#")[2] for code in hashed]))
     first = named[0] if named else said.field_codes[0] if said.field_codes else None
     return Evidence(
         text=text,
@@ -189,7 +190,9 @@ def evidence_of(value: Mapping[object, object], *, text: str) -> Evidence:
 def cut_quotes(words: str) -> str:
     """A message without the values it quotes: those are somebody's data. At most `_WORDS_MAX_CHARS` characters."""
     head = words[:_WORDS_MAX_CHARS]
-    return _QUOTED.sub(" '' ", head) if any(mark in head for mark in "\"'`“«") else head
+    if "'" in head or '"' in head or "`" in head or "“" in head or "«" in head:
+        return _QUOTED.sub(" '' ", head)
+    return head
 
 
 def _holds(rule: FieldRule, value: object) -> bool:
