@@ -152,17 +152,8 @@ def _declared(evidence: Evidence, known_errors: Sequence[KnownError]) -> Iterato
 
 def _of_catalog(fault: Fault, evidence: Evidence, api: ApiRules) -> Iterator[Reading]:
     for index in _candidates(evidence, api):
-        mapping = api.mappings[index]
-        if _mapping_holds(mapping, fault, evidence):
-            yield Reading(
-                category=mapping.category,
-                rule=f"catalog:{api.api_id}/error-mappings[{index}]",
-                retryable=mapping.retryable,
-                outcome=mapping.outcome,
-                suggestion=mapping.reason,
-                backoff=mapping.backoff,
-                critical=mapping.critical,
-            )
+        if _mapping_holds(api.mappings[index], fault, evidence):
+            yield api.readings[index]
     for index, window in enumerate(api.quota_windows):
         if not window.codes.isdisjoint(evidence.codes):
             yield Reading(category=window.category, rule=f"catalog:{api.api_id}/quota-windows[{index}]")
@@ -382,7 +373,7 @@ def _by_priority(labels: tuple[str, ...]) -> tuple[str, ...]:
 
 def _forbids_repeat(fault: Fault) -> bool:
     """Whether a header such as `Stripe-Should-Retry: false` says that a repeat is of no use."""
-    for name, value in fault.headers:
+    for name, value in fault.headers:  # noqa: SIM110 - a generator costs more than the search
         if name[-12:].lower() == "should-retry" and value.strip() == "false":
             return True
     return False

@@ -71,9 +71,7 @@ def stated_wait(
     """
     clock = Clock(fault)
     headers = [(name.lower(), value) for name, value in fault.headers]
-    for seconds in _sources(
-        fault, evidence, category=category, api=api, used_up=used_up, clock=clock, headers=headers
-    ):
+    for seconds in _sources(fault, evidence, category=category, api=api, used_up=used_up, clock=clock, headers=headers):
         if seconds is not None:
             break
     else:
