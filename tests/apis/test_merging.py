@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from holdfast.apis.merging import LISTS, merge
 
@@ -59,6 +59,7 @@ wires = st.builds(
         ),
         pytest.param({"quirks": 5}, {"quirks": 5}, id="a-value-replaces-an-object"),
         pytest.param({"errorMappings": 5}, {"errorMappings": 5}, id="what-is-no-list-is-kept-for-the-schema-to-refuse"),
+        pytest.param({"name": {"x": 1}}, {"name": "CRM"}, id="what-is-no-object-is-kept-under-one"),
     ],
 )  # fmt: skip
 def test_merges(upper: dict[str, object], expected: dict[str, object]) -> None:
@@ -86,6 +87,8 @@ def test_the_upper_one_has_the_last_word(lower: dict[str, object], upper: dict[s
             assert value == merged[name]
 
 
+@example(one={"a": {"x": 1}}, two={"a": 5}, three={"a": {"y": 1}})
+@example(one={"errorMappings": [1]}, two={"errorMappings": 5}, three={"errorMappings": [2]})
 @given(one=wires, two=wires, three=wires)
 def test_layers_may_be_put_together_in_any_grouping(one: dict, two: dict, three: dict) -> None:
     """Three layers say the same whichever two are merged first."""

@@ -256,7 +256,7 @@ def test_refuses_rules_that_cannot_work(more: dict[str, object], paths: list[str
     assert paths == [problem.path for problem in refused.value.problems]
 
 
-VERDICT = classify(answer(400, {"code": "dup", "message": "name taken"}))
+VERDICT = classify(answer(400, {"code": "crm-17", "message": "name taken"}))
 
 
 @pytest.mark.parametrize(
@@ -267,8 +267,8 @@ VERDICT = classify(answer(400, {"code": "dup", "message": "name taken"}))
         pytest.param({"category": "auth_expired"}, False, id="another-category"),
         pytest.param({"status": 400}, True, id="status"),
         pytest.param({"status": 401}, False, id="another-status"),
-        pytest.param({"code": "dup"}, True, id="code"),
-        pytest.param({"code": "DUP"}, False, id="another-code"),
+        pytest.param({"code": "crm-17"}, True, id="code"),
+        pytest.param({"code": "CRM-17"}, False, id="another-code"),
         pytest.param({"pattern": "taken$"}, True, id="pattern"),
         pytest.param({"pattern": "^taken"}, False, id="another-pattern"),
         pytest.param({"status": 400, "code": "x"}, False, id="all-must-hold"),

@@ -202,6 +202,7 @@ def test_every_part_says_where_it_came_from() -> None:
         "baseUrl": "shipped",
         "quirks.errorContentType": "directory: directory.yaml",
     }.items() <= found.items()
+    assert "quirks" not in found, "an empty object below says nothing"
     assert ["shipped", "directory"] == catalog.layers_of("child")
     assert {} == catalog.origins("nobody")
 

@@ -1,7 +1,9 @@
 """An entry over another of the same API: what a higher layer of the catalog says, put over what a lower one says.
 
 Pure, over entries as JSON values. Objects are merged as RFC 7396 (JSON Merge Patch) has it: a value replaces what was there, `null` takes it
-away, objects are merged key by key. Lists of rules are not replaced: the upper ones come first, because the first that fits counts.
+away, objects are merged key by key. Lists of rules are not replaced: the upper ones come first, because the first that fits counts. A value
+where an object or a list of rules belongs stays where it is, whatever stands above it, so that the schema refuses the layer that is wrong and
+layers without `null` say the same in whichever grouping they are put together.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ def merge(lower: Wire, upper: Wire) -> dict[str, object]:
             merged.pop(name, None)
         elif isinstance(above, list) and isinstance(below, list):
             merged[name] = [*above, *below]
-        else:
+        elif below is None or not isinstance(above, list):
             merged[name] = above
     return merged
 
@@ -41,8 +43,9 @@ def _merge_objects(lower: Wire, upper: Wire, *, depth: int) -> dict[str, object]
         below = merged.get(name)
         if value is None:
             merged.pop(name, None)
-        elif isinstance(value, Mapping) and isinstance(below, Mapping) and depth < _DEPTH_MAX:
-            merged[name] = _merge_objects(below, value, depth=depth + 1)
+        elif isinstance(value, Mapping) and below is not None and depth < _DEPTH_MAX:
+            if isinstance(below, Mapping):
+                merged[name] = _merge_objects(below, value, depth=depth + 1)
         else:
             merged[name] = value
     return merged

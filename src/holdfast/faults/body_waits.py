@@ -73,11 +73,13 @@ def body_wait_s(value: object, clock: Clock, *, moments: bool) -> float | None:
         for one in level:
             if isinstance(one, list):
                 below += one[:_LIST_MAX]
-            elif isinstance(one, Mapping) and left > 0:
+            elif isinstance(one, dict) and left > 0:
                 left -= 1
                 for key, item in one.items():
-                    form, leads_on = _known(key)
-                    if leads_on and isinstance(item, Mapping | list):
+                    if not isinstance(key, str) or len(key) > _KEY_MAX_CHARS:
+                        continue
+                    form, leads_on = _meaning(key)
+                    if leads_on and isinstance(item, dict | list):
                         below.append(item)
                     if form is not None and (moments or form is not _Form.MOMENT):
                         longest = _longer(longest, _read(item, form, clock))
@@ -114,13 +116,9 @@ def _longer(one: float | None, other: float | None) -> float | None:
     return other if one is None else one if other is None else max(one, other)
 
 
-def _known(key: object) -> tuple[_Form | None, bool]:
-    """What a key stands for, and whether details stand below it."""
-    return _meaning(key) if isinstance(key, str) and len(key) <= _KEY_MAX_CHARS else (None, False)
-
-
 @lru_cache(maxsize=1_024)
 def _meaning(key: str) -> tuple[_Form | None, bool]:
+    """What a key stands for, and whether details stand below it."""
     plain = key.replace("_", "").replace("-", "").lower()
     return _FIELDS.get(plain), plain in _INSIDE or plain.endswith(_INSIDE_ENDS)
 

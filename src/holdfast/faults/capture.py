@@ -9,6 +9,7 @@ comes to rest is the verdict or a trace that went through `holdfast.faults.redac
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -202,7 +203,7 @@ def body_kind(body: bytes, content_type: str | None) -> BodyKind:
     if not body.strip():
         return BodyKind.EMPTY
     try:
-        text = body.decode("utf-8-sig")
+        text = body.removeprefix(BOM_UTF8).decode("utf-8")
     except UnicodeDecodeError:
         if promised:
             return BodyKind.BROKEN_JSON

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
+from functools import lru_cache
 
 from holdfast.faults.bare_exceptions import judge_bare
 from holdfast.faults.delays import THROTTLED, Wait, stated_wait
@@ -104,8 +105,17 @@ def classify(
     wait = stated_wait(fault, evidence, category=best.category, api=api, used_up=used_up)
     if best is generic or best.limit is not None:
         best = _windowed(best, evidence, wait=wait, used_up=used_up)
-    verdict = _verdict(fault, evidence, best, generic=generic, wait=wait, runners_up=matched[1:], secrets=secrets)
-    return verdict if api is None else _as_documented(verdict, fault, api, best=best, used_up=used_up)
+    return _verdict(
+        fault,
+        evidence,
+        best,
+        generic=generic,
+        wait=wait,
+        runners_up=matched[1:],
+        secrets=secrets,
+        api=api,
+        used_up=used_up,
+    )
 
 
 # --- is it a failure at all? ---
@@ -142,17 +152,8 @@ def _declared(evidence: Evidence, known_errors: Sequence[KnownError]) -> Iterato
 
 def _of_catalog(fault: Fault, evidence: Evidence, api: ApiRules) -> Iterator[Reading]:
     for index in _candidates(evidence, api):
-        mapping = api.mappings[index]
-        if _mapping_holds(mapping, fault, evidence):
-            yield Reading(
-                category=mapping.category,
-                rule=f"catalog:{api.api_id}/error-mappings[{index}]",
-                retryable=mapping.retryable,
-                outcome=mapping.outcome,
-                suggestion=mapping.reason,
-                backoff=mapping.backoff,
-                critical=mapping.critical,
-            )
+        if _mapping_holds(api.mappings[index], fault, evidence):
+            yield api.readings[index]
     for index, window in enumerate(api.quota_windows):
         if not window.codes.isdisjoint(evidence.codes):
             yield Reading(category=window.category, rule=f"catalog:{api.api_id}/quota-windows[{index}]")
@@ -270,25 +271,39 @@ def _windowed(reading: Reading, evidence: Evidence, *, wait: Wait | None, used_u
     return reading
 
 
-def _as_documented(verdict: Verdict, fault: Fault, api: ApiRules, *, best: Reading, used_up: UsedUp | None) -> Verdict:
-    """Add what the entry knows beside its rules: when the quota opens, whether a machine can renew the credential, how old the entry is."""
-    notes = verdict.notes
-    checked_days = _days_since(api.date_checked, fault)
-    if checked_days is not None and checked_days > CHECKED_MAX_DAYS:
-        notes = (*notes, f"what is known of {api.api_id} was checked {checked_days} days ago")
-    resets_in_s = None
-    if used_up is not None and verdict.category in THROTTLED:
-        resets_in_s = opens_in_s(used_up.window, Clock(fault))
-    if verdict.category is ErrorCategory.AUTH_EXPIRED and api.renewable is False and best.retryable is None:
-        verdict = replace(verdict, retryable=False, family=family_of(ErrorCategory.AUTH_EXPIRED, retryable=False))
-    return replace(verdict, notes=notes, quota_resets_in_s=resets_in_s)
+def _notes(fault: Fault, wait: Wait | None, api: ApiRules | None) -> tuple[str, ...]:
+    """What is worth knowing of the wait, and how old what is known of the API is."""
+    notes = () if wait is None else wait.notes
+    if api is None or api.date_checked is None:
+        return notes
+    checked = _day(api.date_checked[:10])
+    checked_days = 0 if checked is None else (fault.observed_at.date() - checked).days
+    if checked_days > CHECKED_MAX_DAYS:
+        return (*notes, f"what is known of {api.api_id} was checked {checked_days} days ago")
+    return notes
 
 
-def _days_since(day: str | None, fault: Fault) -> int | None:
+@lru_cache(maxsize=256)
+def _day(day: str) -> date | None:
     try:
-        return None if day is None else (fault.observed_at.date() - date.fromisoformat(day[:10])).days
+        return date.fromisoformat(day)
     except ValueError:
         return None  # the catalog's lint says so
+
+
+def _is_retryable(fault: Fault, best: Reading, api: ApiRules | None, *, usually: bool) -> bool:
+    """What the rule says, or else the category, unless the API forbids it or no machine can renew the credential."""
+    retryable = usually if best.retryable is None else best.retryable
+    if not retryable or _forbids_repeat(fault):
+        return False
+    is_final = api is not None and api.renewable is False and best.category is ErrorCategory.AUTH_EXPIRED
+    return not (is_final and best.retryable is None)
+
+
+@lru_cache(maxsize=512)
+def _plain_code(code: str) -> str:
+    """A code as it may be shown. An API has few, so that what was found of one is kept."""
+    return redact_text(code)
 
 
 def _outcome(fault: Fault, reading: Reading, generic: Reading) -> Outcome:
@@ -314,24 +329,27 @@ def _verdict(
     wait: Wait | None,
     runners_up: Sequence[Reading],
     secrets: Sequence[str],
+    api: ApiRules | None,
+    used_up: UsedUp | None,
 ) -> Verdict:
     traits = traits_of(best.category)
-    retryable = traits.retryable if best.retryable is None else best.retryable
-    if retryable and _forbids_repeat(fault):
-        retryable = False
+    retryable = _is_retryable(fault, best, api, usually=traits.retryable)
     # What nobody recognised is a server's fault as far as anybody knows, but its label says that nobody does (spec 001's `unknown`).
     labels = ("unknown",) if best.rule == UNKNOWN.rule else traits.labels
-    code = None if evidence.code is None else redact_text(evidence.code, secrets=secrets)
+    code = evidence.code
+    if code is not None:
+        code = redact_text(code, secrets=secrets) if secrets else _plain_code(code)
+    opens = used_up is not None and best.category in THROTTLED
     message = _message(fault, evidence, code=code, limit=best.limit, secrets=secrets)
     return Verdict(
         category=best.category,
         family=Family.CRITICAL if best.critical else family_of(best.category, retryable=retryable),
-        labels=tuple(sorted(labels, key=LABEL_PRIORITIES.__getitem__)),
+        labels=_by_priority(labels),
         retryable=retryable,
         health=best.health or traits.health,
         outcome=_outcome(fault, best, generic),
         retry_after_s=None if wait is None else wait.seconds,
-        notes=() if wait is None else wait.notes,
+        notes=_notes(fault, wait, api),
         message=message,
         code=code,
         status=fault.status,
@@ -343,13 +361,22 @@ def _verdict(
         ),
         rule=best.rule,
         backoff=best.backoff,
-        runners_up=tuple(reading.rule for reading in runners_up[:_RUNNERS_UP_MAX]),
+        runners_up=tuple([reading.rule for reading in runners_up[:_RUNNERS_UP_MAX]]),
+        quota_resets_in_s=opens_in_s(used_up.window, Clock(fault)) if opens and used_up else None,
     )
+
+
+@lru_cache(maxsize=64)
+def _by_priority(labels: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(labels, key=LABEL_PRIORITIES.__getitem__))
 
 
 def _forbids_repeat(fault: Fault) -> bool:
     """Whether a header such as `Stripe-Should-Retry: false` says that a repeat is of no use."""
-    return any(value.strip() == "false" for name, value in fault.headers if name[-12:].lower() == "should-retry")
+    for name, value in fault.headers:  # noqa: SIM110 - a generator costs more than the search
+        if name[-12:].lower() == "should-retry" and value.strip() == "false":
+            return True
+    return False
 
 
 def _message(fault: Fault, evidence: Evidence, *, code: str | None, limit: str | None, secrets: Sequence[str]) -> str:

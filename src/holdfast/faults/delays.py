@@ -71,17 +71,10 @@ def stated_wait(
     """
     clock = Clock(fault)
     headers = [(name.lower(), value) for name, value in fault.headers]
-    seconds = next(
-        (
-            found
-            for found in _sources(
-                fault, evidence, category=category, api=api, used_up=used_up, clock=clock, headers=headers
-            )
-            if found is not None
-        ),
-        None,
-    )
-    if seconds is None:
+    for seconds in _sources(fault, evidence, category=category, api=api, used_up=used_up, clock=clock, headers=headers):
+        if seconds is not None:
+            break
+    else:
         return None
     return Wait(seconds=seconds, notes=tuple(_notes(seconds, clock)))
 

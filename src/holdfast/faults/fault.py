@@ -109,4 +109,4 @@ class Fault:
     def header_values(self, name: str) -> tuple[str, ...]:
         """Every value of a header, in order of arrival; names compare without regard to case (RFC 9110 §5.1)."""
         wanted = name.lower()
-        return tuple(value for key, value in self.headers if key.lower() == wanted)
+        return tuple([value for key, value in self.headers if key.lower() == wanted])

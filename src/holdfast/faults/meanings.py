@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, unique
+from functools import lru_cache
 
 from holdfast.faults.reading import Reading
 from holdfast.faults.taxonomy import ErrorCategory
@@ -30,9 +31,12 @@ class Weight(IntEnum):
     """Names the very cause: nothing refines it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Meaning:
-    """One thing that an answer can mean. `retryable` and `outcome` are `None` where the category and the status decide."""
+    """One thing that an answer can mean. `retryable` and `outcome` are `None` where the category and the status decide.
+
+    Each is one of the constants below and equal only to itself, which makes looking one up in a set cheap.
+    """
 
     name: str
     category: ErrorCategory
@@ -106,6 +110,7 @@ _BY_NATURE = frozenset(
 """Categories whose answers refuse: nothing was done, whatever the status, unless the meaning itself says more."""
 
 
+@lru_cache(maxsize=2_048)  # of the meanings and rules in our tables, each at a few statuses
 def read_meaning(meaning: Meaning, status: int, *, rule: str) -> Reading | None:
     """What a meaning says together with the status it came with; `None` when the status says more than it does.
 

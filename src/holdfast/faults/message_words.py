@@ -46,7 +46,10 @@ def meaning_of_words(words: str, status: int) -> Meaning | None:
     """
     if not words:
         return None
-    return next((phrase.meaning for phrase in _phrases(status) if phrase.is_in(words)), None)
+    for phrase in _phrases(status):
+        if phrase.is_in(words):
+            return phrase.meaning
+    return None
 
 
 def says_long_window(words: str) -> bool:

@@ -43,7 +43,7 @@ _KNOWN_FORM = re.compile(
     r"|-----BEGIN [A-Z ]{2,40}-----[^-]{0,10000}(?:-----END [A-Z ]{2,40}-----)?"
 )
 _LONG_RUN = re.compile(r"[A-Za-z0-9_\-+/=]{28,}")
-_RUN = re.compile(r"[\w.+/\-]{12}|-----|://")  # no token is shorter
+_RUN = re.compile(r"[\w.+/=\-]{12}|-----")  # no token is shorter
 _SCHEME_WORDS = ("bearer", "basic", "digest", "token", "apikey")
 _PAIR_WORDS = (
     *_SCHEME_WORDS,
@@ -90,7 +90,7 @@ def redact_text(text: str, *, secrets: Sequence[str] = ()) -> str:
     """
     if not secrets and _is_plain(text):
         return text
-    found = _replace_exact(text, secrets)
+    found = _replace_exact(text, secrets) if secrets else text
     # Each is tried only where the sign without which it matches nothing is there.
     if "://" in found:
         found = _USERINFO.sub(rf"\g<head>{REDACTED}@", found)
@@ -151,14 +151,15 @@ def _is_plain(text: str) -> bool:
 
     Only of ASCII: some other letters are the same as an ASCII letter to a pattern that ignores case, and not to `lower`.
     """
-    if not text.isascii() or "@" in text or _RUN.search(text) is not None:
+    if not text.isascii() or "@" in text or "://" in text:
         return False
     lower = text.lower()
     words = _PAIR_WORDS if ":" in text or "=" in text else _SCHEME_WORDS
-    for word in words:  # noqa: SIM110 - a generator costs more than the search
+    for word in words:
         if word in lower:
             return False
-    return True
+    # Only a text with a long run can hold what the other two look for, and looking for a run is cheaper.
+    return _RUN.search(text) is None or (_KNOWN_FORM.search(text) is None and _LONG_RUN.search(text) is None)
 
 
 def _redact_by_form(text: str, content_type: str, secrets: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ from enum import StrEnum, unique
 from holdfast.errors import BadInput, Problem
 from holdfast.faults.patterns import Pattern, compile_pattern
 from holdfast.faults.places import Place
+from holdfast.faults.reading import Reading
 from holdfast.faults.taxonomy import ErrorCategory
 from holdfast.faults.verdict import Backoff, Outcome
 
@@ -203,7 +204,8 @@ class ApiRules:
     """Everything classification and the transport take from one catalog entry.
 
     `mappings` are in the order of precedence. `by_code` and `uncoded` are the places in it of the rules with and without codes, so that the
-    time to judge does not grow with the number of rules. `renewable` is whether a machine can renew the API's credential.
+    time to judge does not grow with the number of rules, and `readings` is what each of them says when it
+    holds. `renewable` is whether a machine can renew the API's credential.
     """
 
     api_id: str
@@ -219,6 +221,7 @@ class ApiRules:
     date_checked: str | None = None
     by_code: Mapping[str, tuple[int, ...]] = field(init=False, repr=False, compare=False)
     uncoded: tuple[int, ...] = field(init=False, repr=False, compare=False)
+    readings: tuple[Reading, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         by_code: dict[str, tuple[int, ...]] = {}
@@ -227,6 +230,18 @@ class ApiRules:
                 by_code[code] = (*by_code.get(code, ()), index)
         object.__setattr__(self, "by_code", by_code)
         object.__setattr__(self, "uncoded", tuple(i for i, one in enumerate(self.mappings) if one.codes is None))
+        object.__setattr__(self, "readings", tuple(self._reading(i, one) for i, one in enumerate(self.mappings)))
+
+    def _reading(self, index: int, mapping: ErrorMapping) -> Reading:
+        return Reading(
+            category=mapping.category,
+            rule=f"catalog:{self.api_id}/error-mappings[{index}]",
+            retryable=mapping.retryable,
+            outcome=mapping.outcome,
+            suggestion=mapping.reason,
+            backoff=mapping.backoff,
+            critical=mapping.critical,
+        )
 
 
 def compile_known_errors(

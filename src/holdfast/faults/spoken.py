@@ -86,7 +86,7 @@ def spoken_wait_s(message: str, clock: Clock, *, throttled: bool) -> float | Non
     words = message[:_MESSAGE_MAX_CHARS]
     low = words.lower()
     # Most messages name no number, and hence no wait.
-    if (_DIGIT.search(words) is None and "midnight" not in low) or not any(hint in low for hint in _HINTS):
+    if (_DIGIT.search(words) is None and "midnight" not in low) or not _has_hint(low):
         return None
     for pattern in (_BACK, _PAUSE) if throttled else (_BACK,):
         for found in pattern.finditer(words):
@@ -107,7 +107,14 @@ def may_state_wait(message: str) -> bool:
     """Whether a message may state a wait although nothing is known to be throttled; false says that it states none."""
     words = message[:_MESSAGE_MAX_CHARS]
     low = words.lower()
-    return any(hint in low for hint in _HINTS) and bool(_BACK.search(words) or _AT.search(words))
+    return _has_hint(low) and bool(_BACK.search(words) or _AT.search(words))
+
+
+def _has_hint(low: str) -> bool:
+    for hint in _HINTS:  # noqa: SIM110 - a generator costs more than the search
+        if hint in low:
+            return True
+    return False
 
 
 def _length(words: str, start: int, clock: Clock) -> float | None:

@@ -64,7 +64,10 @@ def match(fault: Fault, evidence: Evidence, word: object) -> Match | None:
 
 def match_challenge(fault: Fault, evidence: Evidence) -> Match | None:
     """Read a `WWW-Authenticate` header (RFC 6750 §3); `None` without an `error` in it."""
-    challenge = " ".join(fault.header_values("www-authenticate"))[:2_000]
+    values = fault.header_values("www-authenticate")
+    if not values:
+        return None
+    challenge = " ".join(values)[:2_000]
     found = _CHALLENGE.search(challenge.lower())
     if found is None:
         return None
