@@ -10,9 +10,11 @@ from hypothesis import example, given, strategies as st
 from holdfast.faults.capture import capture_answer
 from holdfast.faults.classify import classify, examine
 from holdfast.faults.fault import Fault
-from holdfast.faults.rules import ApiRules, Quirks
+from holdfast.faults.patterns import compile_shipped
+from holdfast.faults.rules import ApiRules, ErrorMapping, KnownError, Quirks
+from holdfast.faults.taxonomy import ErrorCategory
 from holdfast.faults.verdict import Outcome
-from tests.faults.samples import JSON, NOON, answer
+from tests.faults.samples import JSON, NOON, answer, raised
 
 STATUSES = st.integers(100, 599)
 TYPES = st.sampled_from([None, JSON, "text/html", "text/plain", "application/xml", "application/problem+json"])
@@ -95,6 +97,60 @@ def test_hostile_bodies_have_a_verdict(status: int, body: bytes) -> None:
         verdict = classify(_captured(status, body, content_type))
 
         assert len(verdict.message) < 500
+
+
+@given(
+    st.sampled_from([502, 504, 520, 524]),
+    st.sampled_from([*TROUBLE, "invalid password", "not configured", "deadlock", "disk full"]),
+)
+def test_words_of_a_gateway_do_not_say_what_its_server_did(status: int, words: str) -> None:
+    """An answer that a gateway lost or gave up may have been preceded by the work, whatever its sentences say."""
+    assert classify(answer(status, {"message": words})).outcome != Outcome.NOT_EXECUTED
+
+
+@pytest.mark.parametrize("status", [500, 503])
+@pytest.mark.parametrize("words", ["Out of memory", "Operation in progress", "The transaction timed out"])
+def test_work_that_had_begun_may_have_been_done(status: int, words: str) -> None:
+    """A server's failure that tells of work under way leaves open how far it got."""
+    assert classify(answer(status, {"message": words})).outcome == Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize("words", ["Request timed out: exceeds 30 s", "invalid response from upstream", "timeout: x"])
+def test_a_timeout_inside_a_success_is_no_bad_input(words: str) -> None:
+    """What sounds like a rule about input is none when the sentence is about an answer that did not come."""
+    assert classify(answer(200, {"ok": False, "message": words})).outcome == Outcome.UNKNOWN
+
+
+def test_a_refused_connection_behind_a_gateway_is_no_refusal() -> None:
+    """A code may tell of a connection that was refused: not ours, and no matter of permission."""
+    verdict = classify(answer(502, {"error": {"code": "connection_refused", "message": "x"}}))
+
+    assert ("api_unexpected_status", "unknown") == (verdict.category, verdict.outcome)
+    assert classify(answer(403, {"error": {"code": "access_refused", "message": "x"}})).category == "auth_invalid"
+
+
+ANYTHING = compile_shipped(".*", source="test", path="")
+LOST = (
+    "httpx.ReadTimeout",
+    "httpx.WriteError",
+    "requests.exceptions.ReadTimeout",
+    "http.client.RemoteDisconnected",
+    "httpx.ReadError",
+)
+
+
+@given(
+    st.sampled_from(LOST), st.sampled_from(TROUBLE), st.sampled_from(ErrorCategory), st.sampled_from([None, 200, 201])
+)
+def test_no_word_undoes_what_was_sent(name: str, words: str, category: ErrorCategory, status: int | None) -> None:
+    """Whatever category a rule makes of the words of a call that was lost under way, whether it was done stays open."""
+    known = KnownError(pattern=ANYTHING, category=category)
+    mapping = ErrorMapping(category=category, retryable=True, outcome=Outcome.NOT_EXECUTED, pattern=ANYTHING)
+    api = ApiRules(api_id="x", mappings=(mapping,))
+    fault = raised(name, words) if status is None else answer(status, {"message": words}, complete=False)
+
+    for verdict in (classify(fault), classify(fault, known_errors=[known]), classify(fault, api=api)):
+        assert verdict.outcome != Outcome.NOT_EXECUTED, verdict.rule
 
 
 def test_two_hundred_headers_change_nothing() -> None:

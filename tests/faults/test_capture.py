@@ -99,6 +99,25 @@ def test_looks_into_exception_groups() -> None:
     assert classify(captured(group)).outcome == "unknown"
 
 
+@pytest.mark.parametrize(
+    ("members", "outcome"),
+    [
+        ([httpx2.ConnectError("a"), httpx2.ConnectTimeout("b")], "not_executed"),
+        ([httpx2.ConnectError("a"), ExceptionGroup("y", [httpx2.ConnectError("b")])], "not_executed"),
+        ([httpx2.ConnectError("a"), TimeoutError("b")], "unknown"),
+        ([httpx2.ConnectError("a"), ConnectionError("b")], "unknown"),
+        ([httpx2.ConnectError("a"), LookupError("b")], "unknown"),
+        ([httpx2.ConnectError("a"), ExceptionGroup("y", [Exception("b")])], "unknown"),
+        ([httpx2.ConnectError("a")] * 33, "unknown"),
+    ],
+)
+def test_what_one_of_a_group_rules_out_another_may_have_done(members: list[Exception], outcome: str) -> None:
+    """Nothing was done by a group of tasks only when each of its failures says so by itself."""
+    verdict = classify(captured(ExceptionGroup("x", members)))
+
+    assert (outcome, "network_connection_refused") == (verdict.outcome, verdict.category)
+
+
 def test_survives_a_circle_of_causes() -> None:
     """Exceptions that caused each other are walked once, and a long chain only so far."""
     first, second = RuntimeError("a"), RuntimeError("b")

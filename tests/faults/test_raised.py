@@ -364,6 +364,50 @@ CASES: list[tuple[tuple[str, ...], str, bool, str]] = [
     (("httpx.ConnectError", "x", "httpcore.ConnectError", "ConnectionResetError"), REFUSED, True, NOT),
     (("httpx.ConnectTimeout", "x", "httpx.ConnectError", "httpx.Stranger"), TIMEOUT, True, NOT),
     (("httpx.ConnectError", "[SSL: WRONG_VERSION_NUMBER]"), REFUSED, True, NOT),
+    # what must not be taken for "nothing was done"
+    *[
+        (("oracledb.exceptions.DatabaseError", f"ORA-{n}: x"), TIMEOUT, True, UNKNOWN)
+        for n in ("12608", "12609", "03156")
+    ],
+    *[
+        (("oracledb.exceptions.DatabaseError", f"ORA-{n}: x"), REFUSED, True, UNKNOWN)
+        for n in ("01092", "12592", "12161")
+    ],
+    *[
+        (("oracledb.exceptions.DatabaseError", f"ORA-{n}: x"), SERVER, True, UNKNOWN)
+        for n in ("02054", "25405", "25408")
+    ],
+    *[(("pymysql.err.OperationalError", f"({n}, 'x')"), SERVER, True, UNKNOWN) for n in (1181, 1196, 1401)],
+    (("pyodbc.Error", "[Microsoft][ODBC Driver 18 for SQL Server]Query timeout expired"), TIMEOUT, True, UNKNOWN),
+    (("psycopg2.OperationalError", "timeout expired"), TIMEOUT, True, NOT),
+    (("sqlalchemy.exc.OperationalError", "(psycopg2.OperationalError) timeout expired"), TIMEOUT, True, NOT),
+    (
+        (
+            "sqlalchemy.exc.OperationalError",
+            "(psycopg2.OperationalError) server closed the connection unexpectedly\n[SQL: COMMIT]\n[parameters: ('duplicate key',)]",
+        ),
+        REFUSED,
+        True,
+        UNKNOWN,
+    ),
+    (("kafka.errors.KafkaConnectionError", "KafkaConnectionError: socket disconnected"), REFUSED, True, UNKNOWN),
+    (("kafka.errors.KafkaConnectionError", "Connection reset during recv"), REFUSED, True, UNKNOWN),
+    (("aiokafka.errors.KafkaConnectionError", "Connection at localhost:9092 closed"), REFUSED, True, UNKNOWN),
+    (("aiokafka.errors.KafkaConnectionError", "Unable to bootstrap from [('a', 9092)]"), REFUSED, True, NOT),
+    (("kafka.errors.KafkaConnectionError", "[Errno 111] ECONNREFUSED"), REFUSED, True, NOT),
+    (("kafka.errors.DuplicateSequenceNumberError", "x"), STATE, False, EXECUTED),
+    (("kafka.errors.KafkaStorageError", "x"), SERVER, True, UNKNOWN),
+    (("aiormq.exceptions.DeliveryError", "x"), SERVER, True, UNKNOWN),
+    (("redis.exceptions.RedisError", "x"), SERVER, True, UNKNOWN),
+    (("pymongo.errors.OperationFailure", "x, full error: {'code': 8}"), SERVER, True, UNKNOWN),
+    (("grpc.FutureTimeoutError", ""), TIMEOUT, True, UNKNOWN),
+    (("requests.exceptions.RetryError", "too many 499 error responses"), CANCEL, False, UNKNOWN),
+    (("requests.exceptions.RetryError", "too many 424 error responses"), SERVER, True, UNKNOWN),
+    (("ftplib.error_temp", "421 Data timeout. Reconnect. Sorry."), REFUSED, True, UNKNOWN),
+    (("h11.LocalProtocolError", "Too much data for declared Content-Length"), INVALID, False, UNKNOWN),
+    (("h11.LocalProtocolError", "Illegal header value b'x'"), INVALID, False, NOT),
+    (("httpx.ConnectError", "x", "requests.exceptions.ReadTimeout"), REFUSED, True, UNKNOWN),
+    (("app.PayError", "Read timed out. Then: Connection refused"), TIMEOUT, True, UNKNOWN),
 ]
 
 

@@ -24,12 +24,13 @@ from holdfast.faults.carried_answers import (
 )
 from holdfast.faults.context import NO_CONTEXT, FaultContext, request_ids
 from holdfast.faults.evidence import media_type
-from holdfast.faults.exceptions import knows, read_exception
+from holdfast.faults.exceptions import OPEN_GROUP, knows, read_exception
 from holdfast.faults.fault import BODY_MAX_BYTES, BodyKind, Fault, Phase
 from holdfast.faults.raised.meaning import UNKNOWN, Weight
 from holdfast.faults.raised.vendors import ANSWERING
 from holdfast.faults.redact import redact_url
 from holdfast.faults.said_answers import SaidAnswer, generally_said_answer, said_answer
+from holdfast.faults.verdict import Outcome
 
 _MESSAGE_MAX_CHARS = 8_192
 _CAUSES_MAX = 32
@@ -105,7 +106,7 @@ def capture_exception(
     """
     causes = list(_causes(exc))
     carried = _answer_of(exc, causes)
-    code, details = carried_code(exc), rpc_details(exc)
+    code, details = carried_code(exc) or (OPEN_GROUP if _is_open_group(exc) else None), rpc_details(exc)
     message = text_of(exc)
     names, words = _named(causes)
     return capture_names(
@@ -337,6 +338,26 @@ def _answer_of_members(exc: BaseException) -> Carried | None:
     carried = [carried_answer(member) for member in exc.exceptions[:_CAUSES_MAX]]
     whole = [answer for answer in carried if answer is not None]
     return max(whole, key=lambda answer: answer.status) if len(whole) == len(carried) else None
+
+
+def _is_open_group(exc: BaseException) -> bool:
+    """Whether one of the exceptions of a group, each read by itself, leaves open what was done; so does one too many to be looked at."""
+    if not isinstance(exc, BaseExceptionGroup):
+        return False
+    waiting: list[BaseException] = list(exc.exceptions[: _CAUSES_MAX + 1])
+    for _ in range(_CAUSES_MAX):
+        if not waiting:
+            return False
+        member = waiting.pop()
+        if isinstance(member, BaseExceptionGroup):
+            waiting.extend(member.exceptions[: _CAUSES_MAX + 1])
+            continue
+        names, words = _named(list(_causes(member)))
+        lineage = [_qualified(kind) for kind in type(member).__mro__[:-1]]
+        found = read_exception(lineage, names, message=text_of(member), code=carried_code(member), words=words)
+        if found.outcome is not Outcome.NOT_EXECUTED:
+            return carried_answer(member) is None
+    return bool(waiting)
 
 
 def _is_telling(exc: BaseException) -> bool:

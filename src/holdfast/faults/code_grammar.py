@@ -56,6 +56,8 @@ RULES: tuple[tuple[Rule, Meaning], ...] = (
         without="not item payment card account user device invalid state",
     ),
     _on("cancelled", m.STATE, some="item payment card account user device state invalid not"),
+    # --- a server that does not reach another one ---
+    _on("connection refused", m.BROKEN),
     # --- what can run out without being a credential ---
     _on("refresh token", m.INVALID, some=f"expired {_WRONG} used"),
     _on("grant", m.INVALID, some="invalid expired denied", without="unsupported argument"),

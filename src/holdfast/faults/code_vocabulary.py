@@ -24,8 +24,7 @@ _GROUPS: dict[str, str] = {
     "required": "required require requires needed necessary mandatory",
     "revoked": "revoked withdrawn invalidated deauthorized deauthorised deauthenticated rescinded",
     "denied": (
-        "denied forbidden unauthorized unauthorised unauthenticated prohibited disallowed refused restricted "
-        "notauthorized"
+        "denied forbidden unauthorized unauthorised unauthenticated prohibited disallowed restricted notauthorized"
     ),
     "found": "found exist exists existing existent",
     "unknown": "unknown undefined nonexistent inexistent unexisting nosuch such notfound unresolvable",
@@ -175,6 +174,7 @@ STEMS: MappingProxyType[str, str] = MappingProxyType(
 
 JOINED: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
     {
+        "refused": ("denied", "refused"),  # of a connection, it is no matter of permission
         "operation": ("request", "operation"),
         "operations": ("request", "operation"),
         "ratelimited": ("throttle",),

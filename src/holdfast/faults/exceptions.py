@@ -19,6 +19,7 @@ from holdfast.faults.raised.meaning import (
     CERTIFICATE,
     NAME,
     NOT_SENT,
+    READ_TIMEOUT,
     TLS,
     UNKNOWN,
     ExceptionMeaning,
@@ -33,7 +34,13 @@ from holdfast.faults.verdict import Outcome
 
 _SECURED = frozenset({CERTIFICATE, NAME, TLS})
 _SENT = frozenset({Phase.WRITE, Phase.READ, Phase.BODY})
+_BENEATH = frozenset({"", "asyncio", "socket", "ssl", "http", "anyio", "trio"})
+"""What connections are made with: a timeout of theirs may be one of connecting."""
 _REMEMBERED_MAX = 512
+
+
+OPEN_GROUP = "group:open"
+"""The code of a group of exceptions of which at least one does not rule out that something was done."""
 
 
 def read_exception(
@@ -95,7 +102,7 @@ def _read(
     if code is not None and not (is_exact and code.startswith("errno:")):
         coded = read_code(code, message)
         if coded is not None:
-            return coded
+            return _with_earlier(coded, lineage, chain)
     if own is not None and own.by_words is not None and (told := own.by_words(message)) is not None:
         return _with_earlier(told, lineage, chain)
     if own is not None and is_exact:
@@ -103,10 +110,16 @@ def _read(
     causes = _read_causes(chain, message=message, words=words)
     exact = [cause for cause in causes if cause.weight is Weight.EXACT]
     if exact:
-        return _most_cautious(exact)
+        return _of_group(_most_cautious(exact), code)
     mistaken = own is not None and own.weight is Weight.MISTAKE
     spoken = None if mistaken else read_system_words(message)
-    return spoken or _weightiest(causes, own) or UNKNOWN
+    return _of_group(spoken or _weightiest(causes, own) or UNKNOWN, code)
+
+
+def _of_group(found: ExceptionMeaning, code: str | None) -> ExceptionMeaning:
+    """What some members of a group rule out, others may have done."""
+    is_open = code == OPEN_GROUP and found.outcome is Outcome.NOT_EXECUTED
+    return replace(found, outcome=Outcome.UNKNOWN) if is_open else found
 
 
 def _first(names: Iterable[str]) -> ExceptionMeaning | None:
@@ -149,8 +162,15 @@ def _with_earlier(own: ExceptionMeaning, lineage: tuple[str, ...], chain: tuple[
         return own
     library = _library(lineage[0])
     for name in chain:
-        earlier = look_up(name) if _library(name) == library else None
-        if earlier is not None and earlier.phase in _SENT and earlier.weight is Weight.EXACT:
+        earlier = look_up(name) if _library(name) == library or "." in name else None
+        if earlier is READ_TIMEOUT and _library(name) not in _BENEATH:
+            return replace(own, outcome=Outcome.UNKNOWN)
+        if (
+            _library(name) == library
+            and earlier is not None
+            and earlier.phase in _SENT
+            and earlier.weight is Weight.EXACT
+        ):
             return replace(own, outcome=Outcome.UNKNOWN)
     return own
 

@@ -93,6 +93,8 @@ NOT_STARTED = Meaning("origin-unreachable", _C.API_UNEXPECTED_STATUS, retryable=
 NOT_STARTED_STOP = Meaning("origin-refused", _C.API_UNEXPECTED_STATUS, retryable=False, outcome=_NOT)
 UNCERTAIN = Meaning("uncertain", _C.API_UNEXPECTED_STATUS, outcome=_UNKNOWN)
 FULL = Meaning("full", _C.API_UNEXPECTED_STATUS, retryable=False, outcome=_NOT)
+FULL_MIDWAY = Meaning("memory", _C.API_UNEXPECTED_STATUS, retryable=False, outcome=_UNKNOWN)
+AT_WORK = Meaning("at-work", _C.API_UNEXPECTED_STATUS, outcome=_UNKNOWN)
 CONFIGURATION = Meaning("configuration", _C.API_UNEXPECTED_STATUS, retryable=False, outcome=_NOT)
 SECURE_CONNECTION = Meaning("tls", _C.NETWORK_CONNECTION_REFUSED, retryable=False, outcome=_NOT)
 

@@ -92,6 +92,10 @@ _STORAGE = _phrase(
     m.FULL,
     "storage disk mailbox memory drive space",
 )
+# Where memory ran out in the middle of the work, nobody knows how far it had got.
+_MEMORY_5XX = _phrase(
+    r"out of memory|memory (?:size |limit )?(?:of \d{1,12} bytes )?(?:exhausted|exceeded)", m.FULL_MIDWAY, "memory"
+)
 _CREDIT = _phrase(
     r"(?:insufficient|not enough|low|run out of|ran out of|out of|exhausted|do not have enough"
     r"|don't have enough|doesn't have enough|used all|depleted|no remaining|no) "
@@ -198,10 +202,18 @@ _LOCKED = _phrase(
     m.LOCKED,
     "lock current already being another other concurrent serializ same conflict progress process modif temporar",
 )
+# A server's failure that tells of work under way, or of waiting in vain: it may be this very request's.
+_AT_WORK_5XX = _phrase(
+    r"operation (?:is )?in progress|still (?:being )?process|timed out", m.AT_WORK, "progress still timed"
+)
 _UNSURE = _phrase(
     r"(?:execution|send|outcome|transaction) status (?:is )?unknown|timeout waiting for|(?:request"
     r"|operation) timed out",
     m.TIMEOUT,
+)
+_LATE = _phrase(
+    r"\btimed out\b|\btimeout:|^timeout\b|(?:response|reply|answer) from upstream|upstream (?:error|response)",
+    m.UNCERTAIN,
 )
 _STALE = _phrase(
     r"(?:modified|changed|updated) (?:by (?:another|someone|other)|since|in the meantime)|\bstale\b"
@@ -350,10 +362,11 @@ _ANY_4XX: _Phrases = (
     _KEY_WRONG,
     _DONE,
 )
-_ANY_5XX: _Phrases = (_LOGIN_5XX, _STORAGE, _OVER_5XX, _CONFIGURATION, _LOCKED)
+_ANY_5XX: _Phrases = (_LOGIN_5XX, _MEMORY_5XX, _STORAGE, _OVER_5XX, _CONFIGURATION, _AT_WORK_5XX, _LOCKED)
 _CONFLICTS: _Phrases = (_OUR_KEY, _DONE, _STALE, _LOCKED, _DUPLICATE)
 _BY_STATUS: dict[int, _Phrases] = {
     200: (
+        _UNSURE,
         _NONCE,
         _CREDIT,
         _RATE,
@@ -371,6 +384,7 @@ _BY_STATUS: dict[int, _Phrases] = {
         _LOCKED,
         _OVERLOADED,
         _BROKEN,
+        _LATE,
         _NOT_FOUND,
         _BAD,
     ),
@@ -397,6 +411,6 @@ _BY_STATUS: dict[int, _Phrases] = {
     423: (),
     429: (_GUESSING, _CREDIT, _QUOTA),
     500: (*_ANY_5XX,),
-    503: (_NOT_FORWARDED, _STORAGE, _OVER_5XX, _CONFIGURATION, _OVERLOADED),
+    503: (_NOT_FORWARDED, _MEMORY_5XX, _STORAGE, _OVER_5XX, _CONFIGURATION, _OVERLOADED),
     529: (_RATE, _OVERLOADED),
 }

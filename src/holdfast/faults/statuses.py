@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from holdfast.faults import meanings as m
@@ -73,6 +74,7 @@ _FIXED: MappingProxyType[int, _Row] = MappingProxyType(
         561: (_C.AUTH_INVALID, None, _NOT),
     }
 )
+_GATEWAYS = frozenset({502, 504, 520, 524, 598, 599})
 _STRICT = frozenset({304, 405, 407, 408, 412, 420, 421, 423, 425, 440, 449, 498, 499, 508, 511})
 """Statuses that say all there is to say: only a pack or a code of another kind (a throttle, a credential, a lock) overrules them."""
 
@@ -142,7 +144,10 @@ def _read_error(fault: Fault, evidence: Evidence, status: int) -> Reading | None
         return _settle(_renewable(packed, words), fault, evidence, status)
     said = _by_words(evidence, words, status=status)
     if said is not None:
-        return _settle(said, fault, evidence, status)
+        reading = _settle(said, fault, evidence, status)
+        # A gateway that lost or gave up an answer: words alone do not tell how far the server behind it had got.
+        in_between = reading is not None and status in _GATEWAYS and reading.outcome is Outcome.NOT_EXECUTED
+        return replace(reading, outcome=_UNKNOWN) if reading is not None and in_between else reading
     if evidence.blames_client and status >= 500:
         return _reading("soap-client", _C.VALIDATION_FAILED)
     for weak in (packed, coded):

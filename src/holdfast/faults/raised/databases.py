@@ -80,7 +80,8 @@ _MYSQL = MappingProxyType(
             ("2026", TLS),
             ("2014 2000 2030 2031 2032", PROGRAM),
             ("2027", PROTOCOL),
-            ("1180 1105 1015 1030 1026 1194 1034", _SERVER),
+            # A commit or a rollback that itself failed, also in part (1180 to 1183, 1196, 1401).
+            ("1180 1181 1182 1183 1196 1401 1105 1015 1030 1026 1194 1034", _SERVER),
         )
         for number in numbers.split()
     }
@@ -95,11 +96,14 @@ _ORACLE = MappingProxyType(
             ("01017 01005 28000 28001 28002 28003 01031 01035 01045 01005 28040", _AUTH),
             ("00018 00020 12516 12519 12520 12518 02391", _BUSY),
             ("12541 12543 12545 12560 12514 12505 12154 12528 12526 01033 01034 01089 01090 01109", _REJECTED),
-            ("12170 12535 12606 12608", CONNECT_TIMEOUT),
-            ("03113 03114 03135 12537 12547 02396 00028 00031 12571 12570", _ENDED),
+            ("12170 12535 12606", CONNECT_TIMEOUT),
+            ("03156 12608 12609", _CLIENT_TIMEOUT),
+            ("03113 03114 03135 12537 12547 02396 00028 00031 12571 12570 01092 03106 12152 12161 12592", _ENDED),
             ("01013", _USER_CANCEL),
             ("01536 01653 01654 01652 01658 30036 04030 04031 19809 00257 01659", _FULL),
             ("03136 02063 00600 07445 01114 01115", _SERVER),
+            # Distributed transactions in doubt, and replays whose first attempt may have been committed.
+            ("02050 02051 02053 02054 25402 25405 25408", _SERVER),
         )
         for number in numbers.split()
     }
@@ -133,7 +137,7 @@ _SENTENCES: tuple[tuple[re.Pattern[str], ExceptionMeaning], ...] = (
     ),
     (
         re.compile(
-            r"(?:connection |login )?timeout expired|connection to server .{0,200} timed? ?out|reading initial communication packet",
+            r"(?:connection |login |\A|\) )timeout expired|connection to server .{0,200} timed? ?out|reading initial communication packet",
             re.IGNORECASE,
         ),
         CONNECT_TIMEOUT,
@@ -184,9 +188,11 @@ _SENTENCES: tuple[tuple[re.Pattern[str], ExceptionMeaning], ...] = (
         _BLOCKED,
     ),
     (
-        re.compile(r"(?:query|statement) timeout|max_statement_time|maximum statement execution time", re.IGNORECASE),
+        re.compile(r"statement timeout|max_statement_time|maximum statement execution time", re.IGNORECASE),
         _STATEMENT_TIMEOUT,
     ),
+    # The driver stopped waiting; the server may have gone on.
+    (re.compile(r"query timeout", re.IGNORECASE), _CLIENT_TIMEOUT),
     (re.compile(r"^interrupted$|query was cancelled|execution was interrupted", re.IGNORECASE), _USER_CANCEL),
     (
         re.compile(
@@ -233,12 +239,14 @@ _DRIVER = MappingProxyType(
 _CONNECTING = re.compile(
     r"\bconnection failed: |connection to server (?:at|on) .{0,200} failed|could not connect to server|Can't connect to (?:MySQL|local)"
 )
+_ECHO = re.compile(r"\n\[(?:SQL|parameters): ")
+"""Where SQLAlchemy begins to repeat the statement and its values: words of users, not of the server."""
 _HEAD_MAX_CHARS = 1_500
 
 
 def read_sql_words(message: str) -> ExceptionMeaning | None:
     """What the message of a database's exception says: the class it quotes, the server's number, its SQLSTATE, its sentence."""
-    head = message[:_HEAD_MAX_CHARS]
+    head = _ECHO.split(message[:_HEAD_MAX_CHARS], maxsplit=1)[0]
     found = _read_quoted(head) or _read_numbers(head) or read_cancelled(head) or _read_sentence(head)
     if _CONNECTING.search(head) and (found is None or found.outcome is Outcome.UNKNOWN):
         # libpq says so before each reason why it could not log in: whatever was lost then, no statement was sent.

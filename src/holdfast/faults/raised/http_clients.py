@@ -53,6 +53,7 @@ _PROXY_FORBIDS = re.compile(r"\b403\b", re.IGNORECASE)
 _PROXY_AUTH = meaning(AUTH, Phase.CONNECT, rule="proxy-login")
 _PROXY_POLICY = meaning(REFUSED, Phase.CONNECT, rule="proxy-forbids", retryable=False)
 _UNREADABLE = meaning(DECODING.category, Phase.BODY, rule="decoding", weight=Weight.ECHO)
+_SENT_TOO_MUCH = meaning(LOCAL.category, Phase.WRITE, rule="bad-request", health=Health.NEUTRAL)
 _NOT_OPEN = meaning(LOCAL.category, Phase.LOCAL, rule="client-state", health=Health.NEUTRAL)
 
 
@@ -61,6 +62,11 @@ def _read_protocol(message: str) -> ExceptionMeaning | None:
     if _NO_ANSWER.search(message):
         return CLOSED
     return CUT if _CUT_WORDS.search(message) else None
+
+
+def _read_own_protocol(message: str) -> ExceptionMeaning | None:
+    """h11 counts what it sends: by the time there is too much, the head and all that was announced are gone."""
+    return _SENT_TOO_MUCH if "Too much data for declared Content-Length" in message else None
 
 
 def _read_proxy(message: str) -> ExceptionMeaning | None:
@@ -93,6 +99,10 @@ _TLS_WORDS = meaning(REFUSED, Phase.TLS, rule="tls", by_words=read_system_words)
 _SERVER_TIMEOUT = meaning(READ_TIMEOUT.category, Phase.READ, rule="timeout", by_words=_read_server_timeout)
 _LOSS = meaning(REFUSED, Phase.READ, rule="connection", weight=Weight.VAGUE, by_words=_read_proxy)
 
+_OWN_PROTOCOL = meaning(
+    LOCAL.category, Phase.LOCAL, rule="bad-request", health=Health.NEUTRAL, by_words=_read_own_protocol
+)
+
 TABLE = table(
     (
         # httpx2, httpx, httpcore, requests: names that mean the same wherever they occur
@@ -107,7 +117,8 @@ TABLE = table(
         ("WriteError", WRITE_LOST),
         ("CloseError", CLOSED),
         ("RemoteProtocolError", _PEER_PROTOCOL),
-        ("LocalProtocolError UnsupportedProtocol InvalidURL UnrewindableBodyError CookieConflict", LOCAL),
+        ("LocalProtocolError", _OWN_PROTOCOL),
+        ("UnsupportedProtocol InvalidURL UnrewindableBodyError CookieConflict", LOCAL),
         ("DecodingError ContentDecodingError", DECODING),
         ("TooManyRedirects RedirectCycleError", REDIRECTS),
         ("NetworkError TransportError", VAGUE_LOSS),

@@ -211,6 +211,8 @@ _FTP = MappingProxyType(
     }
 )
 _FTP_REPLY = re.compile(r"\A\s?(?P<code>[1-5]\d\d)\b(?P<words>.{0,300})")
+# A transfer that had begun and fell silent ends so, too.
+_FTP_SILENT = re.compile(r"time(?:d )?-?out|idle", re.IGNORECASE)
 _FTP_BUSY = re.compile(r"too many|connections|try (?:again )?later", re.IGNORECASE)
 
 
@@ -220,6 +222,8 @@ def _read_ftp(message: str) -> ExceptionMeaning | None:
         return None
     if found["code"] in {"421", "530"} and _FTP_BUSY.search(found["words"]):
         return said(BURST, "ftp-connections")
+    if found["code"] == "421" and _FTP_SILENT.search(found["words"]):
+        return CLOSED
     return _FTP.get(found["code"])
 
 

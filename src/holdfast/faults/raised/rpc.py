@@ -208,7 +208,8 @@ _CHANNEL = table(
             _RPC,
         ),
         ("_RPCInspectionFuture", _RPC),
-        ("FutureTimeoutError", CONNECT_TIMEOUT),
+        # Of a channel that does not get ready, and of a call whose result does not come.
+        ("FutureTimeoutError", meaning(TIMEOUT, Phase.READ, rule="timeout")),
         ("FutureCancelledError", _CANCELLED),
         ("UsageError AbortError BaseError InternalError", PROGRAM),
         ("StreamTerminatedError", CLOSED),

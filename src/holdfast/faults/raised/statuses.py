@@ -8,6 +8,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from holdfast.faults.raised.meaning import (
+    CANCEL,
     REFUSED,
     SAID_AUTH,
     SAID_BUSY,
@@ -24,6 +25,7 @@ from holdfast.faults.raised.meaning import (
 from holdfast.faults.verdict import Outcome
 
 _TIMEOUT = said(TIMEOUT, "request-timeout", outcome=Outcome.UNKNOWN)
+_STOPPED = said(CANCEL, "request-cancelled", outcome=Outcome.UNKNOWN)
 _PROXY = said(REFUSED, "proxy-login", outcome=Outcome.NOT_EXECUTED, retryable=False)
 _REDIRECT = said(SAID_SERVER.category, "redirect", retryable=False)
 
@@ -42,9 +44,12 @@ _ROWS: MappingProxyType[int, ExceptionMeaning] = MappingProxyType(
         419: SAID_EXPIRED,
         420: SAID_THROTTLED,
         423: SAID_BUSY,
+        424: SAID_SERVER,
         425: SAID_BUSY,
         429: SAID_THROTTLED,
+        460: _STOPPED,
         498: SAID_EXPIRED,
+        499: _STOPPED,
         501: SAID_REMOVED,
     }
 )

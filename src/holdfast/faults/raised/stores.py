@@ -119,7 +119,9 @@ _REDIS = table(
             SAID_AUTH,
         ),
         ("BusyLoadingError", _STARTING),
-        ("ResponseError RedisError", meaning(INVALID, Phase.ANSWER, rule="redis", by_words=read_redis_words)),
+        ("ResponseError", meaning(INVALID, Phase.ANSWER, rule="redis", by_words=read_redis_words)),
+        # The ancestor of them all, losses of a connection included: it says nothing by itself.
+        ("RedisError", meaning(SERVER, Phase.READ, rule="redis", weight=Weight.VAGUE, by_words=read_redis_words)),
         ("InvalidResponse", PROTOCOL),
         ("DataError InvalidPipelineStack ChildDeadlockedError", LOCAL),
         ("ExecAbortError ModuleError ClusterCrossSlotError CrossSlotTransactionError", SAID_INVALID),
@@ -152,6 +154,7 @@ _MONGO = MappingProxyType(
                 "6 7 89 9001 91 189 10107 11600 11602 13435 13436",
                 said(SERVER, "mongo-failover", outcome=Outcome.UNKNOWN),
             ),
+            ("1 8 96 237 279 11601", said(SERVER, "mongo-server", outcome=Outcome.UNKNOWN)),
             ("64 100", said(SERVER, "mongo-write-concern", outcome=Outcome.UNKNOWN)),
             ("16500 462", SAID_THROTTLED),
             ("14031 146", SAID_FULL),
@@ -245,10 +248,19 @@ _SEARCH = table(
 
 _KAFKA_ACK = said(SERVER, "kafka-acknowledgement", outcome=Outcome.UNKNOWN)
 _KAFKA_ROUTE = said(SERVER, "kafka-metadata", outcome=Outcome.NOT_EXECUTED)
+_KAFKA_FIRST = re.compile(r"bootstrap|unable to connect|could not connect|connect(?:ion)? attempt|DNS", re.IGNORECASE)
+
+
+def _read_kafka_connection(message: str) -> ExceptionMeaning | None:
+    found = read_system_words(message)
+    return CONNECT if found is None and _KAFKA_FIRST.search(message) else found
+
+
 _KAFKA = table(
     (
-        ("KafkaConnectionError NoBrokersAvailable NodeNotReadyError UnableToBootstrap", CONNECT),
-        ("BootstrapError MetadataEmptyBrokerList", CONNECT),
+        ("NoBrokersAvailable NodeNotReadyError UnableToBootstrap BootstrapError MetadataEmptyBrokerList", CONNECT),
+        # Of connections in use as well: what was on its way when one broke ends with it.
+        ("KafkaConnectionError", meaning(REFUSED, Phase.READ, rule="connection", by_words=_read_kafka_connection)),
         (
             "KafkaTimeoutError RequestTimedOutError NotEnoughReplicasAfterAppendError",
             meaning(TIMEOUT, Phase.READ, rule="timeout"),
@@ -269,7 +281,7 @@ _KAFKA = table(
             (
                 "LeaderNotAvailableError NotLeaderForPartitionError NotLeaderOrFollowerError NotControllerError BrokerNotAvailableError"
                 " ReplicaNotAvailableError StaleMetadata CoordinatorLoadInProgressError CoordinatorNotAvailableError NotCoordinatorError"
-                " NotCoordinatorForGroupError NotEnoughReplicasError KafkaStorageError FencedLeaderEpochError UnknownLeaderEpochError"
+                " NotCoordinatorForGroupError NotEnoughReplicasError FencedLeaderEpochError UnknownLeaderEpochError"
             ),
             _KAFKA_ROUTE,
         ),
@@ -281,7 +293,7 @@ _KAFKA = table(
             said(STATE, "kafka-rebalance", retryable=True),
         ),
         (
-            "OffsetOutOfRangeError DuplicateSequenceNumberError OutOfOrderSequenceNumberError ProducerFencedError ProducerFenced",
+            "OffsetOutOfRangeError OutOfOrderSequenceNumberError ProducerFencedError ProducerFenced",
             SAID_STATE,
         ),
         (
@@ -301,7 +313,9 @@ _KAFKA = table(
             LOCAL,
         ),
         ("CorruptRecordError CorruptRecordException CorrelationIdError KafkaProtocolError ChecksumError", PROTOCOL),
-        ("UnknownError KafkaError BrokerResponseError", _KAFKA_ACK),
+        # The broker has the record already: an earlier attempt of the same producer wrote it.
+        ("DuplicateSequenceNumberError", said(STATE, "kafka-written", outcome=Outcome.EXECUTED)),
+        ("UnknownError KafkaError BrokerResponseError KafkaStorageError", _KAFKA_ACK),
         ("RetriableError", _KAFKA_ACK),
         ("BufferError", SAID_THROTTLED),
     )
@@ -393,8 +407,8 @@ _AMQP = table(
             meaning(REFUSED, Phase.LOCAL, rule="closed"),
         ),
         ("NoFreeChannels", SAID_THROTTLED),
-        ("UnroutableError PublishError DeliveryError", SAID_INVALID),
-        ("NackError", SAID_SERVER),
+        ("UnroutableError PublishError", SAID_INVALID),
+        ("NackError DeliveryError", SAID_SERVER),
         ("ChannelNotFoundEntity NotFound ChannelPreconditionFailed PreconditionFailed", SAID_STATE),
         ("ChannelAccessRefused AccessRefused NotAllowed", SAID_AUTH),
         ("ResourceLocked ChannelLockedResource", SAID_BUSY),

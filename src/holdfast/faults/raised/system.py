@@ -207,6 +207,9 @@ _WORDS: tuple[tuple[re.Pattern[str], ExceptionMeaning], ...] = (
     (re.compile(r"unknown url type|Invalid URL|No scheme supplied|no host (?:given|supplied)", re.IGNORECASE), LOCAL),
 )
 
+# A text that tells of two attempts: the one that was refused does not undo the one before.
+_SENT_TOO = re.compile(r"\bread timed out|ReadTimeout", re.IGNORECASE)
+
 HEAD_MAX_CHARS = 2_000
 """How much of a message is searched for words."""
 
@@ -214,7 +217,10 @@ HEAD_MAX_CHARS = 2_000
 def read_system_words(message: str) -> ExceptionMeaning | None:
     """What the words of the operating system, of TLS and of other runtimes in a message say."""
     head = message[:HEAD_MAX_CHARS]
-    return next((found for pattern, found in _WORDS if pattern.search(head)), None)
+    found = next((found for pattern, found in _WORDS if pattern.search(head)), None)
+    if (found is CONNECT or found is CONNECT_TIMEOUT) and _SENT_TOO.search(head):
+        return READ_TIMEOUT
+    return found
 
 
 def read_errno(name: str) -> ExceptionMeaning | None:
