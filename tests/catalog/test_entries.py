@@ -263,7 +263,7 @@ VERDICT = classify(answer(400, {"code": "crm-17", "message": "name taken"}))
     ("condition", "holds"),
     [
         pytest.param({}, True, id="none"),
-        pytest.param({"category": "state_inconsistent"}, True, id="category"),
+        pytest.param({"category": VERDICT.category.value}, True, id="category"),
         pytest.param({"category": "auth_expired"}, False, id="another-category"),
         pytest.param({"status": 400}, True, id="status"),
         pytest.param({"status": 401}, False, id="another-status"),
