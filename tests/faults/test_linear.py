@@ -18,12 +18,6 @@ _ELSEWHERE = (
     "holdfast.faults.redact",
     "holdfast.faults.fingerprint",
     "holdfast.faults.pasted",
-    # Texts of exceptions and headers, at most some thousand characters: they look ahead or take long rests, which the proof does not know.
-    "holdfast.faults.raised",
-    "holdfast.faults.said_answers",
-    "holdfast.faults.spoken",
-    "holdfast.faults.moments",
-    "holdfast.faults.deprecations",
 )
 
 

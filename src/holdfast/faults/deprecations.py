@@ -17,9 +17,11 @@ from holdfast.faults.moments import VALUE_MAX_CHARS, date_of, number_of
 from holdfast.faults.rules import ApiRules
 
 _LINK_MAX_CHARS = 4_096
-_LINK = re.compile(
-    r"<([^<>\s]{1,1000})>\s{0,5};[^<>]{0,200}?\brel\s{0,3}=\s{0,3}\"?(?:deprecation|sunset)\b", re.IGNORECASE
-)
+_PARAMETERS_MAX_CHARS = 240
+_REL_MAX_CHARS = 200
+_LINK = re.compile(r"<([^<>\s]{1,1000})>\s{0,5};")
+_PARAMETERS_END = re.compile(r"[<>]")
+_REL = re.compile(r"\brel\s{0,3}=\s{0,3}\"?(?:deprecation|sunset)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,14 +59,24 @@ def deprecation_of(
     if not found:
         return None
     sunset_at = _moment(found.get("sunset", ""))
-    links = (_LINK.search(value[:_LINK_MAX_CHARS]) for name, value in headers if name.lower() == "link")
+    links = (_link_in(value[:_LINK_MAX_CHARS]) for name, value in headers if name.lower() == "link")
     return DeprecationNotice(
         header=next(iter(found)),
         deprecated_at=_moment(found.get("deprecation", "")),
         sunset_at=sunset_at,
-        link=next((link[1] for link in links if link), own.link if own else None),
+        link=next((link for link in links if link), own.link if own else None),
         passed=sunset_at is not None and sunset_at <= observed_at,
     )
+
+
+def _link_in(value: str) -> str | None:
+    """The first link of a `Link` header whose relation says that it explains the end."""
+    for link in _LINK.finditer(value):
+        parameters = _PARAMETERS_END.split(value[link.end() : link.end() + _PARAMETERS_MAX_CHARS], 1)[0]
+        rel = _REL.search(parameters)
+        if rel is not None and rel.start() <= _REL_MAX_CHARS:
+            return link[1]
+    return None
 
 
 def has_passed_sunset(fault: Fault) -> bool:

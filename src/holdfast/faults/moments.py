@@ -35,13 +35,11 @@ _UNITS: dict[str, float] = {
     **dict.fromkeys(("d", "day", "days"), 86_400.0),
     **dict.fromkeys(("w", "week", "weeks"), 604_800.0),
 }
-_PART = re.compile(
-    r"([0-9]{1,15}(?:\.[0-9]{1,20})?)['\"]?\s{0,2}(?:more\s)?([a-zµ]{1,12})(?:\(s\))?(?![a-zµ])", re.IGNORECASE
-)
-_RUN = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,20})?)(ns|us|µs|ms|s|m|h|d)(?=[0-9])")
-_TIME_SPAN = re.compile(
-    r"(?:([0-9]{1,5})\.)?([0-9]{1,2}):([0-5][0-9]):([0-5][0-9](?:\.[0-9]{1,9})?)(?!\s?[0-9A-Za-z:(])"
-)
+_PART = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,20})?)['\"]?\s{0,2}(?:more\s)?([a-zµ]{1,13})(\(s\))?", re.IGNORECASE)
+_LETTER = re.compile(r"[a-zµ]", re.IGNORECASE)
+_RUN = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,20})?)(ns|us|µs|ms|s|m|h|d)[0-9]")
+_TIME_SPAN = re.compile(r"(?:([0-9]{1,5})\.)?([0-9]{1,2}):([0-5][0-9]):([0-5][0-9])(\.[0-9]{1,9})?")
+_GOES_ON = re.compile(r"\s?[0-9A-Za-z:(]")
 """`[days.]hours:minutes:seconds`, as .NET writes a length of time; with a zone or `pm` behind it, it is a time of day."""
 
 _BETWEEN = re.compile(r"\.?\s{0,3}(?:,|and|&)?\s{0,3}", re.IGNORECASE)
@@ -86,20 +84,36 @@ def duration_of(text: str) -> float | None:
 
 def spoken_duration(text: str, start: int) -> tuple[float, int] | None:
     """The length of time that stands at a place of a text, in seconds, with the place where it ends; at most six parts."""
-    span = _TIME_SPAN.match(text, start)
+    span = _time_span(text, start)
     if span is not None:
-        days, hours, minutes, seconds = (float(part or 0) for part in span.groups())
-        return days * 86_400 + hours * 3_600 + minutes * 60 + seconds, span.end()
+        return span
     total, end = 0.0, start
     for _ in range(_PARTS_MAX):
         at = end if end == start else (between.end() if (between := _BETWEEN.match(text, end)) else end)
-        part = _RUN.match(text, at) or _PART.match(text, at)
+        run = _RUN.match(text, at)
+        part = run or _PART.match(text, at)
         factor = None if part is None else _UNITS.get(part[2].lower())
         if part is None or factor is None:
             break
         total += min(float(part[1]), NUMBER_MAX) * factor
-        end = part.end()
+        end = part.end(2) if run else _end_of(part, text)
     return None if end == start else (min(total, NUMBER_MAX), end)
+
+
+def _time_span(text: str, start: int) -> tuple[float, int] | None:
+    span = _TIME_SPAN.match(text, start)
+    if span is None:
+        return None
+    days, hours, minutes = (float(part or 0) for part in span.group(1, 2, 3))
+    before_s = days * 86_400 + hours * 3_600 + minutes * 60
+    if _GOES_ON.match(text, span.end()) is None:
+        return before_s + float(f"{span[4]}{span[5] or ''}"), span.end()
+    return (before_s + float(span[4]), span.end(4)) if span[5] else None
+
+
+def _end_of(part: re.Match[str], text: str) -> int:
+    """Where a number with its unit ends: `(s)` belongs to the unit where the word ends with it."""
+    return part.end(2) if part[3] and _LETTER.match(text, part.end()) else part.end()
 
 
 # --- moments ---

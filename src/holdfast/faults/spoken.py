@@ -8,6 +8,7 @@ where the fault is throttling. The patterns are linear: repetitions are bounded 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from holdfast.faults.moments import Clock, epoch_of, iso_date, number_of, spoken_duration
 from holdfast.faults.quotas import next_time_of_day
@@ -15,19 +16,20 @@ from holdfast.faults.resets import reset_value_s
 from holdfast.faults.rules import QuotaReset
 
 _MESSAGE_MAX_CHARS = 2_000
-_FILLER = (
-    r"(?: (?:your|the|this|that|again|request|requests|call|it|later|operation|query|connection|sending|only)){0,4}"
+_FILLERS_MAX = 4
+_FILLER = re.compile(
+    r" (?:your|the|this|that|again|requests?|call|it|later|operation|query|connection|sending|only)", re.IGNORECASE
 )
 _ABOUT = r"(?:(?:about|approximately|approx\.|around|another|at least|a minimum of|up to|~)\s?)?"
 _BACK = re.compile(
-    rf"\b(?:try(?:ing)? again|re-?try|retried|resend|come back|available again|available|allowed again|ask again){_FILLER}"
-    rf",?[ -]?(?:in|after|within)\b:? {_ABOUT}['\"\[(]?(?=[0-9])",
+    rf"\b(?:try(?:ing)? again|re-?try|retried|resend|come back|available again|available|allowed again|ask again)",
     re.IGNORECASE,
 )
+_WITHIN = re.compile(rf",?[ -]?(?:in|after|within)\b:? {_ABOUT}['\"\[(]?[0-9]", re.IGNORECASE)
 _PAUSE = re.compile(
     rf"\b(?:wait(?:ing)?(?: time)?(?: for| of)?|(?:will )?(?:be )?(?:reset|resets|refreshes|renews|refill(?:s|ed)?"
     rf"|replenish(?:es|ed)?)(?: again)? (?:in|after)"
-    rf"|back ?off(?: for)?|cool ?down(?: of| for)?|slow down for|blocked for)[:=]? {_ABOUT}['\"\[(]?(?=[0-9])",
+    rf"|back ?off(?: for)?|cool ?down(?: of| for)?|slow down for|blocked for)[:=]? {_ABOUT}['\"\[(]?[0-9]",
     re.IGNORECASE,
 )
 _AT = re.compile(
@@ -37,12 +39,15 @@ _AT = re.compile(
 )
 _DATED = re.compile(
     r"\b(?:again|retry|retried|resets?|available|until|wait)(?: at| after| on| until)?:? ['\"]?"
-    r"([a-z]{3,9}, [0-9]{2}[ -][a-z]{3}[ -][0-9]{2,4} [0-9]{2}:[0-9]{2}:[0-9]{2} (?:GMT|UTC)|[0-9]{10,13}(?![0-9:/-]|\.[0-9]))",
+    r"([a-z]{3,9}, [0-9]{2}[ -][a-z]{3}[ -][0-9]{2,4} [0-9]{2}:[0-9]{2}:[0-9]{2} (?:GMT|UTC)|[0-9]{10,13})",
     re.IGNORECASE,
 )
+_NOT_EPOCH = re.compile(r"[0-9:/-]|\.[0-9]")
 _ZONE = r"(?P<{0}>pacific|eastern|central|mountain|utc|gmt|pt|pst|pdt|et|est|edt|ct|cst|cdt|mt|mst|mdt)\b"
+_OPENS = re.compile(r"\b(?:resets?|again|until|available|renew(?:s|ed)?|refresh(?:es|ed)?)\b", re.IGNORECASE)
+_GAP = re.compile(r"[^.0-9]{0,40}\Z")
+_HOURS_MAX_CHARS = 80  # of the gap and the time behind it
 _HOURS = re.compile(
-    r"\b(?:resets?|again|until|available|renew(?:s|ed)?|refresh(?:es|ed)?)\b[^.0-9]{0,40}?"
     rf"(?:(?P<word>midnight)[ ,(]{{1,3}}{_ZONE.format('after')}|{_ZONE.format('before')} (?P<early>[0-9]{{1,2}}:[0-9]{{2}})(?::[0-9]{{2}})?"
     rf"|(?P<late>[0-9]{{1,2}}:[0-9]{{2}})(?::[0-9]{{2}})? ?\(?{_ZONE.format('behind')})",
     re.IGNORECASE,
@@ -54,7 +59,8 @@ _ZONES = {
     **dict.fromkeys(("central", "ct", "cst", "cdt"), "America/Chicago"),
     **dict.fromkeys(("mountain", "mt", "mst", "mdt"), "America/Denver"),
 }
-_BARE = re.compile(r"([0-9]{1,400}(?:\.[0-9]{1,20})?)(?!\s?[0-9a-z%:/-]|\.[0-9])", re.IGNORECASE)
+_BARE = re.compile(r"[0-9]{1,400}(?:\.[0-9]{1,20})?")
+_NOT_BARE = re.compile(r"\s?[0-9a-z%:/-]|\.[0-9]", re.IGNORECASE)
 _DIGIT = re.compile(r"[0-9]")
 _HINTS = (
     "again",
@@ -88,17 +94,16 @@ def spoken_wait_s(message: str, clock: Clock, *, throttled: bool) -> float | Non
     # Most messages name no number, and hence no wait.
     if (_DIGIT.search(words) is None and "midnight" not in low) or not _has_hint(low):
         return None
-    for pattern in (_BACK, _PAUSE) if throttled else (_BACK,):
-        for found in pattern.finditer(words):
-            wait_s = _length(words, found.end(), clock)
-            if wait_s is not None:
-                return wait_s
+    for place in _places(words, throttled=throttled):
+        wait_s = _length(words, place, clock)
+        if wait_s is not None:
+            return wait_s
     dated = _AT.search(words)
     moment = iso_date(dated[1].replace(" +", "+")) if dated else None
     if moment is not None:
         return clock.until(moment)
-    written = _DATED.search(words)
-    if written is not None and (wait_s := reset_value_s(written[1], clock)) is not None:
+    written = next((one[1] for one in _DATED.finditer(words) if _is_whole(one, words)), None)
+    if written is not None and (wait_s := reset_value_s(written, clock)) is not None:
         return wait_s
     return _time_of_day(words, clock) if throttled else None
 
@@ -107,7 +112,32 @@ def may_state_wait(message: str) -> bool:
     """Whether a message may state a wait although nothing is known to be throttled; false says that it states none."""
     words = message[:_MESSAGE_MAX_CHARS]
     low = words.lower()
-    return _has_hint(low) and bool(_BACK.search(words) or _AT.search(words))
+    return _has_hint(low) and (next(_places_back(words), None) is not None or _AT.search(words) is not None)
+
+
+def _places(words: str, *, throttled: bool) -> Iterator[int]:
+    """Where a length of time should stand: behind words that tell somebody to come back, or that mention a pause."""
+    yield from _places_back(words)
+    if throttled:
+        for found in _PAUSE.finditer(words):
+            yield found.end() - 1
+
+
+def _places_back(words: str) -> Iterator[int]:
+    for found in _BACK.finditer(words):
+        end = found.end()
+        for _ in range(_FILLERS_MAX):
+            filler = _FILLER.match(words, end)
+            if filler is None:
+                break
+            end = filler.end()
+        if within := _WITHIN.match(words, end):
+            yield within.end() - 1
+
+
+def _is_whole(dated: re.Match[str], words: str) -> bool:
+    """Whether a date ends where it should; a row of digits that goes on is no epoch."""
+    return not dated[1].isdigit() or _NOT_EPOCH.match(words, dated.end()) is None
 
 
 def _has_hint(low: str) -> bool:
@@ -123,15 +153,23 @@ def _length(words: str, start: int, clock: Clock) -> float | None:
     if spoken is not None:
         return spoken[0]
     bare = _BARE.match(words, start)
-    number = number_of(bare[1]) if bare else None
+    number = number_of(bare[0]) if bare and _NOT_BARE.match(words, bare.end()) is None else None
     if number is None:
         return None
     epoch_s = epoch_of(number)
     return number if epoch_s is None else clock.until_epoch(epoch_s)
 
 
+def _stated_hour(words: str) -> re.Match[str] | None:
+    for opens in _OPENS.finditer(words):
+        found = _HOURS.search(words, opens.end(), opens.end() + _HOURS_MAX_CHARS)
+        if found is not None and _GAP.match(words, opens.end(), found.start()):
+            return found
+    return None
+
+
 def _time_of_day(words: str, clock: Clock) -> float | None:
-    found = _HOURS.search(words)
+    found = _stated_hour(words)
     if found is None:
         return None
     zone = _ZONES[(found["after"] or found["before"] or found["behind"]).lower()]

@@ -47,10 +47,9 @@ from holdfast.faults.raised.statuses import by_status
 from holdfast.faults.raised.system import read_system_words
 from holdfast.faults.verdict import Health, Outcome
 
-_CLIENT_ERROR = re.compile(
-    r"An error occurred \((?P<code>[\w.:\-]{1,120})\) when calling the (?P<operation>\w{1,120}) operation[^:]{0,60}: ?(?P<text>.{0,1000})",
-    re.DOTALL,
-)
+_CLIENT_ERROR = re.compile(r"An error occurred \((?P<code>[\w.:\-]{1,120})\) when calling the \w{1,120} operation")
+_GAP_MAX_CHARS = 60
+_TEXT_MAX_CHARS = 1_000
 _DAY = re.compile(r"\bdaily\b|per day|24.?hour", re.IGNORECASE)
 _RATE = re.compile(r"\brate\b|throttl|too many|simultaneous|concurren|try again", re.IGNORECASE)
 _BUSY = re.compile(r"concurren|in progress|try again|conflict with|TransactionConflict|lock", re.IGNORECASE)
@@ -191,8 +190,11 @@ def read_aws_code(code: str, words: str = "") -> ExceptionMeaning | None:
 
 def read_client_error(message: str) -> ExceptionMeaning | None:
     """What a service of AWS said, from the message of botocore's `ClientError`."""
-    if found := _CLIENT_ERROR.search(message):
-        return read_aws_code(found["code"], found["text"])
+    for found in _CLIENT_ERROR.finditer(message):
+        colon = message.find(":", found.end(), found.end() + _GAP_MAX_CHARS + 1)
+        if colon >= 0:
+            text = message[colon + 1 : colon + 2 + _TEXT_MAX_CHARS].removeprefix(" ")
+            return read_aws_code(found["code"], text[:_TEXT_MAX_CHARS])
     return None
 
 

@@ -213,9 +213,7 @@ _SENTENCES: tuple[tuple[re.Pattern[str], ExceptionMeaning], ...] = (
     ),
 )
 
-_QUOTED_CLASS = re.compile(
-    r"<class '(?:[\w]{1,60}\.){1,6}(?P<inner>\w{1,100})'>|\((?:[\w]{1,60}\.){1,6}(?P<outer>\w{1,100})\)"
-)
+_QUOTED_CLASS = re.compile(r"<class '(?P<inner>[\w.]{1,466})'>|\((?P<outer>[\w.]{1,466})\)")
 _MYSQL_NUMBER = re.compile(r"(?:\A|\) )\(?(?P<number>\d{4})(?:, | \((?P<state>[0-9A-Z]{5})\))")
 _ORA = re.compile(r"\bORA-(?P<number>\d{5})\b")
 _DPY = re.compile(r"\bDPY-(?P<number>\d{4})\b")
@@ -266,7 +264,8 @@ def read_mysql_number(number: str) -> ExceptionMeaning | None:
 def _read_quoted(head: str) -> ExceptionMeaning | None:
     """SQLAlchemy begins with the driver's own exception: `(psycopg.errors.UniqueViolation) …`."""
     for found in _QUOTED_CLASS.finditer(head[:600]):
-        known = CONDITIONS.get(found["inner"] or found["outer"])
+        *packages, name = (found["inner"] or found["outer"]).split(".")
+        known = CONDITIONS.get(name) if packages and all(packages) else None
         if known is not None:
             return known.by_words(head) or known if known.by_words else known
     return None

@@ -185,7 +185,8 @@ GRPC_CODES = frozenset(_OPEN) | frozenset(_FIXED) | {"OK"}
 """The seventeen codes."""
 
 _STATUS = re.compile(r"\bStatus(?:Code)?\.(?P<code>[A-Z_]{2,20})\b")
-_DETAILS = re.compile(r"details\s{0,3}=\s{0,3}\"(?P<text>.{0,2000})", re.DOTALL)
+_DETAILS = re.compile(r"details\s{0,3}=\s{0,3}\"")
+_DETAILS_MAX_CHARS = 2_000
 _BEFORE_DEBUG = re.compile(r"\"?\n?\s{0,3}debug_error_string")
 
 
@@ -196,8 +197,10 @@ def read_rpc_error(message: str) -> ExceptionMeaning | None:
         return None
     told = _DETAILS.search(message)
     # The debugging text after the details repeats addresses and internals; the status beside it is the transport's.
-    details = _BEFORE_DEBUG.split(told["text"], 1)[0] if told else message[found.end() :]
-    return read_grpc_code(found["code"], details)
+    if told is None:
+        return read_grpc_code(found["code"], message[found.end() :])
+    text = message[told.end() : told.end() + _DETAILS_MAX_CHARS]
+    return read_grpc_code(found["code"], _BEFORE_DEBUG.split(text, 1)[0])
 
 
 _RPC = meaning(SERVER, Phase.ANSWER, rule="grpc", by_words=read_rpc_error)
@@ -228,14 +231,14 @@ def _google(code: str) -> ExceptionMeaning:
     return meaning(fixed.category, fixed.phase, rule=f"google-{code.lower()}", outcome=fixed.outcome, by_words=read)
 
 
-_SEARCHED = re.compile(r"last exception: (?P<inner>.{0,1500})", re.DOTALL)
+_SEARCHED = "last exception: "
 _STATUS_HEAD = re.compile(r"\A\s{0,3}([1-5]\d\d)\b")
 
 
 def _read_google_retry(message: str) -> ExceptionMeaning | None:
     """A retry that ran out of time: what it met last is only the last of several, so it may have been done before."""
-    inner = _SEARCHED.search(message)
-    head = _STATUS_HEAD.search(inner["inner"]) if inner else None
+    _, told, inner = message.partition(_SEARCHED)
+    head = _STATUS_HEAD.match(inner) if told else None
     found = by_status(int(head[1])) if head else None
     if found is None or found.category is not SERVER:
         return None
