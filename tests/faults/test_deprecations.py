@@ -95,3 +95,25 @@ def test_after_the_sunset_what_is_not_found_is_gone(status: int, sunset: str, ca
 def test_any_header_is_survived(headers: list[tuple[str, str]]) -> None:
     """No value makes reading fail."""
     notice(*headers, rules=OWN)
+
+
+@pytest.mark.parametrize(
+    ("value", "link"),
+    [
+        pytest.param('<https://a.example/x>; title="x"; rel="sunset"', "https://a.example/x", id="later-parameter"),
+        pytest.param(
+            '<https://a.example/x>; rel="next", <https://a.example/y>; rel=deprecation',
+            "https://a.example/y",
+            id="second",
+        ),
+        pytest.param('<https://a.example/x>; rel="sunsets"', None, id="another-word"),
+        pytest.param('<https://a.example/x>; title="' + "t" * 300 + '"; rel="sunset"', None, id="too-far"),
+        pytest.param('<https://a.example/x>, rel="sunset"', None, id="no-parameter"),
+    ],
+)
+def test_finds_the_page_that_explains_the_end(value: str, link: str | None) -> None:
+    """The link counts whose own relation is `deprecation` or `sunset`."""
+    found = notice(("Sunset", SOON), ("Link", value))
+
+    assert found is not None
+    assert link == found.link

@@ -131,6 +131,15 @@ CASES: list[tuple[tuple[str, ...], str, bool, str]] = [
     (aws("Unheard"), SERVER, True, UNKNOWN),
     (("botocore.exceptions.ClientError", "no form at all"), SERVER, True, UNKNOWN),
     (
+        (
+            "botocore.exceptions.ClientError",
+            "An error occurred (SlowDown) when calling the Put operation" + " x" * 40 + ":",
+        ),
+        SERVER,
+        True,
+        UNKNOWN,
+    ),
+    (
         ("botocore.errorfactory.NoSuchKey", "An error occurred (NoSuchKey) when calling the GetObject operation: x"),
         STATE,
         False,

@@ -22,7 +22,7 @@ _FILLER = re.compile(
 )
 _ABOUT = r"(?:(?:about|approximately|approx\.|around|another|at least|a minimum of|up to|~)\s?)?"
 _BACK = re.compile(
-    rf"\b(?:try(?:ing)? again|re-?try|retried|resend|come back|available again|available|allowed again|ask again)",
+    r"\b(?:try(?:ing)? again|re-?try|retried|resend|come back|available again|available|allowed again|ask again)",
     re.IGNORECASE,
 )
 _WITHIN = re.compile(rf",?[ -]?(?:in|after|within)\b:? {_ABOUT}['\"\[(]?[0-9]", re.IGNORECASE)
