@@ -35,8 +35,7 @@ _UNITS: dict[str, float] = {
     **dict.fromkeys(("d", "day", "days"), 86_400.0),
     **dict.fromkeys(("w", "week", "weeks"), 604_800.0),
 }
-_PART = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,20})?)['\"]?\s{0,2}(?:more\s)?([a-zµ]{1,13})(\(s\))?", re.IGNORECASE)
-_LETTER = re.compile(r"[a-zµ]", re.IGNORECASE)
+_PART = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,20})?)['\"]?\s{0,2}(?:more\s)?([a-zµ]{1,13})(?:\(s\))?", re.IGNORECASE)
 _RUN = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,20})?)(ns|us|µs|ms|s|m|h|d)[0-9]")
 _TIME_SPAN = re.compile(r"(?:([0-9]{1,5})\.)?([0-9]{1,2}):([0-5][0-9]):([0-5][0-9])(\.[0-9]{1,9})?")
 _GOES_ON = re.compile(r"\s?[0-9A-Za-z:(]")
@@ -96,7 +95,7 @@ def spoken_duration(text: str, start: int) -> tuple[float, int] | None:
         if part is None or factor is None:
             break
         total += min(float(part[1]), NUMBER_MAX) * factor
-        end = part.end(2) if run else _end_of(part, text)
+        end = part.end(2) if run else part.end()
     return None if end == start else (min(total, NUMBER_MAX), end)
 
 
@@ -109,11 +108,6 @@ def _time_span(text: str, start: int) -> tuple[float, int] | None:
     if _GOES_ON.match(text, span.end()) is None:
         return before_s + float(f"{span[4]}{span[5] or ''}"), span.end()
     return (before_s + float(span[4]), span.end(4)) if span[5] else None
-
-
-def _end_of(part: re.Match[str], text: str) -> int:
-    """Where a number with its unit ends: `(s)` belongs to the unit where the word ends with it."""
-    return part.end(2) if part[3] and _LETTER.match(text, part.end()) else part.end()
 
 
 # --- moments ---
