@@ -1,0 +1,119 @@
+"""Codes that the text of an exception begins with or quotes, for exceptions whose class says little.
+
+Three kinds: states of SQL (`(40001)`, `SQLSTATE[23505]`), numbers of the operating system (`errno 111`), and words in the place where libraries put
+the other side's code (`CODE: text`, `[CODE] text`, `(code) text`, `code=…`). A number alone is no code: it may be anything.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from types import MappingProxyType
+
+from holdfast.faults import meanings as m
+from holdfast.faults.code_words import meaning_of_code
+from holdfast.faults.meanings import Weight as MeaningWeight
+from holdfast.faults.message_words import meaning_of_words, says_long_window
+from holdfast.faults.packs import azure, google, oauth
+from holdfast.faults.packs.table import best_of
+from holdfast.faults.raised.meaning import ExceptionMeaning
+from holdfast.faults.raised.postgres import read_sqlstate
+from holdfast.faults.raised.reckoned import reckon
+from holdfast.faults.raised.system import read_errno
+
+CODED = "exception:code/"
+SPOKEN = "exception:words/"
+
+_HEAD_MAX_CHARS = 600
+_SQLSTATE = re.compile(
+    r"SQLSTATE[ \[=:(]{1,3}(?P<named>[0-9A-Z]{5})\b|\A(?:\w{1,40}: )?(?:Error |ERROR )?-?\d{1,7} \((?P<state>[0-9A-Z]{5})\)"
+    r"|\AERROR:? (?P<bare>[0-9][0-9A-Z]{4}):"
+)
+_ERRNO = re.compile(r"\b(?:errno|os error|WinError)[ =:#(]{0,3}(?P<number>\d{1,5})\b", re.IGNORECASE)
+# The places of a code: alone before a colon or a dash, in brackets at the beginning, after the word for it.
+_PLACES = (
+    re.compile(r"\A\W{0,2}(?P<code>[A-Za-z][A-Za-z0-9_.]{3,80})[\])]?(?::| -|\Z)"),
+    re.compile(r"\A(?:[\w ]{1,40}: ?)?[\[(](?P<code>[A-Za-z][\w.\-]{3,80})[\])]"),
+    re.compile(
+        r"\b(?:error[ _]?code|errorcode|code|error[ _]?type|reason|error|status)['\"]?\s{0,2}[:=]\s{0,2}['\"]?(?P<code>[A-Za-z][\w.\-]{3,80})\b",
+        re.IGNORECASE,
+    ),
+)
+_CODE_LIKE = re.compile(r"_|\.|[a-z][A-Z]|\A[A-Z]{4,}\Z")
+"""A word written as programs write them: `rate_limited`, `auth.failed`, `TooManyRequests`, `THROTTLED`."""
+
+ERRNOS = MappingProxyType(
+    {
+        # Linux
+        "24": "EMFILE",
+        "32": "EPIPE",
+        "101": "ENETUNREACH",
+        "103": "ECONNABORTED",
+        "104": "ECONNRESET",
+        "110": "ETIMEDOUT",
+        "111": "ECONNREFUSED",
+        "113": "EHOSTUNREACH",
+        # macOS and the BSDs
+        "51": "ENETUNREACH",
+        "53": "ECONNABORTED",
+        "54": "ECONNRESET",
+        "60": "ETIMEDOUT",
+        "61": "ECONNREFUSED",
+        "65": "EHOSTUNREACH",
+        # Windows Sockets
+        "10051": "ENETUNREACH",
+        "10053": "ECONNABORTED",
+        "10054": "ECONNRESET",
+        "10060": "ETIMEDOUT",
+        "10061": "ECONNREFUSED",
+        "10065": "EHOSTUNREACH",
+    }
+)
+"""Numbers in texts by their names; where two systems count differently, the numbers do not meet among these."""
+
+
+def read_told_code(message: str) -> ExceptionMeaning | None:
+    """What the code at the beginning of a text means; `None` where there is none that is known."""
+    head = message[:_HEAD_MAX_CHARS]
+    if found := _SQLSTATE.search(head):
+        state = read_sqlstate(found["named"] or found["state"] or found["bare"])
+        if state is not None:
+            return (state.by_words(message) if state.by_words else None) or state
+    if found := _ERRNO.search(head):
+        named = read_errno(ERRNOS.get(found["number"], ""))
+        if named is not None:
+            return named
+    weak: ExceptionMeaning | None = None
+    for code in _codes(head):
+        match = (
+            best_of((code,), oauth.ERRORS, pack="oauth")
+            or best_of((code,), google.STATES, pack="google")
+            or best_of((code,), azure.CODES, pack="azure")
+        )
+        meaning = match[1] if match is not None else meaning_of_code(code)
+        if meaning is None:
+            continue
+        if meaning is m.RENEWABLE:
+            meaning = oauth.token_meaning(head.lower())
+        if meaning in {m.BURST, m.LIMIT} and says_long_window(head.lower()):
+            meaning = m.DAILY
+        found_here = reckon(meaning, f"{CODED}{meaning.name}")
+        if meaning.weight is MeaningWeight.EXACT:
+            return found_here
+        weak = weak or found_here
+    return weak
+
+
+def read_told_words(message: str) -> ExceptionMeaning | None:
+    """What the sentences of a text mean, as those of an error in a success would: the last resort."""
+    meaning = meaning_of_words(message[:_HEAD_MAX_CHARS].lower(), 200)
+    if meaning is None or meaning in {m.BAD_INPUT, m.MISSING}:
+        return None  # said of anything: a file, a column, an argument
+    return reckon(meaning, f"{SPOKEN}{meaning.name}")
+
+
+def _codes(head: str) -> Iterator[str]:
+    for place in _PLACES:
+        found = place.search(head)
+        if found is not None and _CODE_LIKE.search(found["code"]):
+            yield found["code"].rstrip(".")
