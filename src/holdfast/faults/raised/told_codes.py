@@ -33,13 +33,13 @@ _ERRNO = re.compile(r"\b(?:errno|os error|WinError)[ =:#(]{0,3}(?P<number>\d{1,5
 # The places of a code: alone before a colon or a dash, in brackets at the beginning, after the word for it.
 _PLACES = (
     re.compile(r"\A\W{0,2}(?P<code>[A-Za-z][A-Za-z0-9_.]{3,80})[\])]?(?::| -|\Z)"),
-    re.compile(r"\A(?:[\w ]{1,40}: ?)?[\[(](?P<code>[A-Za-z][\w.\-]{3,80})[\])]"),
+    re.compile(r"\A(?:\w{1,40}: ?)?[\[(](?P<code>[A-Za-z][\w.\-]{3,60})[\])]"),
     re.compile(
         r"\b(?:error[ _]?code|errorcode|code|error[ _]?type|reason|error|status)['\"]?\s{0,2}[:=]\s{0,2}['\"]?(?P<code>[A-Za-z][\w.\-]{3,80})\b",
         re.IGNORECASE,
     ),
 )
-_CODE_LIKE = re.compile(r"_|\.|[a-z][A-Z]|\A[A-Z]{4,}\Z")
+_CODE_LIKE = re.compile(r"_|\.|[a-z][A-Z]|\A[A-Z]{4,80}\Z")
 """A word written as programs write them: `rate_limited`, `auth.failed`, `TooManyRequests`, `THROTTLED`."""
 
 ERRNOS = MappingProxyType(

@@ -41,8 +41,7 @@ _NAME_MAX_CHARS = 120
 _REMEMBERED_MAX = 4_096
 _RECORD_STATUS = 404
 _OWN_DATA = frozenset(
-    "pydantic pydantic_core marshmallow jsonschema cerberus voluptuous django rest_framework wtforms schematics msgspec cattrs attr attrs typeguard"
-    " beartype colander fastjsonschema click typer pytest hypothesis jinja2 yaml ruamel tomlkit lark pyparsing".split()
+    ["pydantic", "pydantic_core", "marshmallow", "jsonschema", "cerberus", "voluptuous", "django", "rest_framework", "wtforms", "schematics", "msgspec", "cattrs", "attr", "attrs", "typeguard", "beartype", "colander", "fastjsonschema", "click", "typer", "pytest", "hypothesis", "jinja2", "yaml", "ruamel", "tomlkit", "lark", "pyparsing"]
 )
 """Libraries whose classes are about a program's own data and text, after a call as well as before it."""
 
@@ -129,7 +128,7 @@ _LAST: tuple[tuple[re.Pattern[str], ExceptionMeaning], ...] = (
 )  # fmt: skip
 
 _VAGUE_CODES = {
-    m.ROUTE: (frozenset("route method version deprecated model api".split()), _INPUT),
+    m.ROUTE: (frozenset(["route", "method", "version", "deprecated", "model", "api"]), _INPUT),
     m.PATH: (frozenset({"route"}), _INPUT),
     m.CONFIGURATION: (frozenset(), _LOCAL),
 }
