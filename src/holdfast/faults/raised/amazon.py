@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 
 from holdfast.faults import meanings as m
+from holdfast.faults.code_words import normal
 from holdfast.faults.fault import Phase
 from holdfast.faults.packs.aws import CODES
-from holdfast.faults.packs.table import normal
 from holdfast.faults.raised.meaning import (
     AUTH,
     CLOSED,

@@ -60,8 +60,10 @@ _LDAP_RESULTS: tuple[tuple[str, ExceptionMeaning], ...] = (
     ("TimeLimitExceeded AdminLimitExceeded SizeLimitExceeded", SAID_INVALID),
     ("Timeout", READ_TIMEOUT),
     (
-        "AuthMethodNotSupported StrongerAuthRequired ConfidentialityRequired InappropriateAuthentication InvalidCredentials"
-        " InsufficientAccessRights AuthorizationDenied StrongAuthRequired InsufficientAccess",
+        (
+            "AuthMethodNotSupported StrongerAuthRequired ConfidentialityRequired InappropriateAuthentication InvalidCredentials"
+            " InsufficientAccessRights AuthorizationDenied StrongAuthRequired InsufficientAccess"
+        ),
         SAID_AUTH,
     ),
     ("Busy Unavailable", SAID_OVERLOADED),
@@ -69,9 +71,11 @@ _LDAP_RESULTS: tuple[tuple[str, ExceptionMeaning], ...] = (
     ("EntryAlreadyExists AlreadyExists AttributeOrValueExists TypeOrValueExists NotAllowedOnNotLeaf NotAllowedOnNonleaf", SAID_STATE),
     ("NoSuchObject NoSuchAttribute AssertionFailed LcupResourcesExhausted AliasProblem AliasDereferencingProblem", SAID_STATE),
     (
-        "UnwillingToPerform ConstraintViolation ObjectClassViolation NamingViolation InvalidAttributeSyntax InvalidSyntax InvalidDNSyntax"
-        " UndefinedAttributeType UndefinedType InappropriateMatching NotAllowedOnRDN ObjectClassModsProhibited AffectMultipleDSAS"
-        " UnavailableCriticalExtension NoSuchOperation TooLate CannotCancel",
+        (
+            "UnwillingToPerform ConstraintViolation ObjectClassViolation NamingViolation InvalidAttributeSyntax InvalidSyntax InvalidDNSyntax"
+            " UndefinedAttributeType UndefinedType InappropriateMatching NotAllowedOnRDN ObjectClassModsProhibited AffectMultipleDSAS"
+            " UnavailableCriticalExtension NoSuchOperation TooLate CannotCancel"
+        ),
         SAID_INVALID,
     ),
     ("Canceled", CANCELLED),
@@ -267,8 +271,10 @@ _SNOWFLAKE_ROWS: tuple[tuple[str, ExceptionMeaning], ...] = (
     ("390112 390110 390111 390115", said(EXPIRED, "session-expired")),
     ("390114 390195 390318", _LOGIN_OVER),
     (
-        "390100 390101 390102 390103 390104 390105 390106 390107 390108 390109 390113 390132 390144 390186 390189 390190 390192 390201 390303"
-        " 250001 251001 251005 394300 394400 394304",
+        (
+            "390100 390101 390102 390103 390104 390105 390106 390107 390108 390109 390113 390132 390144 390186 390189 390190 390192 390201 390303"
+            " 250001 251001 251005 394300 394400 394304"
+        ),
         SAID_AUTH,
     ),
     # The server says that it stopped: the statement is rolled back.

@@ -41,7 +41,36 @@ _NAME_MAX_CHARS = 120
 _REMEMBERED_MAX = 4_096
 _RECORD_STATUS = 404
 _OWN_DATA = frozenset(
-    ["pydantic", "pydantic_core", "marshmallow", "jsonschema", "cerberus", "voluptuous", "django", "rest_framework", "wtforms", "schematics", "msgspec", "cattrs", "attr", "attrs", "typeguard", "beartype", "colander", "fastjsonschema", "click", "typer", "pytest", "hypothesis", "jinja2", "yaml", "ruamel", "tomlkit", "lark", "pyparsing"]
+    [
+        "pydantic",
+        "pydantic_core",
+        "marshmallow",
+        "jsonschema",
+        "cerberus",
+        "voluptuous",
+        "django",
+        "rest_framework",
+        "wtforms",
+        "schematics",
+        "msgspec",
+        "cattrs",
+        "attr",
+        "attrs",
+        "typeguard",
+        "beartype",
+        "colander",
+        "fastjsonschema",
+        "click",
+        "typer",
+        "pytest",
+        "hypothesis",
+        "jinja2",
+        "yaml",
+        "ruamel",
+        "tomlkit",
+        "lark",
+        "pyparsing",
+    ]
 )
 """Libraries whose classes are about a program's own data and text, after a call as well as before it."""
 
@@ -69,6 +98,8 @@ _UNREADABLE = _way(MALFORMED, Phase.BODY, "unreadable", weight=Weight.ECHO)
 _LOST = _way(REFUSED, Phase.READ, "connection")
 _NO_CONNECTION = _way(REFUSED, Phase.CONNECT, "connect")
 
+_DUPLICATE = _way(STATE, Phase.ANSWER, "duplicate", weight=Weight.ECHO)
+
 # What only exceptions say, before codes are read: the first whose expression is in the name (in lower case, written together) counts.
 _FIRST: tuple[tuple[re.Pattern[str], ExceptionMeaning], ...] = (
     (re.compile(r"redirect"), _way(SERVER, Phase.ANSWER, "redirects", retryable=False, weight=Weight.ECHO)),
@@ -85,7 +116,7 @@ _FIRST: tuple[tuple[re.Pattern[str], ExceptionMeaning], ...] = (
     (re.compile(r"\b(?:ssl|tls)|handshake"), _way(REFUSED, Phase.TLS, "tls")),
     (re.compile(r"\bdns|unknownhost|hostnotfound|nameresolution|resolvehost|hostresol"), _way(REFUSED, Phase.CONNECT, "name-resolution")),
     (re.compile(r"proxy"), _way(REFUSED, Phase.CONNECT, "proxy")),
-    (re.compile(r"duplicate(?:key|entry|record)|uniqueviolation|notunique|uniqueconstraint"), _way(STATE, Phase.ANSWER, "duplicate", weight=Weight.ECHO)),
+    (re.compile(r"duplicate(?:key|entry|record)|uniqueviolation|notunique|uniqueconstraint"), _DUPLICATE),
     (re.compile(r"nosuch|keynotfound|keymissing"), _way(STATE, Phase.ANSWER, "record", weight=Weight.ECHO)),
     (re.compile(r"nottheleader|notleader|notprimary|notmaster|leadernot|wrongleader"), _way(STATE, Phase.ANSWER, "not-leader", retryable=True)),
     (
