@@ -143,7 +143,7 @@ def _read_rest(
     best = _weightiest(causes, own)
     if best is not None and best.rule != UNKNOWN.rule:
         return best
-    return told or read_told_words(message) or best or UNKNOWN
+    return told or read_told_words(message, lineage[0] if lineage else "") or best or UNKNOWN
 
 
 def is_named(meaning: ExceptionMeaning | None) -> bool:

@@ -16,6 +16,8 @@ from http import HTTPStatus
 
 _TEXT_MAX_CHARS = 8_192
 _DEPTH_MAX = 100
+_QUOTED_WITHIN_CHARS = 200
+_STATUS_KEYS = ("status", "statusCode", "status_code", "http_status", "httpStatus", "code")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +32,7 @@ class SaidAnswer:
 _FORMS: tuple[tuple[frozenset[str], re.Pattern[str]], ...] = (
     (frozenset({"HTTPStatusError"}), re.compile(r"(?:error|response) '(?P<status>[1-5]\d\d) ")),
     (
-        frozenset({"HTTPError"}),
+        frozenset({"HTTPError", "TransportError"}),
         re.compile(r"HTTP Error (?P<status>[1-5]\d\d)\b|\A(?P<other>[1-5]\d\d) (?:Client|Server) Error\b"),
     ),
     (
@@ -49,6 +51,7 @@ _FORMS: tuple[tuple[frozenset[str], re.Pattern[str]], ...] = (
         frozenset({"TwilioRestException"}),
         re.compile(r"HTTP (?P<status>[1-5]\d\d) error: (?P<message>.{0,1000})", re.DOTALL),
     ),
+    (frozenset({"ProtocolError"}), re.compile(r"<ProtocolError for \S{1,300}: (?P<status>[1-5]\d\d) ")),
     (frozenset({"SlackApiError"}), re.compile(r"The server responded with: (?P<value>\{.{0,4000})", re.DOTALL)),
 )
 _GENERAL: tuple[re.Pattern[str], ...] = (
@@ -71,6 +74,13 @@ _GENERAL: tuple[re.Pattern[str], ...] = (
         r"\A(?P<status>[1-5]\d\d) [A-Z][\w \-]{2,40} \(error code: (?P<code>\d{1,8})\):? ?(?P<message>.{0,500})",
         re.DOTALL,
     ),
+    re.compile(r"\A(?P<status>[45]\d\d): (?P<message>.{0,1000})", re.DOTALL),
+    re.compile(
+        r"\b(?:returned|received|responded with|failed with|response|response code|unexpected status|status code of|got)[ :]{1,2}(?:an? )?"
+        r"(?:HTTP |error |status |code |response ){0,2}(?P<status>[45]\d\d)\b",
+        re.IGNORECASE,
+    ),
+    re.compile(r"\b(?:http )?error (?P<status>[45]\d\d)(?::|\)|\Z)", re.IGNORECASE),
     # axios, Go's and everybody's: "status code 429", "HTTP 503", "HTTP/1.1 502", "status: 401"
     re.compile(
         r"\b(?:status[ _]?code|statuscode|http status|status)\b[ :=]{1,4}(?:of )?(?P<status>[1-5]\d\d)\b", re.IGNORECASE
@@ -108,7 +118,22 @@ def generally_said_answer(message: str) -> SaidAnswer | None:
         if phrase is not None and found["phrase"].lower().startswith(phrase):
             return SaidAnswer(status=int(found["status"]))
     bare = _BARE_PHRASES.match(text)
-    return SaidAnswer(status=_STATUS_OF[bare[1].lower()]) if bare else None
+    return SaidAnswer(status=_STATUS_OF[bare[1].lower()]) if bare else _quoted_object(text)
+
+
+def _quoted_object(text: str) -> SaidAnswer | None:
+    """A body quoted near the beginning that names its own status, as many APIs' bodies do."""
+    start = text.find("{", 0, _QUOTED_WITHIN_CHARS)
+    value = _literal(text[start:]) if start >= 0 else None
+    if not isinstance(value, dict):
+        return None
+    inner = value.get("error")
+    for place in (value, inner if isinstance(inner, dict) else {}):
+        for name in _STATUS_KEYS:
+            status = place.get(name)
+            if isinstance(status, int) and not isinstance(status, bool) and 400 <= status <= 599:
+                return SaidAnswer(status=status, body=as_json(value))
+    return None
 
 
 def as_json(value: object) -> bytes:

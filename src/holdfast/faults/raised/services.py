@@ -29,6 +29,7 @@ from holdfast.faults.raised.meaning import (
     SAID_AUTH,
     SAID_BUSY,
     SAID_EXPIRED,
+    SAID_FULL,
     SAID_INVALID,
     SAID_OVERLOADED,
     SAID_REMOVED,
@@ -327,7 +328,84 @@ _ETCD = table(
     )
 )
 
+# --- Neo4j ---
+
+_NEO4J_CODE = re.compile(r"\bNeo\.(?P<class>\w{1,40})\.\w{1,40}\.(?P<title>\w{1,60})")
+
+
+def _read_neo4j(message: str) -> ExceptionMeaning | None:
+    """Neo4j's status codes begin with whose mistake it is."""
+    found = _NEO4J_CODE.search(message[:_HEAD_MAX_CHARS])
+    if found is None:
+        return None
+    if found["title"] in {"TokenExpired", "AuthorizationExpired"}:
+        return SAID_EXPIRED
+    if found["title"] in {
+        "Unauthorized",
+        "Forbidden",
+        "AuthenticationRateLimit",
+        "CredentialsExpired",
+        "ModifiedConcurrently",
+    }:
+        return SAID_AUTH
+    return {"TransientError": SAID_BUSY, "ClientError": SAID_INVALID, "DatabaseError": SAID_SERVER}.get(found["class"])
+
+
+_NEO4J_OTHER = meaning(SERVER, Phase.ANSWER, rule="neo4j", weight=Weight.VAGUE, by_words=_read_neo4j)
+_NEO4J = table(
+    (
+        ("ServiceUnavailable SessionExpired WriteServiceUnavailable ReadServiceUnavailable RoutingServiceUnavailable IncompleteCommit", _OPEN_LOSS),
+        ("AuthError Forbidden AuthConfigurationError CertificateConfigurationError", SAID_AUTH),
+        ("TokenExpired TokenExpiredRetryable", SAID_EXPIRED),
+        ("ConstraintError", SAID_STATE),
+        ("NotALeader ForbiddenOnReadOnlyDatabase DatabaseUnavailable", said(SERVER, "not-leader", outcome=Outcome.NOT_EXECUTED)),
+        ("CypherSyntaxError CypherTypeError ConfigurationError ResultError ResultNotSingleError TransactionError SessionError", SAID_INVALID),
+        ("TransientError ClientError DatabaseError Neo4jError", _NEO4J_OTHER),
+    )
+)  # fmt: skip
+
+# --- ClickHouse: a number before `DB::Exception`; one that is not listed is about the statement ---
+
+_CLICKHOUSE_ROWS: tuple[tuple[str, ExceptionMeaning], ...] = (
+    ("159 160", said(TIMEOUT, "statement-timeout", outcome=Outcome.UNKNOWN)),
+    ("209", READ_TIMEOUT),
+    ("210", _OPEN_LOSS),
+    ("202 252 439", said(SAID_THROTTLED.category, "throttled")),
+    ("201", said(SAID_THROTTLED.category, "quota")),
+    ("241 243", SAID_FULL),
+    ("192 193 194 195 497 516 291", SAID_AUTH),
+    ("57 82", SAID_STATE),
+    ("242 319 999 279 1001 1002", SAID_SERVER),
+    ("394", said(CANCELLED.category, "cancelled", outcome=Outcome.NOT_EXECUTED)),
+)
+_CLICKHOUSE_NUMBERS = MappingProxyType({number: row for numbers, row in _CLICKHOUSE_ROWS for number in numbers.split()})
+_CLICKHOUSE_CODE = re.compile(r"\b[Cc]ode:? (?P<number>\d{1,4})\b")
+
+
+def _read_clickhouse(message: str) -> ExceptionMeaning | None:
+    spoken = read_system_words(message)
+    if spoken is not None and spoken.outcome is Outcome.NOT_EXECUTED:
+        return spoken
+    if "DB::" not in message[:_HEAD_MAX_CHARS]:
+        return spoken
+    numbers = [found["number"] for found in _CLICKHOUSE_CODE.finditer(message[:_HEAD_MAX_CHARS])]
+    return _CLICKHOUSE_NUMBERS.get(numbers[-1], SAID_INVALID) if numbers else spoken
+
+
+_CLICKHOUSE_OTHER = meaning(SERVER, Phase.ANSWER, rule="clickhouse", weight=Weight.VAGUE, by_words=_read_clickhouse)
+_CLICKHOUSE = table(
+    (
+        ("ServerException DatabaseError ProgrammingError OperationalError Error", _CLICKHOUSE_OTHER),
+        ("NetworkError InterfaceError", meaning(REFUSED, Phase.READ, rule="connection", weight=Weight.VAGUE, by_words=_read_clickhouse)),
+        ("SocketTimeoutError", READ_TIMEOUT),
+        ("DataError TypeMismatchError UnknownTypeError StreamClosedError", LOCAL),
+    )
+)  # fmt: skip
+
 LIBRARIES = {
+    "neo4j": _NEO4J,
+    "clickhouse_driver": _CLICKHOUSE,
+    "clickhouse_connect": _CLICKHOUSE,
     "ldap3": _LDAP3,
     "ldap": _PYTHON_LDAP,
     "nats": _NATS,

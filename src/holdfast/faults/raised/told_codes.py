@@ -12,14 +12,18 @@ from types import MappingProxyType
 
 from holdfast.faults import meanings as m
 from holdfast.faults.code_words import meaning_of_code
-from holdfast.faults.meanings import Weight as MeaningWeight
+from holdfast.faults.meanings import Meaning, Weight as MeaningWeight
 from holdfast.faults.message_words import meaning_of_words, says_long_window
-from holdfast.faults.packs import azure, google, oauth
+from holdfast.faults.packs import aws, azure, google, oauth
 from holdfast.faults.packs.table import best_of
 from holdfast.faults.raised.meaning import ExceptionMeaning
 from holdfast.faults.raised.postgres import read_sqlstate
 from holdfast.faults.raised.reckoned import reckon
+from holdfast.faults.raised.rpc import read_grpc_code
 from holdfast.faults.raised.system import read_errno
+
+_OF_ANYTHING = frozenset({m.BAD_INPUT, m.MISSING})
+_ANSWERED = re.compile(r"api|http|rest|rpc|response|request(?:error|exception)", re.IGNORECASE)
 
 CODED = "exception:code/"
 SPOKEN = "exception:words/"
@@ -30,12 +34,13 @@ _SQLSTATE = re.compile(
     r"|\AERROR:? (?P<bare>[0-9][0-9A-Z]{4}):"
 )
 _ERRNO = re.compile(r"\b(?:errno|os error|WinError)[ =:#(]{0,3}(?P<number>\d{1,5})\b", re.IGNORECASE)
+_GRPC = re.compile(r"\bStatusCode\.(?P<code>[A-Z_]{2,30})\b")
 # The places of a code: alone before a colon or a dash, in brackets at the beginning, after the word for it.
 _PLACES = (
     re.compile(r"\A\W{0,2}(?P<code>[A-Za-z][A-Za-z0-9_.]{3,80})[\])]?(?::| -|\Z)"),
     re.compile(r"\A(?:\w{1,40}: ?)?[\[(](?P<code>[A-Za-z][\w.\-]{3,60})[\])]"),
     re.compile(
-        r"\b(?:error[ _]?code|errorcode|code|error[ _]?type|reason|error|status)['\"]?\s{0,2}[:=]\s{0,2}['\"]?(?P<code>[A-Za-z][\w.\-]{3,80})\b",
+        r"\b(?:error[ _]?(?:code|type|name)|code|reason|error|status)['\"]?\s{0,2}[:=]\s{0,2}['\"]?(?P<code>[A-Za-z][\w.\-]{3,80})\b",
         re.IGNORECASE,
     ),
 )
@@ -75,41 +80,63 @@ ERRNOS = MappingProxyType(
 def read_told_code(message: str) -> ExceptionMeaning | None:
     """What the code at the beginning of a text means; `None` where there is none that is known."""
     head = message[:_HEAD_MAX_CHARS]
+    return _read_standard(head) or _read_word(head)
+
+
+def read_told_words(message: str, kind: str) -> ExceptionMeaning | None:
+    """What the sentences of a text mean, as those of an error in a success would: the last resort.
+
+    Args:
+        message: the text.
+        kind: the name of the class. Only of one that is raised for answers, "not found" and "invalid" are believed: they are said of anything.
+    """
+    words = message[:_HEAD_MAX_CHARS].lower()
+    meaning = meaning_of_words(words, 200)
+    if meaning is m.MISSING and meaning_of_words(words, 404) is m.ROUTE:
+        meaning = m.ROUTE
+    if meaning is None or (meaning in _OF_ANYTHING and not _ANSWERED.search(kind.rpartition(".")[2])):
+        return None
+    # Clients raise "not found" for the 404 of an address more often than for a name in a body.
+    return reckon(meaning, f"{SPOKEN}{meaning.name}", status=404 if meaning is m.MISSING else None)
+
+
+def _read_standard(head: str) -> ExceptionMeaning | None:
+    """Codes of SQL, of gRPC and of the operating system, in the ways in which they are written everywhere."""
     if found := _SQLSTATE.search(head):
         state = read_sqlstate(found["named"] or found["state"] or found["bare"])
         if state is not None:
-            return (state.by_words(message) if state.by_words else None) or state
-    if found := _ERRNO.search(head):
-        named = read_errno(ERRNOS.get(found["number"], ""))
-        if named is not None:
-            return named
+            return (state.by_words(head) if state.by_words else None) or state
+    if (found := _GRPC.search(head)) and (called := read_grpc_code(found["code"], head)) is not None:
+        return called
+    found = _ERRNO.search(head)
+    return read_errno(ERRNOS.get(found["number"], "")) if found else None
+
+
+def _read_word(head: str) -> ExceptionMeaning | None:
+    """The first code that names a cause; one that is as general as a class of statuses only where there is no other."""
     weak: ExceptionMeaning | None = None
     for code in _codes(head):
-        match = (
-            best_of((code,), oauth.ERRORS, pack="oauth")
-            or best_of((code,), google.STATES, pack="google")
-            or best_of((code,), azure.CODES, pack="azure")
-        )
-        meaning = match[1] if match is not None else meaning_of_code(code)
+        meaning = _meaning_of(code, head.lower())
         if meaning is None:
             continue
-        if meaning is m.RENEWABLE:
-            meaning = oauth.token_meaning(head.lower())
-        if meaning in {m.BURST, m.LIMIT} and says_long_window(head.lower()):
-            meaning = m.DAILY
-        found_here = reckon(meaning, f"{CODED}{meaning.name}")
+        row = reckon(meaning, f"{CODED}{meaning.name}")
         if meaning.weight is MeaningWeight.EXACT:
-            return found_here
-        weak = weak or found_here
+            return row
+        weak = weak or row
     return weak
 
 
-def read_told_words(message: str) -> ExceptionMeaning | None:
-    """What the sentences of a text mean, as those of an error in a success would: the last resort."""
-    meaning = meaning_of_words(message[:_HEAD_MAX_CHARS].lower(), 200)
-    if meaning is None or meaning in {m.BAD_INPUT, m.MISSING}:
-        return None  # said of anything: a file, a column, an argument
-    return reckon(meaning, f"{SPOKEN}{meaning.name}")
+def _meaning_of(code: str, words: str) -> Meaning | None:
+    match = (
+        best_of((code,), oauth.ERRORS, pack="oauth")
+        or best_of((code,), google.STATES, pack="google")
+        or best_of((code,), aws.CODES, pack="aws")
+        or best_of((code,), azure.CODES, pack="azure")
+    )
+    meaning = match[1] if match is not None else meaning_of_code(code)
+    if meaning is m.RENEWABLE:
+        return oauth.token_meaning(words)
+    return m.DAILY if meaning in {m.BURST, m.LIMIT} and says_long_window(words) else meaning
 
 
 def _codes(head: str) -> Iterator[str]:

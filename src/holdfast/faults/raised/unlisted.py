@@ -115,6 +115,7 @@ _FIRST: tuple[tuple[re.Pattern[str], ExceptionMeaning], ...] = (
     (re.compile(r"certificate|cert(?:error|verif)|hostkey"), _way(REFUSED, Phase.TLS, "certificate", retryable=False)),
     (re.compile(r"\b(?:ssl|tls)|handshake"), _way(REFUSED, Phase.TLS, "tls")),
     (re.compile(r"\bdns|unknownhost|hostnotfound|nameresolution|resolvehost|hostresol"), _way(REFUSED, Phase.CONNECT, "name-resolution")),
+    (re.compile(r"backpressure|loadshed"), _way(SERVER, Phase.ANSWER, "overloaded", outcome=Outcome.NOT_EXECUTED)),
     (re.compile(r"proxy"), _way(REFUSED, Phase.CONNECT, "proxy")),
     (re.compile(r"duplicate(?:key|entry|record)|uniqueviolation|notunique|uniqueconstraint"), _DUPLICATE),
     (re.compile(r"nosuch|keynotfound|keymissing"), _way(STATE, Phase.ANSWER, "record", weight=Weight.ECHO)),
@@ -151,7 +152,7 @@ _LAST: tuple[tuple[re.Pattern[str], ExceptionMeaning], ...] = (
     (re.compile(r"gone\b|deprecated|endpointremoved"), _way(REMOVED, Phase.ANSWER, "route", weight=Weight.ECHO)),
     (
         re.compile(
-            r"validation|invalid|illegal|malformed|badrequest|badquery|badparam|unprocessable|paymentrequired|reject|declin|constraint|integrity"
+            r"validation|usererror|invalid|illegal|malformed|badrequest|badquery|badparam|unprocessable|paymentrequired|reject|declin|constraint|integrity"
             r"|toolarge|toolong|toobig|outofrange|unsupported|notsupported|unwilling|notallowed"
         ),
         _INPUT,
