@@ -144,6 +144,18 @@ async def test_a_failing_exchange_is_judged_once(
     assert outcome in {answer.verdict.outcome, None}
 
 
+async def test_a_failed_attempt_leaves_a_trail(tmp_path: Path) -> None:
+    """What was sent is kept as its digest, of an answer as well as of a lost connection."""
+    trails: list[dict[str, str]] = []
+    for fault in ({"kind": "status", "status": 422}, {"kind": "reset_after_effect"}):
+        with FaultApi(scenario(**fault)) as api:
+            answer = await performer(tmp_path).perform(assignment(at(api), inputs={"amount": 5}, timeout_s=2))
+            assert answer.verdict is not None
+            trails.append(dict(answer.verdict.trail))
+
+    assert [64, 64] == [len(trail.get("payloadSha256", "")) for trail in trails]
+
+
 async def test_the_answer_is_compared_with_the_catalog_while_it_is_at_hand(tmp_path: Path) -> None:
     """What a catalog entry wants to know of headers and body is kept with the verdict; the answer itself is not."""
     advice = [

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from holdfast.faults.capture import capture_answer, capture_exception
+from holdfast.faults.classify import classify
 from holdfast.faults.context import NO_CONTEXT, FaultContext, RequestIds, context_of, request_ids
 from tests.faults.samples import NOON
 
@@ -121,3 +122,33 @@ def test_a_fault_without_anything_known_shares_the_empty_context() -> None:
     """An exception that carries no answer has no ids."""
     assert capture_exception(OSError(), operation="f", observed_at=NOON).context is NO_CONTEXT
     assert capture_answer(500, [("Server", "x")], body=b"", operation="f", observed_at=NOON).context is NO_CONTEXT
+
+
+def test_a_verdict_keeps_the_trail_of_its_call() -> None:
+    """The ids by which a call can be followed and the digest of what was sent stay when the fault is gone; nothing else of the context does."""
+    context = context_of(
+        correlation_id="ours", session_id="s", payload=b"abc", request_headers=[("Accept", "x")], attempt=2
+    )
+    fault = capture_answer(
+        500, [("X-Request-Id", "theirs")], body=b"", operation="f", observed_at=NOON, context=context
+    )
+
+    trail = dict(classify(fault).trail)
+
+    assert ["requestId", "correlationId", "sessionId", "payloadSha256", "payloadBytes"] == list(trail)
+    assert ("theirs", "ours", "s", hashlib.sha256(b"abc").hexdigest(), "3") == tuple(trail.values())
+
+
+def test_the_trail_of_an_exception_without_an_answer() -> None:
+    """What is remembered of equal exceptions is the verdict, never another call's ids."""
+    known = capture_exception(OSError("x"), operation="f", observed_at=NOON, context=FaultContext(correlation_id="a"))
+    plain = capture_exception(OSError("x"), operation="f", observed_at=NOON)
+
+    assert ((("correlationId", "a"),), ()) == (classify(known).trail, classify(plain).trail)
+
+
+def test_a_secret_that_is_echoed_as_an_id_is_taken_out() -> None:
+    """Exact secrets are kept out of the trail as out of everything else in a verdict."""
+    fault = capture_answer(500, [("X-Request-Id", "hunter2hunter2")], body=b"", operation="f", observed_at=NOON)
+
+    assert "hunter2hunter2" not in str(classify(fault, secrets=["hunter2hunter2"]).trail)

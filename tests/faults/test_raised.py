@@ -8,7 +8,10 @@ import inspect
 import pytest
 
 from holdfast.faults.classify import classify
+from holdfast.faults.packs.aws import CODES
+from holdfast.faults.raised.amazon import read_aws_code
 from holdfast.faults.raised.names import EVERYWHERE, LIBRARIES, look_up
+from holdfast.faults.taxonomy import ErrorCategory
 from tests.faults.samples import raised
 
 REFUSED, TIMEOUT, MALFORMED, INVALID = (
@@ -539,3 +542,13 @@ def test_modules_of_the_tables_name_libraries() -> None:
     """Every key is the beginning of a module's name."""
     assert all(part.isidentifier() for library in LIBRARIES for part in library.split("."))
     assert importlib.import_module("holdfast.faults.raised").__doc__
+
+
+@pytest.mark.parametrize("code", sorted(CODES))
+def test_amazon_s_codes_mean_the_same_in_exceptions_and_answers(code: str) -> None:
+    """There is one table: botocore's `ClientError` says of a code what the service's answer says of it, but for records that are named in a body."""
+    meaning = CODES[code]
+    found = read_aws_code(code)
+
+    assert found is not None
+    assert found.category in {meaning.category, ErrorCategory.VALIDATION_FAILED}, code

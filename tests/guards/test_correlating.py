@@ -12,6 +12,8 @@ import pytest
 
 import holdfast
 from holdfast.errors import BadSettings, Exhausted
+from holdfast.faults.capture import capture_answer
+from holdfast.faults.classify import classify
 from holdfast.faults.correlation.analysis import NoErrors, NormalOperation, PatternDetected
 from holdfast.faults.correlation.ids import Ids
 from holdfast.faults.correlation.settings import Correlation
@@ -20,6 +22,7 @@ from holdfast.guards.correlating import IDS, Correlator, correlated
 from holdfast.guards.judging import Judgement
 from holdfast.guards.listening import Event
 from tests.faults.correlation.faults_seen import seen
+from tests.faults.samples import NOON
 from tests.guards.colours import START, Colour, StillWorld
 
 
@@ -252,3 +255,12 @@ def test_threads_lose_no_fault() -> None:
         thread.join()
 
     assert found.totals().total == 4_000
+
+
+def test_a_group_names_the_other_side_s_ids(heard: Correlator) -> None:
+    """The id of a failed call that the vendor's answer named stands with its group, without a word of the program."""
+    fault = capture_answer(500, [("X-Request-Id", "req_1")], body=b"", operation="f", observed_at=NOON)
+
+    heard.record(classify(fault), "f")
+
+    assert "req_1" == heard.groups()[0].ids[0].request_id

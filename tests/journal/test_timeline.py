@@ -134,3 +134,13 @@ def test_the_story_tells_what_is_worth_knowing_about_a_verdict(tell: Callable[..
 
     assert noted[-2:] == ["note: absurd", "note: the clock is off"]
     assert not any("note" in line for line in plain)
+
+
+@pytest.mark.parametrize("tell", [failed, refused])
+def test_the_story_tells_by_which_id_to_ask(tell: Callable[..., Told]) -> None:
+    """Who writes to a vendor's support finds their name for the call below the failure."""
+    context = {"requestId": "req_1", "traceId": "t1"}
+
+    told = tell({"rule": "r", "error": {"category": "unknown", "message": "m", "context": context}})[2]
+
+    assert told[-2:] == ["their request id: req_1 (give it to their support)", "trace id: t1"]

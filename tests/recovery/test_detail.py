@@ -36,3 +36,14 @@ def test_notes_are_told_with_the_error() -> None:
     assert context["notes"] == "the stated wait of 400 days is absurd; old news"
     assert plain is not None
     assert "notes" not in plain
+
+
+def test_the_trail_is_kept_and_told_with_the_error() -> None:
+    """The other side's name for the call survives the ledger and stands in the platform's error."""
+    traced = replace(NOTED, trail=(("requestId", "req_1"), ("traceId", "t")))
+
+    context = error_detail(traced, observed_at=NOW).context
+
+    assert traced == verdict_of(verdict_json(traced))
+    assert context is not None
+    assert ("req_1", "t") == (context["requestId"], context["traceId"])

@@ -7,6 +7,7 @@ import functools
 import inspect
 from typing import TYPE_CHECKING, Protocol
 
+from holdfast.apis.libraries import recognised
 from holdfast.drivers.checking import Refused, misfit_of
 from holdfast.drivers.function_threads import Ended, FunctionThreads, TooManyOverruns
 from holdfast.drivers.hidden import Hidden
@@ -111,9 +112,11 @@ class FunctionCalls:
         return await self._keep(text, assignment=assignment, trace=None)
 
     def _failed(self, raised: BaseException, action: FrozenAction, inputs: Mapping[str, object]) -> Answer:
-        fault = capture_exception(raised, operation=action.definition_id, observed_at=self._clock.now())
+        fault, api = recognised(
+            capture_exception(raised, operation=action.definition_id, observed_at=self._clock.now())
+        )
         hidden = Hidden.of(action.personal, inputs)
-        verdict = classify(fault, known_errors=action.known_errors, secrets=hidden.values)
+        verdict = classify(fault, known_errors=action.known_errors, api=api, secrets=hidden.values)
         return Answer(verdict=hidden.spoken(verdict), observed_at=fault.observed_at)
 
     def _came_late(self, assignment: Assignment, ended: Ended, inputs: Mapping[str, object]) -> None:

@@ -17,12 +17,14 @@ from holdfast.contract.json_text import write_json
 from holdfast.drivers.authenticating import AuthenticatorFailed, authenticated
 from holdfast.drivers.calling import FunctionCalls
 from holdfast.drivers.checking import Refused, misfit_of, refuse_late, refuse_misfits
+from holdfast.drivers.circumstances import circumstances
 from holdfast.drivers.granting import Granting, believable_s
 from holdfast.drivers.hidden import Hidden
 from holdfast.drivers.trace import answered, refused_trace
 from holdfast.errors import SecretKeyMissing, StoreError
 from holdfast.faults.capture import capture_answer, capture_exception
 from holdfast.faults.classify import classify, examine
+from holdfast.faults.context import FaultContext
 from holdfast.faults.fault import BodyKind
 from holdfast.faults.redact import REDACTED, spellings
 from holdfast.faults.taxonomy import ErrorCategory
@@ -171,7 +173,8 @@ class Performer:
         except asyncio.CancelledError:
             raise
         except Exception as exc:  # noqa: BLE001 - whatever the library raises is a fault of the call
-            fault = self._captured(exc, action, told)
+            context = circumstances(assignment, request, told=told, hidden=hidden)
+            fault = self._captured(exc, action, told, context=context)
             api = action.api
             verdict = hidden.spoken(classify(fault, known_errors=action.known_errors, api=api, secrets=told.secrets))
             detail = error_detail(verdict, observed_at=fault.observed_at)
@@ -198,6 +201,7 @@ class Performer:
             url=told.url,
             api_id=action.api.api_id if action.api else definition.api_id,
             credential=action.credential,
+            context=circumstances(assignment, request, told=told, hidden=hidden),
         )
         self._announcements.hear(fault.headers, action.api, place=fault.api_id or action.definition_id, now=observed_at)
         found = examine(fault, known_errors=action.known_errors, api=action.api, secrets=told.secrets)
@@ -277,7 +281,7 @@ class Performer:
             raise Refused(refusal_verdict(message, rule="secret-missing", category=ErrorCategory.AUTH_INVALID))
         return access
 
-    def _captured(self, exc: Exception, action: FrozenAction, request: HttpRequest) -> Fault:
+    def _captured(self, exc: Exception, action: FrozenAction, request: HttpRequest, *, context: FaultContext) -> Fault:
         observed_at = self._clock.now()
         if isinstance(exc, ResponseTooLarge):
             return capture_answer(
@@ -289,6 +293,7 @@ class Performer:
                 method=request.method,
                 url=request.url,
                 complete=False,
+                context=context,
             )
         return capture_exception(
             exc,
@@ -298,6 +303,7 @@ class Performer:
             url=request.url,
             api_id=action.api.api_id if action.api else None,
             credential=action.credential,
+            context=context,
         )
 
     def _token(self, definition: ActionDefinition, received: HttpAnswer, *, trace: str) -> Answer:

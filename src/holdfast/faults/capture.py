@@ -24,9 +24,9 @@ from holdfast.faults.carried_answers import (
 )
 from holdfast.faults.context import NO_CONTEXT, FaultContext, request_ids
 from holdfast.faults.evidence import media_type
-from holdfast.faults.exceptions import OPEN_GROUP, knows, read_exception
+from holdfast.faults.exceptions import OPEN_GROUP, is_guessed, knows, read_exception
 from holdfast.faults.fault import BODY_MAX_BYTES, BodyKind, Fault, Phase
-from holdfast.faults.raised.meaning import UNKNOWN, Weight
+from holdfast.faults.raised.meaning import Weight
 from holdfast.faults.raised.vendors import ANSWERING
 from holdfast.faults.redact import redact_url
 from holdfast.faults.said_answers import SaidAnswer, generally_said_answer, said_answer
@@ -256,7 +256,7 @@ def _told_answer(lineage: tuple[str, ...], chain: tuple[str, ...], *, text: str,
 
 def _is_open(lineage: tuple[str, ...], rule: str) -> bool:
     """Whether the class leaves it to the text which answer it was raised for: nobody knows it, or its library raises one class per status."""
-    return rule == UNKNOWN.rule or (bool(lineage) and lineage[0].partition(".")[0] in ANSWERING)
+    return is_guessed(rule) or (bool(lineage) and lineage[0].partition(".")[0] in ANSWERING)
 
 
 def _with_ids(context: FaultContext, headers: tuple[tuple[str, str], ...]) -> FaultContext:
@@ -362,4 +362,4 @@ def _is_open_group(exc: BaseException) -> bool:
 
 def _is_telling(exc: BaseException) -> bool:
     meaning = read_exception([_qualified(kind) for kind in type(exc).__mro__[:-1]], (), message="")
-    return meaning.weight >= Weight.ECHO and meaning.rule != UNKNOWN.rule
+    return meaning.weight >= Weight.ECHO and not is_guessed(meaning.rule)

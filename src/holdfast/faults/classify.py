@@ -17,6 +17,7 @@ from datetime import date
 from functools import lru_cache
 
 from holdfast.faults.bare_exceptions import judge_bare
+from holdfast.faults.context import NO_CONTEXT, trail_of
 from holdfast.faults.delays import THROTTLED, Wait, stated_wait
 from holdfast.faults.deprecations import has_passed_sunset
 from holdfast.faults.evidence import Evidence, is_error_type, is_json_type, read_evidence
@@ -94,7 +95,7 @@ def classify(
         secrets: exact values to keep out of the verdict's words.
     """
     if api is None and not (known_errors or secrets) and (bare := judge_bare(fault)) is not None:
-        return bare
+        return bare if fault.context is NO_CONTEXT else replace(bare, trail=trail_of(fault.context))
     evidence = (
         read_evidence(fault, quirks=api.quirks, shape=api.shape) if api else read_evidence(fault, quirks=_NO_QUIRKS)
     )
@@ -363,6 +364,9 @@ def _verdict(
         backoff=best.backoff,
         runners_up=tuple([reading.rule for reading in runners_up[:_RUNNERS_UP_MAX]]),
         quota_resets_in_s=opens_in_s(used_up.window, Clock(fault)) if opens and used_up else None,
+        trail=tuple(
+            (name, redact_text(value, secrets=secrets) if secrets else value) for name, value in trail_of(fault.context)
+        ),
     )
 
 

@@ -58,6 +58,22 @@ NO_CONTEXT = FaultContext()
 """Nothing is known."""
 
 
+def trail_of(context: FaultContext) -> tuple[tuple[str, str], ...]:
+    """The ids and the digest in a context as named texts, for a verdict; empty where nothing is known."""
+    if context is NO_CONTEXT:
+        return ()
+    payload = context.payload
+    pairs = (
+        ("requestId", context.request_id),
+        ("correlationId", context.correlation_id),
+        ("traceId", context.trace_id),
+        ("sessionId", context.session_id),
+        ("payloadSha256", None if payload is None else payload.sha256),
+        ("payloadBytes", None if payload is None else str(payload.size_bytes)),
+    )
+    return tuple((name, value) for name, value in pairs if value is not None)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestIds:
     """The ids found in the headers of an answer or a request; `None` where there is none."""

@@ -30,6 +30,8 @@ from holdfast.faults.raised.postgres import read_sqlstate
 from holdfast.faults.raised.rpc import read_grpc_code
 from holdfast.faults.raised.stores import read_mongo_number
 from holdfast.faults.raised.system import read_errno, read_system_words
+from holdfast.faults.raised.told_codes import CODED, SPOKEN, read_told_code, read_told_words
+from holdfast.faults.raised.unlisted import NAMED, read_name
 from holdfast.faults.verdict import Outcome
 
 _SECURED = frozenset({CERTIFICATE, NAME, TLS})
@@ -66,6 +68,11 @@ def read_exception(
 def knows(name: str) -> bool:
     """Whether a class of this qualified name has a meaning of its own here."""
     return look_up(name) is not None
+
+
+def is_guessed(rule: str) -> bool:
+    """Whether a rule only read the words of a name or a text: an answer that the text tells of, or that a cause carries, says more."""
+    return rule == UNKNOWN.rule or rule.startswith((NAMED, CODED, SPOKEN))
 
 
 def read_code(code: str, message: str) -> ExceptionMeaning | None:
@@ -111,9 +118,7 @@ def _read(
     exact = [cause for cause in causes if cause.weight is Weight.EXACT]
     if exact:
         return _of_group(_most_cautious(exact), code)
-    mistaken = own is not None and own.weight is Weight.MISTAKE
-    spoken = None if mistaken else read_system_words(message)
-    return _of_group(spoken or _weightiest(causes, own) or UNKNOWN, code)
+    return _of_group(_read_rest(own, causes, message=message, lineage=lineage), code)
 
 
 def _of_group(found: ExceptionMeaning, code: str | None) -> ExceptionMeaning:
@@ -122,16 +127,62 @@ def _of_group(found: ExceptionMeaning, code: str | None) -> ExceptionMeaning:
     return replace(found, outcome=Outcome.UNKNOWN) if is_open else found
 
 
+def _read_rest(
+    own: ExceptionMeaning | None, causes: list[ExceptionMeaning], *, message: str, lineage: tuple[str, ...]
+) -> ExceptionMeaning:
+    """What is left where nothing exact is known: the system's words, a code in the text, names, and at last sentences."""
+    if own is not None and own.weight is Weight.MISTAKE:
+        return _weightiest(causes, own) or own
+    spoken = read_system_words(message)
+    # A bare "timed out" says less than a name does.
+    if spoken is not None and not (spoken is READ_TIMEOUT and is_named(own)):
+        return spoken
+    told = read_told_code(message)
+    if told is not None and told.weight >= Weight.ECHO:
+        return told
+    best = _weightiest(causes, own)
+    if best is not None and best.rule != UNKNOWN.rule:
+        return best
+    return told or read_told_words(message, lineage[0] if lineage else "") or best or UNKNOWN
+
+
+def is_named(meaning: ExceptionMeaning | None) -> bool:
+    """Whether only the words of a name say what is meant, which an answer's own words outdo."""
+    return meaning is not None and meaning.rule.startswith(NAMED)
+
+
 def _first(names: Iterable[str]) -> ExceptionMeaning | None:
-    """The nearest meaning; one that says next to nothing gives way to a telling ancestor's."""
-    found = [meaning for name in names if (meaning := look_up(name)) is not None]
-    return found[0] if found else None
+    """The nearest meaning. What only a name says gives way to an ancestor of which more is known."""
+    named: ExceptionMeaning | None = None
+    for name in names:
+        found = meaning_of_name(name)
+        if found is None:
+            continue
+        if not is_named(found):
+            return named if named is not None and _outdoes(named, found) else found
+        named = named or found
+    return named
+
+
+def _outdoes(named: ExceptionMeaning, ancestor: ExceptionMeaning) -> bool:
+    """Whether the words of a name stand beside what a table knows of an ancestor: they tell answers apart, not how far an attempt got."""
+    if ancestor.weight < Weight.ECHO:
+        return True
+    return named.weight >= Weight.ECHO and ancestor.phase in {Phase.ANSWER, Phase.FUNCTION}
+
+
+def meaning_of_name(name: str) -> ExceptionMeaning | None:
+    """The meaning of a class: its table's, or else what its name says. A stranger's `PermissionError` is not Python's."""
+    found = look_up(name)
+    if found is None:
+        return read_name(name)
+    return (read_name(name) or found) if found.weight is Weight.MISTAKE and "." in name else found
 
 
 def _read_causes(chain: tuple[str, ...], *, message: str, words: tuple[str, ...]) -> list[ExceptionMeaning]:
     found: list[ExceptionMeaning] = []
     for index, name in enumerate(chain):
-        meaning = look_up(name)
+        meaning = meaning_of_name(name)
         if meaning is None:
             continue
         # Who wraps an exception mostly quotes it: without the cause's own text, the message is where its words are.

@@ -242,6 +242,12 @@ _DUPLICATE = _phrase(
     m.DUPLICATE,
     "already duplicate unique",
 )
+_OWN_ID = _phrase(
+    # Kinds of things whose ids the caller chooses, so that only this very request can have made it.
+    r"already exists: (?:job|execution|workflow|operation)\b",
+    m.DUPLICATE_ID,
+    "already",
+)
 _VERSION = _phrase(
     r"(?:api )?version .{0,30}(?:deprecated|retired|no longer (?:supported|available)|sunset|not supported"
     r"|unsupported|removed|discontinued)"
@@ -363,7 +369,7 @@ _ANY_4XX: _Phrases = (
     _DONE,
 )
 _ANY_5XX: _Phrases = (_LOGIN_5XX, _MEMORY_5XX, _STORAGE, _OVER_5XX, _CONFIGURATION, _AT_WORK_5XX, _LOCKED)
-_CONFLICTS: _Phrases = (_OUR_KEY, _DONE, _STALE, _LOCKED, _DUPLICATE)
+_CONFLICTS: _Phrases = (_OUR_KEY, _OWN_ID, _DONE, _STALE, _LOCKED, _DUPLICATE)
 _BY_STATUS: dict[int, _Phrases] = {
     200: (
         _UNSURE,

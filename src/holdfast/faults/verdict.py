@@ -64,7 +64,8 @@ class Verdict:
     (by their place in it) whose conditions on the answer's headers and body hold: the answer itself is not kept.
     `labels` are ordered by priority, most telling first. `notes` are short words for whoever reads why: an absurd wait, a clock
     that is off, knowledge that is old. `quota_resets_in_s` is how far off the documented reset of the used-up quota is, in seconds from
-    `observed_at`: nobody stated it, so it is no `retry_after_s`.
+    `observed_at`: nobody stated it, so it is no `retry_after_s`. `trail` holds the ids by which the call can be followed and the digest of what was
+    sent, as pairs of a name (`requestId`, `correlationId`, `traceId`, `sessionId`, `payloadSha256`, `payloadBytes`) and a value.
     """
 
     category: ErrorCategory
@@ -87,6 +88,7 @@ class Verdict:
     advice: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
     quota_resets_in_s: float | None = None
+    trail: tuple[tuple[str, str], ...] = ()
 
     @property
     def severity(self) -> Severity:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from holdfast.apis.libraries import recognised
 from holdfast.apis.shipped import match_shipped, shipped_rules
 from holdfast.errors import BadInput, Problem
 from holdfast.faults.capture import capture_answer, capture_exception
@@ -65,6 +66,8 @@ def classify(
             api_id=None if rules is None else rules.api_id,
             context=context,
         )
+        if rules is None:
+            fault, rules = recognised(fault)
         return judge(fault, api=rules, secrets=secrets)
     return _answered(
         thing, api=api, operation=operation, method=method, url=url, observed_at=at, secrets=secrets, context=context

@@ -85,6 +85,10 @@ class Correlator:
             return
         if ids is None:
             ids = IDS.get()
+        if verdict.trail:
+            from holdfast.faults.correlation.ids import Ids  # noqa: PLC0415 - only a fault with ids pays for them
+
+            ids = (ids or Ids()).joined(verdict.trail)
         now = WORLD.monotonic()
         with self._lock:
             window = self._window

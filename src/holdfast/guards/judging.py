@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from holdfast.apis.libraries import recognised
 from holdfast.errors import BadSettings, Exhausted, Problem, Rejected, TimedOut
 from holdfast.faults.capture import capture_exception
 from holdfast.faults.classify import classify
@@ -169,7 +170,10 @@ class Judge:
         if own is None:
             try:
                 fault = capture_exception(exc, operation=self.place, observed_at=WORLD.now())
-                own = classify(fault, api=self._api)
+                api = self._api
+                if api is None:
+                    fault, api = recognised(fault)
+                own = classify(fault, api=api)
             except Exception:  # noqa: BLE001 - an exception whose own text raises must not break the call
                 own = plain_verdict(
                     ErrorCategory.API_UNEXPECTED_STATUS,

@@ -85,10 +85,17 @@ def failed(data: Mapping[str, object]) -> Told:
 
 
 def notes_of(data: Mapping[str, object]) -> list[str]:
-    """Return what is worth knowing about the verdict: a wait beyond reason, a clock that is off, knowledge that is old."""
+    """Return what is worth knowing about the verdict: a wait beyond reason, a clock that is off, knowledge that is old, and the ids to ask by."""
     context = error_of(data).get("context")
-    notes = context.get("notes") if isinstance(context, dict) else None
-    return [f"note: {note}" for note in str(notes).split("; ")] if notes else []
+    if not isinstance(context, dict):
+        return []
+    notes = context.get("notes")
+    told = [f"note: {note}" for note in str(notes).split("; ")] if notes else []
+    if request_id := context.get("requestId"):
+        told.append(f"their request id: {request_id} (give it to their support)")
+    if trace_id := context.get("traceId"):
+        told.append(f"trace id: {trace_id}")
+    return told
 
 
 def requested(data: Mapping[str, object]) -> Told:

@@ -46,6 +46,7 @@ def error_detail(verdict: Verdict, *, observed_at: datetime) -> ErrorDetail:
     context = {"rule": verdict.rule, "family": verdict.family.value, "labels": ", ".join(verdict.labels)}
     if verdict.notes:
         context["notes"] = "; ".join(verdict.notes)
+    context.update(verdict.trail)
     return ErrorDetail(
         category=verdict.category,
         message=verdict.message,
@@ -89,6 +90,7 @@ def verdict_of(text: str) -> Verdict:
         advice=tuple(kept.get("advice", ())),
         notes=tuple(kept.get("notes", ())),
         quota_resets_in_s=kept.get("quota_resets_in_s"),
+        trail=tuple((name, value) for name, value in kept.get("trail", ())),
     )
 
 

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 
 __all__ = ["Ids"]
 
 ID_MAX_CHARS = 40
+_NAMES = MappingProxyType(
+    {
+        "requestId": "request_id",
+        "correlationId": "correlation_id",
+        "traceId": "trace_id",
+        "sessionId": "session_id",
+    }
+)
+"""Ids in the trail of a verdict by their names here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +34,11 @@ class Ids:
             value = getattr(self, name)
             if value is not None and (len(value) > ID_MAX_CHARS or not value.isascii()):
                 object.__setattr__(self, name, value.encode("ascii", "replace").decode()[:ID_MAX_CHARS])
+
+    def joined(self, trail: tuple[tuple[str, str], ...]) -> Ids:
+        """These ids, and those of a verdict's trail where none is known here."""
+        found = {_NAMES[name]: value for name, value in trail if name in _NAMES}
+        return Ids(**(found | self.known())) if found else self
 
     def known(self) -> dict[str, str]:
         """Those that are known, by name."""

@@ -65,8 +65,12 @@ CODES = table(
     (m.DUPLICATE_ID, "ExecutionAlreadyExists DataAlreadyAcceptedException"),
     (m.DONE_HERE, "BucketAlreadyOwnedByYou"),
     (
+        m.MISSING_HERE,  # S3 names its records in the address
+        "NoSuchKey NoSuchBucket NoSuchUpload NoSuchVersion",
+    ),
+    (
         m.MISSING,
-        "NoSuchKey NoSuchBucket NoSuchUpload NoSuchVersion NoSuchEntity NoSuchEntityException NotFoundException",
+        "NoSuchEntity NoSuchEntityException NotFoundException",
     ),
     (m.MISSING, "ResourceNotFoundException ResourceNotFound QueueDoesNotExist AWS.SimpleQueueService.NonExistentQueue"),
     (
@@ -110,4 +114,41 @@ CODES = table(
         "InvalidRuntimeException KMSDisabledException KMSNotFoundException EC2AccessDeniedException SubnetIPAddressLimitReachedException",
     ),
     (m.OVERLOADED, "Busy ServerBusy"),
+    (m.BURST, "TooManyRequests TooManyUpdates RequestRateTooHigh OverLimit RequestThrottledError MaximumRateExceeded"),
+    (m.BURST, "ReadThrottleException WriteThrottleException"),
+    (m.EXPIRED, "ExpiredCredentials TokenExpiredException ExpiredIteratorTokenException AuthTokenExpired"),
+    (
+        m.INVALID,
+        "UnauthorizedException NotSignedUp InvalidPayer InvalidIdentityToken IDPRejectedClaim ForbiddenException",
+    ),
+    (
+        m.INVALID,
+        "InvalidGrantException InvalidClientException AccessDeniedForDependencyException InvalidUserPasswordException AccountSuspendedException",
+    ),
+    (m.STATE, "QueueNameExists InvalidStateException InvalidReceiptHandle"),
+    (m.DONE_HERE, "RestoreAlreadyInProgress"),
+    (m.LOCKED, "ConcurrentModification ConcurrentUpdateException OptimisticLockException ResourceNotReadyException"),
+    (m.LOCKED, "OperationInProgressException PurgeQueueInProgress AWS.SimpleQueueService.PurgeQueueInProgress"),
+    (m.LOCKED, "ReplicatedWriteConflictException"),
+    (
+        m.BROKEN,
+        "ServiceException InternalServiceError InternalServiceException ServerException ServiceFailure ModelErrorException",
+    ),
+    (
+        m.BROKEN,
+        "ServiceFailureException KMSInternalException DependencyTimeoutException HandlerInternalFailureException",
+    ),
+    (
+        m.NOT_STARTED,
+        "InsufficientCapacityException ModelNotReadyException EFSMountTimeoutException EC2UnexpectedException",
+    ),
+    (m.NOT_STARTED, "ENILimitReachedException"),
+    (
+        m.BAD_INPUT,
+        "CodeStorageExceededException StorageQuotaExceeded SNILimitExceeded TemporaryRedirect InvalidRequestException",
+    ),
+    (m.BAD_INPUT, "MalformedPolicyDocument UnsupportedMediaTypeException RequestEntityTooLarge ResourceLimitExceeded"),
+    (m.FULL, "DiskFull"),
+    (m.TIMEOUT, "QueryTimeout ServiceTimeout"),
+    (m.ROUTE, "UnsupportedOperation NotImplemented"),
 )

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import re
 
+from holdfast.faults import meanings as m
+from holdfast.faults.code_words import normal
 from holdfast.faults.fault import Phase
+from holdfast.faults.packs.aws import CODES
 from holdfast.faults.raised.meaning import (
     AUTH,
     CLOSED,
@@ -26,10 +29,8 @@ from holdfast.faults.raised.meaning import (
     SAID_BUSY,
     SAID_DAILY,
     SAID_EXPIRED,
-    SAID_FULL,
     SAID_INVALID,
     SAID_OVERLOADED,
-    SAID_REMOVED,
     SAID_SERVER,
     SAID_STATE,
     SAID_THROTTLED,
@@ -43,6 +44,7 @@ from holdfast.faults.raised.meaning import (
     said,
     table,
 )
+from holdfast.faults.raised.reckoned import reckon
 from holdfast.faults.raised.statuses import by_status
 from holdfast.faults.raised.system import read_system_words
 from holdfast.faults.verdict import Health, Outcome
@@ -55,99 +57,8 @@ _RATE = re.compile(r"\brate\b|throttl|too many|simultaneous|concurren|try again"
 _BUSY = re.compile(r"concurren|in progress|try again|conflict with|TransactionConflict|lock", re.IGNORECASE)
 _IN_TIME = re.compile(r"expired", re.IGNORECASE)
 
-_NEVER_ARRIVED = said(TIMEOUT, "request-timeout", outcome=Outcome.NOT_EXECUTED)
 _SERVICE_TIMEOUT = said(TIMEOUT, "service-timeout", outcome=Outcome.UNKNOWN)
-_DONE = said(SAID_STATE.category, "already-done", outcome=Outcome.EXECUTED)
 _MISSING = said(INVALID, "missing-record")
-
-CODES = table(
-    (
-        (
-            (
-                "Throttling ThrottlingException ThrottledException RequestThrottledException RequestThrottled TooManyRequestsException"
-                " ProvisionedThroughputExceededException RequestLimitExceeded BandwidthLimitExceeded SlowDown PriorRequestNotComplete"
-                " EC2ThrottledException TooManyRequests TooManyUpdates RequestRateTooHigh OverLimit RequestThrottledError"
-                " ConcurrentInvocationLimitExceeded MaximumRateExceeded ReadThrottleException WriteThrottleException"
-            ),
-            SAID_THROTTLED,
-        ),
-        (
-            (
-                "ExpiredToken ExpiredTokenException TokenRefreshRequired RequestExpired ExpiredCredentials TokenExpiredException"
-                " ExpiredIteratorTokenException AuthTokenExpired"
-            ),
-            SAID_EXPIRED,
-        ),
-        (
-            (
-                "AccessDenied AccessDeniedException UnauthorizedOperation UnauthorizedException AuthFailure InvalidClientTokenId NotAuthorized"
-                " UnrecognizedClientException InvalidAccessKeyId SignatureDoesNotMatch InvalidSignatureException IncompleteSignature"
-                " IncompleteSignatureException MissingAuthenticationToken MissingAuthenticationTokenException NotAuthorizedException"
-                " AuthorizationError AuthorizationErrorException OptInRequired SubscriptionRequiredException InvalidToken AccountProblem"
-                " RequestTimeTooSkewed InvalidSecurity NotSignedUp InvalidPayer Blocked InvalidIdentityToken IDPRejectedClaim"
-                " AllAccessDisabled ForbiddenException InvalidGrantException InvalidClientException AccessDeniedForDependencyException"
-                " InvalidUserPasswordException AccountSuspendedException PendingVerification"
-            ),
-            SAID_AUTH,
-        ),
-        (
-            (
-                "ConditionalCheckFailedException PreconditionFailed EntityAlreadyExists EntityAlreadyExistsException BucketAlreadyExists"
-                " BucketAlreadyOwnedByYou ResourceAlreadyExistsException AlreadyExistsException QueueNameExists QueueAlreadyExists"
-                " ResourceInUseException DependencyViolation DeleteConflict InvalidObjectState IdempotentParameterMismatch"
-                " IdempotentParameterMismatchException BucketNotEmpty IncorrectInstanceState InvalidStateException NoSuchKey NoSuchBucket"
-                " NoSuchUpload NoSuchVersion ExpiredIteratorException ReceiptHandleIsInvalid InvalidReceiptHandle"
-            ),
-            SAID_STATE,
-        ),
-        ("RestoreAlreadyInProgress ExecutionAlreadyExists", _DONE),
-        (
-            (
-                "TransactionConflictException TransactionInProgressException OperationAborted ConcurrentModificationException"
-                " ConcurrentModification ConcurrentUpdateException OptimisticLockException ConditionalRequestConflict ResourceNotReadyException"
-                " OperationInProgressException PurgeQueueInProgress AWS.SimpleQueueService.PurgeQueueInProgress ReplicatedWriteConflictException"
-            ),
-            SAID_BUSY,
-        ),
-        (
-            (
-                "InternalError InternalFailure InternalServerError InternalServerException ServiceUnavailable ServiceUnavailableException"
-                " ServiceException InternalServiceError InternalServiceException ServerException ServiceFailure ModelErrorException"
-                " ServiceFailureException KMSInternalException DependencyTimeoutException HandlerInternalFailureException"
-            ),
-            SAID_SERVER,
-        ),
-        (
-            (
-                "InsufficientInstanceCapacity InsufficientCapacity InsufficientHostCapacity InsufficientCapacityException ModelNotReadyException"
-                " EFSMountTimeoutException EC2UnexpectedException ENILimitReachedException"
-            ),
-            SAID_OVERLOADED,
-        ),
-        ("CodeStorageExceededException StorageFull StorageQuotaExceeded SNILimitExceeded", SAID_INVALID),
-        ("DiskFull InsufficientStorage", SAID_FULL),
-        ("RequestTimeout", _NEVER_ARRIVED),
-        ("RequestTimeoutException ModelTimeoutException QueryTimeout ServiceTimeout", _SERVICE_TIMEOUT),
-        (
-            "PermanentRedirect TemporaryRedirect IllegalLocationConstraintException AuthorizationHeaderMalformed",
-            SAID_INVALID,
-        ),
-        ("InvalidAction UnknownOperationException UnsupportedOperation NotImplemented", SAID_REMOVED),
-        (
-            (
-                "ValidationException ValidationError InvalidParameterValue InvalidParameterException InvalidRequestException MalformedPolicyDocument"
-                " ServiceQuotaExceededException ItemCollectionSizeLimitExceededException MessageRejected EntityTooLarge EntityTooSmall"
-                " SerializationException UnsupportedMediaTypeException RequestEntityTooLarge ResourceLimitExceeded InstanceLimitExceeded"
-            ),
-            SAID_INVALID,
-        ),
-        (
-            "ResourceNotFoundException ResourceNotFound QueueDoesNotExist AWS.SimpleQueueService.NonExistentQueue NoSuchEntity",
-            _MISSING,
-        ),
-    )
-)
-"""Meanings of the codes of AWS that are alike in all services."""
 
 _BY_WORDS: tuple[tuple[re.Pattern[str], ExceptionMeaning], ...] = (
     (re.compile(r"Throttl|TooManyRequests|RateExceeded|RateLimit|SlowDown"), SAID_THROTTLED),
@@ -178,13 +89,13 @@ def read_aws_code(code: str, words: str = "") -> ExceptionMeaning | None:
         return by_status(int(code))
     name = code.rpartition("#")[2].partition(":")[0]
     name = name.removeprefix("Client.").removeprefix("Server.")
-    found = CODES.get(name)
-    if found is SAID_THROTTLED or (found is None and "LimitExceeded" in name and _RATE.search(words)):
+    found = CODES.get(normal(name))
+    if found is m.BURST or (found in {None, m.LIMIT} and "LimitExceeded" in name and _RATE.search(words)):
         return SAID_DAILY if _DAY.search(words) else SAID_THROTTLED
     if name in {"TransactionCanceledException", "ResourceConflictException", "ConflictException"}:
         return SAID_BUSY if _BUSY.search(words) else SAID_STATE
     if found is not None:
-        return found
+        return reckon(found, f"exception:aws/{found.name}")
     return next((row for pattern, row in _BY_WORDS if pattern.search(name)), None)
 
 

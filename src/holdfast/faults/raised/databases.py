@@ -8,6 +8,7 @@ Oracle's error messages and SQLite's result codes.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from types import MappingProxyType
 
 from holdfast.faults.fault import Phase
@@ -36,6 +37,7 @@ from holdfast.faults.raised.meaning import (
     table,
 )
 from holdfast.faults.raised.postgres import CONDITIONS, read_cancelled, read_sqlstate
+from holdfast.faults.raised.services import read_snowflake
 from holdfast.faults.raised.system import read_system_words
 from holdfast.faults.verdict import Health, Outcome
 
@@ -360,6 +362,13 @@ _POOL = table(
         ("TooManyRequests", meaning(BURST, Phase.LOCAL, rule="pool-full", health=Health.NEUTRAL)),
     )
 )
+
+
+def _read_snowflake(message: str) -> ExceptionMeaning | None:
+    return read_snowflake(message) or read_sql_words(message)
+
+
+_SNOWFLAKE = table(tuple((names, replace(row, by_words=_read_snowflake)) for names, row in _KINDS))
 _DJANGO = table((*_KINDS, ("TransactionManagementError", _STATE)))
 
 LIBRARIES = {
@@ -388,6 +397,6 @@ LIBRARIES = {
     "cx_Oracle": _DBAPI,
     "pyodbc": _DBAPI,
     "pymssql": _DBAPI,
-    "snowflake.connector": _DBAPI,
+    "snowflake.connector": _SNOWFLAKE,
     "duckdb": _DBAPI,
 }

@@ -172,6 +172,21 @@ _IMAP_CODES = (
 )
 
 
+# POP3's response codes: RFC 2449 §8 and RFC 3206.
+_POP_CODES = (
+    (re.compile(r"\[IN-USE\]|mailbox (?:is )?(?:locked|in use|busy)", re.IGNORECASE), SAID_BUSY),
+    (re.compile(r"\[LOGIN-DELAY\]", re.IGNORECASE), SAID_THROTTLED),
+    (re.compile(r"\[SYS/TEMP\]", re.IGNORECASE), SAID_OVERLOADED),
+    (re.compile(r"\[SYS/PERM\]", re.IGNORECASE), SAID_FULL),
+    (re.compile(r"\[AUTH\]", re.IGNORECASE), SAID_AUTH),
+)
+
+
+def _read_pop(message: str) -> ExceptionMeaning | None:
+    head = message[:1_000]
+    return next((found for pattern, found in _POP_CODES if pattern.search(head)), None) or _read_imap(head)
+
+
 def _read_imap(message: str) -> ExceptionMeaning | None:
     """IMAP's response codes (RFC 5530) stand in brackets."""
     head = message[:1_000]
@@ -183,7 +198,7 @@ _IMAP = table(
         ("error", meaning(SERVER, Phase.ANSWER, rule="imap", weight=Weight.VAGUE, by_words=_read_imap)),
         ("abort", meaning(REFUSED, Phase.READ, rule="closed", by_words=_read_imap)),
         ("readonly", SAID_STATE),
-        ("error_proto", meaning(INVALID, Phase.ANSWER, rule="pop", by_words=_read_imap)),
+        ("error_proto", meaning(INVALID, Phase.ANSWER, rule="pop", by_words=_read_pop)),
     )
 )
 
@@ -248,6 +263,8 @@ def _read_ssh(message: str) -> ExceptionMeaning | None:
         return meaning(REFUSED, Phase.CONNECT, rule="ssh-handshake")
     if _HOST_KEY.search(message):
         return CERTIFICATE
+    if "authentication method" in message.lower():
+        return SAID_AUTH
     if "Timeout" in message:
         return meaning(TIMEOUT, Phase.READ, rule="timeout")
     return CLOSED if _GONE.search(message) else read_system_words(message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from types import MappingProxyType
 
-from holdfast.faults.raised import amazon, databases, http_clients, mail, rpc, stores, system, vendors
+from holdfast.faults.raised import amazon, databases, http_clients, mail, rpc, services, stores, system, vendors
 from holdfast.faults.raised.meaning import ExceptionMeaning, Table
 
 _REMEMBERED_MAX = 4_096
@@ -22,7 +22,7 @@ def _merged(parts: tuple[Table, ...]) -> Table:
 
 def _libraries() -> MappingProxyType[str, Table]:
     found: dict[str, Table] = {}
-    for module in (amazon, databases, http_clients, mail, rpc, stores, vendors):
+    for module in (amazon, databases, http_clients, mail, rpc, services, stores, vendors):
         repeated = found.keys() & module.LIBRARIES.keys()
         assert not repeated, f"in two modules: {sorted(repeated)}"
         found |= module.LIBRARIES

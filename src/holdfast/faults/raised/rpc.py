@@ -84,7 +84,9 @@ _BROKEN_TOKEN = re.compile(
     r"api.?key|revoked|malformed|missing|no credentials|not found|signature|anonymous|unknown (?:user|token)",
     re.IGNORECASE,
 )
-_REFRESHABLE = re.compile(r"expired|OAuth 2 access token|invalid authentication credentials", re.IGNORECASE)
+_REFRESHABLE = re.compile(
+    r"expired|OAuth 2 access token|invalid authentication credentials|etcdserver: invalid auth token", re.IGNORECASE
+)
 _ANSWER_BROKEN = re.compile(
     r"deserializ|failed parsing|decompress|http2 exception|invalid (?:http|content.type)|compress(?:ed|ion)",
     re.IGNORECASE,

@@ -126,7 +126,9 @@ _REDIS = table(
         ("DataError InvalidPipelineStack ChildDeadlockedError", LOCAL),
         ("ExecAbortError ModuleError ClusterCrossSlotError CrossSlotTransactionError", SAID_INVALID),
         ("WatchError", said(STATE, "redis-watch", retryable=True)),
-        ("LockError LockNotOwnedError", said(STATE, "redis-lock", retryable=True)),
+        ("LockError", said(STATE, "redis-lock", retryable=True)),
+        # Held once and lost: nobody waits for it any more.
+        ("LockNotOwnedError", said(STATE, "redis-lock-lost")),
         ("NoScriptError NoSuchFieldsetError", SAID_STATE),
         ("OutOfMemoryError", SAID_FULL),
         (
@@ -224,6 +226,14 @@ def _read_search(message: str) -> ExceptionMeaning | None:
     return by_status(int(found[1])) if found else None
 
 
+_CREATED = said(STATE, "own-id-exists", outcome=Outcome.EXECUTED)
+
+
+def _read_conflict(message: str) -> ExceptionMeaning | None:
+    """A document that exists has the id that we chose for it; another version of it is somebody else's change."""
+    return _CREATED if "document already exists" in message[:2_000] else None
+
+
 _SEARCH = table(
     (
         (
@@ -233,7 +243,8 @@ _SEARCH = table(
         ("ConnectionTimeout", READ_TIMEOUT),
         ("TlsError SSLError", meaning(REFUSED, Phase.TLS, rule="tls", by_words=read_system_words)),
         ("AuthenticationException AuthorizationException", SAID_AUTH),
-        ("NotFoundError ConflictError", SAID_STATE),
+        ("NotFoundError", SAID_STATE),
+        ("ConflictError", meaning(STATE, Phase.ANSWER, rule="state", by_words=_read_conflict)),
         ("BadRequestError RequestError", SAID_INVALID),
         (
             "ApiError TransportError",
@@ -262,7 +273,7 @@ _KAFKA = table(
         # Of connections in use as well: what was on its way when one broke ends with it.
         ("KafkaConnectionError", meaning(REFUSED, Phase.READ, rule="connection", by_words=_read_kafka_connection)),
         (
-            "KafkaTimeoutError RequestTimedOutError NotEnoughReplicasAfterAppendError",
+            "KafkaTimeoutError RequestTimedOutError",
             meaning(TIMEOUT, Phase.READ, rule="timeout"),
         ),
         ("NetworkExceptionError", CLOSED),
@@ -316,6 +327,8 @@ _KAFKA = table(
         # The broker has the record already: an earlier attempt of the same producer wrote it.
         ("DuplicateSequenceNumberError", said(STATE, "kafka-written", outcome=Outcome.EXECUTED)),
         ("UnknownError KafkaError BrokerResponseError KafkaStorageError", _KAFKA_ACK),
+        # Written already, and not copied: it may be there twice after a repeat.
+        ("NotEnoughReplicasAfterAppendError", said(SERVER, "kafka-replicas", outcome=Outcome.UNKNOWN)),
         ("RetriableError", _KAFKA_ACK),
         ("BufferError", SAID_THROTTLED),
     )

@@ -52,6 +52,23 @@ _CHILD = meaning(SERVER, Phase.FUNCTION, rule="child-process", health=Health.FAI
 _TLS_LOST = meaning(REFUSED, Phase.READ, rule="tls-lost", weight=Weight.VAGUE)
 _OS_TIMEOUT = meaning(TIMEOUT, Phase.READ, rule="timeout")
 
+_HEADER_CODECS = re.compile(r"\A'(?:latin-1|idna)' codec")
+
+
+def _read_codec(message: str) -> ExceptionMeaning | None:
+    """Python writes headers and bodies in Latin-1 and hosts in IDNA (`http.client`); a terminal or a file has other codecs."""
+    return LOCAL if _HEADER_CODECS.match(message) else None
+
+
+_ENCODING = meaning(
+    PROGRAM.category,
+    Phase.FUNCTION,
+    rule="program",
+    health=Health.NEUTRAL,
+    weight=Weight.MISTAKE,
+    by_words=_read_codec,
+)
+
 ERRNO_NAMES = MappingProxyType(
     {
         "ECONNREFUSED": PEER_REFUSED,
@@ -108,13 +125,14 @@ TABLE = table(
         ("CalledProcessError", _CHILD),
         ("TimeoutExpired", BARE_TIMEOUT),
         # text and data that cannot be read
-        ("JSONDecodeError UnicodeDecodeError BadGzipFile", DECODING),
+        ("JSONDecodeError UnicodeDecodeError BadGzipFile BadZipFile LZMAError InvalidFileException", DECODING),
         ("ParseError ExpatError", DECODING),
         # a program's own
         ("ValueError TypeError LookupError KeyError IndexError AttributeError NameError UnboundLocalError", PROGRAM),
         ("AssertionError NotImplementedError ArithmeticError ZeroDivisionError OverflowError RecursionError", PROGRAM),
-        ("UnicodeEncodeError UnicodeError SyntaxError ImportError ModuleNotFoundError PicklingError", PROGRAM),
+        ("UnicodeError SyntaxError ImportError ModuleNotFoundError PicklingError", PROGRAM),
         ("ValidationError", PROGRAM),
+        ("UnicodeEncodeError", _ENCODING),
         (
             "FileNotFoundError FileExistsError IsADirectoryError NotADirectoryError PermissionError ProcessLookupError",
             _FILE,
@@ -204,7 +222,13 @@ _WORDS: tuple[tuple[re.Pattern[str], ExceptionMeaning], ...] = (
         ),
         _CLIENT_CLOSED,
     ),
-    (re.compile(r"unknown url type|Invalid URL|No scheme supplied|no host (?:given|supplied)", re.IGNORECASE), LOCAL),
+    (
+        re.compile(
+            r"Could not find (?:a suitable TLS CA|the TLS)|unknown url type|Invalid URL|No scheme supplied|no host (?:given|supplied)",
+            re.IGNORECASE,
+        ),
+        LOCAL,
+    ),
 )
 
 # A text that tells of two attempts: the one that was refused does not undo the one before.

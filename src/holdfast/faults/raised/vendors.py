@@ -44,6 +44,7 @@ from holdfast.faults.raised.meaning import (
     table,
 )
 from holdfast.faults.raised.system import read_system_words
+from holdfast.faults.raised.told_codes import read_told_code
 from holdfast.faults.verdict import Health, Outcome
 
 _SPENT = re.compile(
@@ -116,7 +117,7 @@ _AZURE = table(
         ("IncompleteReadError", CUT),
         ("DecodeError DeserializationError", DECODING),
         ("ResourceExistsError ResourceModifiedError ResourceNotModifiedError ResourceNotFoundError", SAID_STATE),
-        ("ClientAuthenticationError", SAID_AUTH),
+        ("ClientAuthenticationError", meaning(AUTH, Phase.ANSWER, rule="credentials", by_words=read_told_code)),
         ("CredentialUnavailableError AuthenticationRequiredError", NO_CREDENTIAL),
         ("TooManyRedirectsError", REDIRECTS),
         (
@@ -143,6 +144,16 @@ _OAUTH = table(
         ("ServerError TemporarilyUnavailableError", SAID_SERVER),
         ("SlowDownError AuthorizationPendingError", SAID_THROTTLED),
     )
+)
+
+
+def _read_fault(message: str) -> ExceptionMeaning | None:
+    """A fault of SOAP by its sentence: its code, which says whose mistake it is, is not in the text."""
+    return SAID_INVALID if _REFUSED_CONTENT.search(message[:1_000].lower()) else None
+
+
+_REFUSED_CONTENT = re.compile(
+    r"not found|does not exist|\binvalid\b|\bmissing\b|\brequired\b|not allowed|must (?:be|not)|unknown (?:\w{1,30})|duplicate|already"
 )
 _JWT = table(
     (
@@ -229,6 +240,12 @@ ANSWERING = frozenset(
         "github",
         "azure",
         "discord",
+        "google",
+        "docker",
+        "jira",
+        "gspread",
+        "hubspot",
+        "kubernetes",
     }
 )
 """Libraries whose exceptions tell of the answer in their text, in a form used by many: it says more than the name of the class."""
@@ -265,7 +282,7 @@ LIBRARIES = {
     "zeep": table(
         (
             ("TransportError", VAGUE_LOSS),
-            ("Fault", meaning(SERVER, Phase.ANSWER, rule="soap")),
+            ("Fault", meaning(SERVER, Phase.ANSWER, rule="soap", by_words=_read_fault)),
             ("ValidationError LookupError", LOCAL),
             ("XMLSyntaxError", DECODING),
         )
