@@ -14,8 +14,9 @@ from collections.abc import Iterable, Sequence
 from importlib import import_module
 from typing import cast
 
-STEPS_MAX = 20_000
-"""The most ways to try from one position of the text; about a millisecond."""
+STEPS_MAX = 200_000
+"""The most ways to try from one position of the text, counted crudely: repetitions that stand side by side multiply, also where they read
+different characters and can meet in one way only. A limit that does not depend on the text is what makes a search linear."""
 
 _REPEAT_MAX = 1_000
 _PARSER = import_module("re._parser")  # the standard library's own parser, which has no public face
@@ -56,9 +57,10 @@ def _ways(kind: object, value: object) -> int:
         least, most, inner = cast("tuple[int, int, _Parts]", value)
         if most > _REPEAT_MAX:
             raise _Refused("repeats without a small limit; write {0,200} instead of *, and {1,200} instead of +")
-        if most > 1 and _sequence(inner) > 1:
+        inside = _sequence(inner)
+        if most > 1 and inside > 1:
             raise _Refused("repeats something that can itself match in several ways")
-        return most - least + 1
+        return most - least + 1 if most > 1 else inside + 1 - least
     if kind is _KINDS.BRANCH:
         return sum(_sequence(branch) for branch in cast("tuple[object, Sequence[_Parts]]", value)[1])
     if kind is _KINDS.SUBPATTERN:
