@@ -2,8 +2,8 @@
 
 They are written as YAML beside `holdfast.catalog` and shipped as one line of JSON each (`shipped.jsonl`, made by
 `python -m tools.catalog`), so that an installation without YAML and pydantic has them. The file is read once and only its first line is
-parsed; an entry is parsed and compiled when it is first used and kept, and addresses are looked at when the first one is asked for. Lines hold entries as they are written, `extends`
-included, so that whoever overrides one reaches those that build on it.
+parsed; an entry is parsed and compiled when it is first used and kept, and addresses are looked at when the first one is asked for.
+Lines hold entries as they are written, `extends` included, so that whoever overrides one reaches those that build on it.
 """
 
 from __future__ import annotations

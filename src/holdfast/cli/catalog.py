@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import difflib
 import json
 import logging
@@ -325,6 +324,8 @@ def health(
     is_json: Json = False,
 ) -> None:
     """Ask APIs now whether they are well, and keep what they say. Exit code 1 if one is not."""
+    import asyncio  # noqa: PLC0415 - other commands do not wait for it
+
     from holdfast.cli.session import opened, run_async, settings_of  # noqa: PLC0415 - as above
 
     settings = settings_of(db=db, config=config, catalog=catalog)
