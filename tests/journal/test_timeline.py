@@ -134,3 +134,19 @@ def test_the_story_tells_what_is_worth_knowing_about_a_verdict(tell: Callable[..
 
     assert noted[-2:] == ["note: absurd", "note: the clock is off"]
     assert not any("note" in line for line in plain)
+
+
+def test_the_story_tells_which_rule_judged_a_failure() -> None:
+    """The rule and those that matched as well stand below the failure; a verdict kept without them says nothing of them."""
+    context = {"rule": "catalog:shop/error-mappings[0]", "runnersUp": "generic:429; generic:words/throttled"}
+
+    told = [
+        failed({"error": {"category": "c", "context": one}})[2] for one in (context, {"rule": "generic:429"}, {}, None)
+    ]
+
+    assert told == [
+        ["judged by catalog:shop/error-mappings[0]", "also matched generic:429, generic:words/throttled"],
+        ["judged by generic:429"],
+        [],
+        [],
+    ]
