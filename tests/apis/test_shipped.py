@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from holdfast.apis import shipped
@@ -13,14 +15,20 @@ LINES = """[{"apiId":"parent","aliases":["folks"],"baseUrls":["https://parent.ex
 """
 
 
+def forget() -> None:
+    """Drop what was compiled."""
+    shipped._compiled.cache_clear()
+    shipped._addresses.cache_clear()
+
+
 @pytest.fixture
 def two(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file of two entries in the place of the shipped one."""
-    file = shipped._File(LINES)
+    file = shipped._File(LINES.encode())
     monkeypatch.setattr(shipped, "_file", lambda: file)
-    shipped._compiled.cache_clear()
+    forget()
     yield
-    shipped._compiled.cache_clear()
+    forget()
 
 
 @pytest.mark.usefixtures("two")
@@ -52,3 +60,24 @@ def test_all_that_is_shipped_compiles() -> None:
         assert api_id == shipped_rules(api_id).api_id
         url = shipped_entry(api_id)["baseUrl"]
         assert match_shipped(url) is not None or "//localhost" in url or "//127.0.0.1" in url
+
+
+@pytest.mark.usefixtures("two")
+def test_an_entry_asked_for_by_name_costs_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who names the API does not wait until addresses are sorted and other entries are read."""
+    parsed: list[object] = []
+    loads = json.loads
+
+    with monkeypatch.context() as patch:
+        patch.setattr(json, "loads", lambda text: parsed.append(text) or loads(text))
+        patch.setattr(shipped, "_addresses", lambda: pytest.fail("no address was asked for"))
+        rules = shipped_rules("parent")
+
+    assert rules is not None
+    assert ["parent"] == [loads(text)["apiId"] for text in parsed]
+
+
+def test_an_index_that_does_not_fit_its_lines_is_refused() -> None:
+    """A file whose index names fewer lines than there are is no file of ours."""
+    with pytest.raises(AssertionError):
+        shipped._File(LINES.encode() + b"{}\n")

@@ -65,6 +65,25 @@ def test_list_shows_what_comes_with_holdfast_and_what_is_ones_own(call: Call, mi
     assert "Our Stripe" in lines["stripe"]
 
 
+def test_match_says_when_it_got_no_address(call: Call) -> None:
+    """A host without its scheme, or a word, belongs to nothing; the answer says what an address looks like."""
+    found = call("catalog", "match", "api.stripe.com/v1")
+
+    assert 2 == found.code
+    assert "'api.stripe.com/v1' is no address. Write all of it, such as https://api.stripe.com/v1" in found.err
+
+
+def test_a_finding_that_asks_ends_with_its_question_mark(call: Call, tmp_path: Path) -> None:
+    """One mark ends a sentence."""
+    file = tmp_path / "a.json"
+    wrong = {"status": 429, "category": "rate_limit_bursty", "retryable": True}
+    file.write_text(json.dumps(CRM | {"errorMappings": [wrong]}))
+
+    found = call("catalog", "lint", str(file))
+
+    assert "did you mean 'rate_limit_burst'? Until" in found.out
+
+
 def test_list_can_be_narrowed_and_read_by_programs(call: Call, mine: str) -> None:
     """One kind of API, as JSON."""
     found = call("catalog", "list", "--catalog", mine, "--kind", "home-made", "--json")
@@ -73,7 +92,9 @@ def test_list_can_be_narrowed_and_read_by_programs(call: Call, mine: str) -> Non
         {"apiId": "crm", "name": "CRM", "kind": "home-made", "version": "1", "baseUrl": "https://crm.example", "dateChecked": None,
          "rules": 1, "layers": ["directory"]}
     ] == found.json  # fmt: skip
-    assert "No such APIs." in call("catalog", "list", "--kind", "nothing").out
+    nothing = call("catalog", "list", "--kind", "nothing", "--catalog", mine).out
+    assert "No API is of the kind 'nothing'. There are: " in nothing
+    assert ", home-made, " in nothing
 
 
 def test_show_tells_a_person_what_is_known(call: Call) -> None:

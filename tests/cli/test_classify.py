@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -129,7 +131,8 @@ def test_one_answer_in_words(call: Call) -> None:
     assert 0 == ended.code
     assert "rate_limit_burst" in ended.out
     assert "It may work after 5 minutes (300 s)" in ended.out
-    assert "entry stripe" in ended.out
+    assert "Stripe (entry stripe, checked 20" in ended.out
+    assert "its errors     https://docs.stripe.com/error-codes" in ended.out
     assert "\x1b" not in ended.out
 
 
@@ -187,15 +190,140 @@ def test_a_success_is_called_one(call: Call) -> None:
         pytest.param(["none.txt"], "cannot be read", id="no-file"),
         pytest.param(["hello.txt"], "neither an HTTP answer", id="no-failure"),
         pytest.param(["answer.txt", "--api", "nobody"], "no API is called", id="no-api"),
+        pytest.param(["empty.txt"], "is empty", id="empty"),
         pytest.param(["--jsonl", "none.jsonl"], "cannot be read", id="no-lines"),
     ],
 )
 def test_bad_input_says_what_to_do(call: Call, arguments: list[str], words: str) -> None:
     """Exit code 2 and one clear line."""
     Path("hello.txt").write_text("hello")
+    Path("empty.txt").write_text("\n")
     Path("answer.txt").write_text("HTTP/1.1 500 No\n\n")
 
     ended = call("classify", *arguments)
 
     assert (2, "") == (ended.code, ended.out)
     assert words in ended.err
+
+
+REFUSED = (
+    'HTTP/1.1 402 Payment Required\nRequest-Id: req_7\n\n{"error": {"type": "card_error", "code": "card_declined"}}'
+)
+
+
+def test_json_says_which_api_was_asked(call: Call) -> None:
+    """One object has the entry, its page, the vendor's name for the call and all of the verdict."""
+    Path("a.txt").write_text(REFUSED)
+
+    told = call("classify", "a.txt", "--url", "https://api.stripe.com/v1/charges", "--json").fields
+    generic = call("classify", "a.txt", "--no-catalog", "--json").fields
+
+    assert ("stripe", "Stripe", "req_7") == tuple(told[name] for name in ("api_id", "api_name", "request_id"))
+    assert str(told["api_errors"]).startswith("https://docs.stripe.com/")
+    assert {"severity", "labels", "notes", "quota_resets_in_s", "runners_up", "health", "suggestion"} <= told.keys()
+    assert [None, None, "req_7"] == [generic[name] for name in ("api_id", "api_name", "request_id")]
+
+
+def test_a_failure_is_the_same_however_its_api_was_found(call: Call) -> None:
+    """By name, by another name or by address: one fingerprint, the one that a policy for this API counts."""
+    Path("own").mkdir()
+    Path("own/shop.yaml").write_text(ENTRY + "aliases: [store]\n")
+    Path("a.txt").write_text(REFUSED)
+    ways = (("--api", "shop"), ("--api", "store"), ("--url", "https://shop.example/x"))
+
+    found = [call("classify", "a.txt", "--catalog", "own", "--json", *way).fields for way in ways]
+
+    assert 1 == len({str(one["fingerprint"]) for one in found})
+    assert {"shop"} == {one["api_id"] for one in found}
+
+
+def test_lines_say_which_entry_was_asked(call: Call) -> None:
+    """Each line has the API that was recognised; null where none was."""
+    ended = call("classify", "--jsonl", lines(CASE, CASE | {"vendor": "nobody"}))
+
+    assert ["stripe", None] == [one["api_id"] for one in verdicts(ended.out)]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        pytest.param("strype", "Did you mean 'stripe'", id="typo"),
+        pytest.param("Stripe", "Did you mean 'stripe'", id="capital"),
+        pytest.param("google-dri", "Did you mean 'google_drive'", id="beginning"),
+        pytest.param("xqzw", "no API is called 'xqzw'. `holdfast catalog list`", id="nothing-near"),
+    ],
+)
+def test_an_unknown_api_gets_the_nearest_names(call: Call, name: str, words: str) -> None:
+    """Who misspells an API reads how it is spelled."""
+    Path("a.txt").write_text(REFUSED)
+
+    ended = call("classify", "a.txt", "--api", name, "--url", "https://api.stripe.com/v1/charges")
+
+    assert 2 == ended.code
+    assert words in ended.err
+
+
+def test_a_misspelled_api_is_told_with_own_entries_too(call: Call) -> None:
+    """The address does not quietly stand in for a name that is wrong."""
+    Path("own").mkdir()
+    Path("own/shop.yaml").write_text(ENTRY)
+    Path("a.txt").write_text(REFUSED)
+
+    ended = call("classify", "a.txt", "--catalog", "own", "--api", "shopp", "--url", "https://shop.example/x")
+
+    assert (2, True) == (ended.code, "Did you mean 'shop'" in ended.err)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        pytest.param([], "not said: judged by what is usual. To say it: --api ID", id="nothing-said"),
+        pytest.param(["--url", "https://shop.example/x"], "To describe it: holdfast catalog new", id="unknown-address"),
+    ],
+)
+def test_an_unknown_api_is_told_with_the_way_on(call: Call, arguments: list[str], words: str) -> None:
+    """Generic knowledge says that it is generic, and how to get more."""
+    Path("a.txt").write_text(REFUSED)
+
+    assert words in call("classify", "a.txt", *arguments).out
+    assert words not in call("classify", "a.txt", "--no-catalog", *arguments).out
+
+
+def test_a_body_alone_needs_its_status(call: Call) -> None:
+    """Who has only the body says which status came with it, and is told so."""
+    Path("body.json").write_text(REFUSED.partition("\n\n")[2])
+
+    alone = call("classify", "body.json", "--api", "stripe")
+    judged = call("classify", "body.json", "--api", "stripe", "--status", "402", "--json").fields
+
+    assert (2, True) == (alone.code, "--status 400" in alone.err)
+    assert (402, "stripe") == (judged["status"], judged["api_id"])
+    assert str(judged["rule"]).startswith("catalog:stripe/")
+
+
+def test_a_traceback_names_its_api(call: Call) -> None:
+    """The address in the exception's text leads to the entry."""
+    Path("a.txt").write_text("requests.exceptions.HTTPError: 402 Client Error: No for url: https://api.stripe.com/v1/x")
+
+    assert "Stripe (entry stripe" in call("classify", "a.txt").out
+
+
+def test_a_wait_of_years_is_told_in_digits(call: Call) -> None:
+    """No powers of ten for people."""
+    Path("a.txt").write_text("HTTP/1.1 429 No\nRetry-After: 99999999\n\n")
+
+    assert "It may work after 1,157 days; the answer says so." in call("classify", "a.txt").out
+
+
+def test_words_load_no_database(tmp_path: Path) -> None:
+    """What explains one failure is there at once: no database, no HTTP client and no YAML is loaded for it."""
+    code = (
+        "import sys; from holdfast.cli.app import main; main(['classify', sys.argv[1], '--api', 'stripe']);"
+        "print(sorted({'sqlalchemy', 'httpx2', 'yaml', 'holdfast.contract'} & set(sys.modules)))"
+    )
+    file = tmp_path / "a.txt"
+    file.write_text(REFUSED)
+
+    done = subprocess.run([sys.executable, "-c", code, str(file)], capture_output=True, text=True, check=False)
+
+    assert "[]" == done.stdout.splitlines()[-1], done.stdout + done.stderr

@@ -56,7 +56,7 @@ def test_one_group_is_shown_with_what_was_decided(call: Call, failed: list[str])
     (group,) = cast("list[dict[str, object]]", call("faults", "--json").fields["groups"])
     whole = str(group["fingerprint"])
 
-    for name in (whole, whole[:8], whole[2:]):
+    for name in (whole, whole[:8], whole[2:], whole[2:10]):
         ended = call("faults", "show", name)
         assert (0, "") == (ended.code, ended.err)
         assert all(execution in ended.out for execution in failed)

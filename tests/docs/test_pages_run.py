@@ -26,6 +26,7 @@ PAGES = [
     "docs/how-to/read-the-outbox.md",
     "docs/how-to/hand-over-to-durable.md",
     "docs/how-to/configure-integrations.md",
+    "docs/how-to/classify-a-failure.md",
     "docs/how-to/write-a-catalog-entry.md",
     "docs/how-to/override-a-catalog-entry.md",
     "docs/how-to/check-health.md",

@@ -115,6 +115,42 @@ def test_tracebacks_lines_and_cases(text: str, expected: object) -> None:
     assert expected == read_pasted(text)
 
 
+@pytest.mark.parametrize(
+    ("message", "address"),
+    [
+        pytest.param(
+            "Client error '429 Too Many Requests' for url 'https://api.openai.com/v1/x'\nFor more information check: https://developer.mozilla.org/",
+            "https://api.openai.com/v1/x",
+            id="httpx",
+        ),
+        pytest.param(
+            "429 Client Error: Too Many Requests for url: https://api.stripe.com/v1/charges?limit=3",
+            "https://api.stripe.com/v1/charges?limit=3",
+            id="requests",
+        ),
+        pytest.param("404, message='Not Found', url='https://a.example/b'", "https://a.example/b", id="aiohttp"),
+        pytest.param("404, message='Not Found', url=URL('http://a.example/b')", "http://a.example/b", id="aiohttp-old"),
+        pytest.param(
+            "HTTPSConnectionPool(host='api.stripe.com', port=443): Max retries exceeded with url: /v1/charges (Caused by X)",
+            "https://api.stripe.com:443/v1/charges",
+            id="urllib3",
+        ),
+        pytest.param(
+            "HTTPConnectionPool(host='a.example', port=80): Read timed out. (read timeout=5)",
+            "http://a.example:80/",
+            id="urllib3-without-path",
+        ),
+        pytest.param("see https://docs.example/errors for more", None, id="a-page"),
+    ],
+)
+def test_the_address_in_an_exceptions_text_names_the_api(message: str, address: str | None) -> None:
+    """Clients say which address they called; a link that is merely mentioned is none."""
+    case = read_pasted(f"Traceback (most recent call last):\n  File 'a.py', line 1, in f\nlib.ClientError: {message}")
+
+    assert case is not None
+    assert address == case.get("url_path")
+
+
 @pytest.mark.parametrize("text", ["", "hello world", "{", "[]", '{"a": 1}', "HTTP/1.1 99 x", "Warning: none", "a: b"])
 def test_what_is_none_of_it_is_nothing(text: str) -> None:
     """A status is never guessed."""

@@ -177,6 +177,7 @@ def test_keeps_secrets_out_of_the_words() -> None:
     [
         pytest.param("a word", None, "must be an exception or an answer", id="no-answer"),
         pytest.param({"a": 1}, None, "must be an exception or an answer", id="dictionary"),
+        pytest.param(OSError(), "Strype", "'Strype'. Did you mean 'stripe'?", id="typo"),
         pytest.param(OSError(), "no-such-api", "no entry of the catalog is called 'no-such-api'", id="no-api"),
     ],
 )

@@ -144,3 +144,19 @@ def test_the_story_tells_by_which_id_to_ask(tell: Callable[..., Told]) -> None:
     told = tell({"rule": "r", "error": {"category": "unknown", "message": "m", "context": context}})[2]
 
     assert told[-2:] == ["their request id: req_1 (give it to their support)", "trace id: t1"]
+
+
+def test_the_story_tells_which_rule_judged_a_failure() -> None:
+    """The rule and those that matched as well stand below the failure; a verdict kept without them says nothing of them."""
+    context = {"rule": "catalog:shop/error-mappings[0]", "runnersUp": "generic:429; generic:words/throttled"}
+
+    told = [
+        failed({"error": {"category": "c", "context": one}})[2] for one in (context, {"rule": "generic:429"}, {}, None)
+    ]
+
+    assert told == [
+        ["judged by catalog:shop/error-mappings[0]", "also matched generic:429, generic:words/throttled"],
+        ["judged by generic:429"],
+        [],
+        [],
+    ]

@@ -27,6 +27,17 @@ def test_notes_and_documented_resets_are_kept() -> None:
     assert replace(NOTED, notes=(), quota_resets_in_s=None) == verdict_of(json.dumps(old))
 
 
+def test_rules_that_lost_are_kept_and_told_with_the_error() -> None:
+    """What matched as well survives the ledger and stands in the platform's error; without any there is no such key."""
+    close = replace(NOTED, runners_up=("catalog:shop/rate-limiting", "generic:429"))
+    context = error_detail(close, observed_at=NOW).context
+
+    assert close == verdict_of(verdict_json(close))
+    assert context is not None
+    assert context["runnersUp"] == "catalog:shop/rate-limiting; generic:429"
+    assert "runnersUp" not in (error_detail(NOTED, observed_at=NOW).context or {})
+
+
 def test_notes_are_told_with_the_error() -> None:
     """The platform's error carries them in its context; without notes there is no such key."""
     context = error_detail(NOTED, observed_at=NOW).context

@@ -1,9 +1,9 @@
 """The entries that come with Holdfast: found by id, by another name or by address, compiled when first asked for.
 
 They are written as YAML beside `holdfast.catalog` and shipped as one line of JSON each (`shipped.jsonl`, made by
-`python -m tools.catalog`), so that an installation without YAML and pydantic has them. Reading the file costs a few
-milliseconds once; an entry is parsed and compiled when it is first used and kept. Lines hold entries as they are written, `extends`
-included, so that whoever overrides one reaches those that build on it.
+`python -m tools.catalog`), so that an installation without YAML and pydantic has them. The file is read once and only its first line is
+parsed; an entry is parsed and compiled when it is first used and kept, and addresses are looked at when the first one is asked for.
+Lines hold entries as they are written, `extends` included, so that whoever overrides one reaches those that build on it.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ SOURCE = "the catalog that comes with Holdfast"
 
 def shipped_ids() -> tuple[str, ...]:
     """The ids of all entries, in alphabetical order."""
-    return tuple(sorted(_file().lines))
+    return tuple(sorted(_file().places))
 
 
 def shipped_id(name: str) -> str | None:
     """The id of the entry with this id or other name; names compare exactly."""
     file = _file()
-    return name if name in file.lines else file.aliases.get(name)
+    return name if name in file.places else file.aliases.get(name)
 
 
 def shipped_entry(api_id: str) -> Mapping[str, object] | None:
     """An entry as JSON values, as it is written (`extends` not resolved); `None` when there is none of this id. A fresh object on each call."""
-    line = _file().lines.get(api_id)
+    line = _file().line(api_id)
     return None if line is None else cast("Mapping[str, object]", json.loads(line))
 
 
@@ -53,7 +53,7 @@ def shipped_rules(name: str) -> ApiRules | None:
 
 def match_shipped(url: str) -> str | None:
     """The id of the entry that an address belongs to; see `holdfast.apis.addresses`."""
-    return _file().addresses.match(url)
+    return _addresses().match(url)
 
 
 @cache
@@ -65,29 +65,35 @@ def _compiled(api_id: str) -> ApiRules | None:
 
 
 class _File:
-    """The shipped file, taken apart: one line per entry, and the index in its first line."""
+    """The shipped file: one line per entry, found by its place, and the index in its first line."""
 
-    __slots__ = ("addresses", "aliases", "bases", "lines")
+    __slots__ = ("_data", "aliases", "bases", "places")
 
-    def __init__(self, text: str) -> None:
-        head, *lines = text.splitlines()
-        index = cast("list[dict[str, object]]", json.loads(head))
-        ids = [cast(str, one["apiId"]) for one in index]
-        self.lines = dict(zip(ids, lines, strict=True))
-        self.aliases = {
-            name: api_id for api_id, one in zip(ids, index, strict=True) for name in cast("list[str]", one["aliases"])
-        }
-        self.bases = tuple(
-            (api_id, tuple(cast("list[str]", one["baseUrls"]))) for api_id, one in zip(ids, index, strict=True)
-        )
-        self.addresses = Addresses(self.bases)
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        end = data.index(b"\n")
+        index = cast("list[dict[str, object]]", json.loads(data[:end]))
+        self.places: dict[str, tuple[int, int]] = {}
+        self.aliases: dict[str, str] = {}
+        for one in index:
+            begin, end = end + 1, data.index(b"\n", end + 1)
+            api_id = cast(str, one["apiId"])
+            self.places[api_id] = (begin, end)
+            self.aliases |= dict.fromkeys(cast("list[str]", one["aliases"]), api_id)
+        assert end + 1 == len(data), "the index names every line"
+        self.bases = tuple((cast(str, one["apiId"]), tuple(cast("list[str]", one["baseUrls"]))) for one in index)
+
+    def line(self, api_id: str) -> bytes | None:
+        """The entry of this id, unparsed."""
+        place = self.places.get(api_id)
+        return None if place is None else self._data[place[0] : place[1]]
 
 
 @cache
 def _file() -> _File:
     # The loader reads from directories and archives alike; importing `importlib.resources` would cost more than everything else here.
     loader = cast("_Reads", sys.modules[__name__].__loader__)
-    return _File(loader.get_data(__file__.rpartition("shipped.")[0] + "shipped.jsonl").decode("utf-8"))
+    return _File(loader.get_data(__file__.rpartition("shipped.")[0] + "shipped.jsonl"))
 
 
 class _Reads(Protocol):
@@ -95,3 +101,8 @@ class _Reads(Protocol):
 
     def get_data(self, path: str) -> bytes:
         """The bytes of a file beside a module."""
+
+
+@cache
+def _addresses() -> Addresses:
+    return Addresses(_file().bases)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import difflib
 import json
 import logging
@@ -82,6 +81,10 @@ def list_entries(
         ]
         print(json.dumps(lines, ensure_ascii=False, indent=2))
         return
+    if not rows and kind is not None:
+        kinds = sorted({entry.kind for api_id in known.ids() if (entry := known.entry(api_id)) and entry.kind})
+        Terminal().say(f"No API is of the kind {kind!r}. There are: {', '.join(kinds)}.", "faint")
+        return
     print_list(known, rows)
 
 
@@ -120,6 +123,9 @@ def match(
     is_json: Json = False,
 ) -> None:
     """Say which API an address belongs to, and by which base address. Exit code 1 if it is none that is known."""
+    if not url.lower().startswith(("http://", "https://")):
+        message = f"{url!r} is no address. Write all of it, such as https://{url.rpartition('://')[2]}"
+        raise BadInput([Problem(source="catalog match", path="", message=message)])
     known = the_catalog(catalog=catalog, db=db, config=config)
     entry = known.match(url)
     base = None if entry is None else base_of(entry, url)
@@ -325,6 +331,8 @@ def health(
     is_json: Json = False,
 ) -> None:
     """Ask APIs now whether they are well, and keep what they say. Exit code 1 if one is not."""
+    import asyncio  # noqa: PLC0415 - other commands do not wait for it
+
     from holdfast.cli.session import opened, run_async, settings_of  # noqa: PLC0415 - as above
 
     settings = settings_of(db=db, config=config, catalog=catalog)

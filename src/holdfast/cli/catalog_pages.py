@@ -187,7 +187,7 @@ def print_findings(findings: Sequence[Finding], count: int) -> None:
         place = f"{one.path}: " if one.path else ""
         terminal.line(
             (f"  {one.level:<8}", TONES[one.level]),
-            (f"{place}{one.message}. {one.advice}", "plain"),
+            (f"{place}{one.message}{'' if one.message.endswith(('.', '?')) else '.'} {one.advice}", "plain"),
             (f" [{one.id}]", "faint"),
             indent=10,
         )

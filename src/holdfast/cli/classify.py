@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO, cast
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, cast
 import typer
 
 from holdfast.cli.exits import ExitCode
+from holdfast.cli.known_apis import KnownApis
 from holdfast.cli.options import CatalogDirectory, Config, Json
 from holdfast.cli.terminal import Terminal, printable
 from holdfast.errors import BadInput, Problem
@@ -26,9 +28,6 @@ __all__ = ["classify"]
 LINE_MAX_BYTES = 16_777_216
 """A line may be so long; a longer one is reported and passed over."""
 _TEXT_MAX_BYTES = 8_000_000
-
-FindRules = Callable[[str | None, str | None], "ApiRules | None"]
-"""The rules of an API, by its name or else by the address of the call."""
 
 
 def classify(
@@ -58,6 +57,17 @@ def classify(
     method: Annotated[
         str | None, typer.Option("--method", metavar="METHOD", help="The request's method.", show_default=False)
     ] = None,
+    status: Annotated[
+        int | None,
+        typer.Option(
+            "--status",
+            metavar="STATUS",
+            min=100,
+            max=999,
+            help="The input is the body alone of an answer with this status.",
+            show_default=False,
+        ),
+    ] = None,
     config: Config = None,
     is_json: Json = False,
 ) -> None:
@@ -65,20 +75,21 @@ def classify(
 
     Nothing is called and nothing is kept. Exit code 2 if a line, or the whole input, cannot be read; every other line is judged all the same.
     """
-    from holdfast.cli.session import settings_of  # noqa: PLC0415 - `--help` need not load what judges
+    from holdfast.cli.loaded_settings import settings_of  # noqa: PLC0415 - `--help` need not load what judges
 
     settings = settings_of(config=config, catalog=catalog)
-    find = nothing_known if no_catalog else known_apis(settings.catalog.directory, shipped=settings.catalog.shipped)
+    catalog_used = settings.catalog
+    known = KnownApis(is_off=True) if no_catalog else KnownApis.of(catalog_used.directory, shipped=catalog_used.shipped)
     if is_lines:
-        bad = judge_lines(file, find)
+        bad = judge_lines(file, known)
         raise typer.Exit(ExitCode.BAD_INPUT if bad else ExitCode.DONE)
-    explain(file, find, api=api, url=url, method=method, is_json=is_json)
+    explain(file, known, api=api, url=url, method=method, status=status, is_json=is_json)
 
 
 # --- one verdict per line ---
 
 
-def judge_lines(file: Path, find: FindRules) -> int:
+def judge_lines(file: Path, known: KnownApis) -> int:
     """Judge one case per line, in order, and print each verdict as it is found; say on standard error which lines are none, and return how many."""
     source = "standard input" if str(file) == "-" else str(file)
     complaints, bad = Terminal(sys.stderr), 0
@@ -87,13 +98,15 @@ def judge_lines(file: Path, find: FindRules) -> int:
             place = f"{source}:{number}"
             try:
                 value = case_of(line, place=place)
-                verdict = judged(value, find, place=place)
+                verdict, api_id = judged(value, known, place=place)
             except BadInput as err:
                 bad += 1
                 for problem in err.problems:
                     complaints.say(f"{place}: {problem.path}{': ' if problem.path else ''}{problem.message}", "bad")
                 continue
-            print(json.dumps({"id": value.get("id")} | report(verdict), ensure_ascii=True, allow_nan=False))
+            print(
+                json.dumps({"id": value.get("id")} | report(verdict, api_id=api_id), ensure_ascii=True, allow_nan=False)
+            )
     return bad
 
 
@@ -128,23 +141,25 @@ def case_of(line: bytes | None, *, place: str) -> Mapping[str, object]:
     return value
 
 
-def judged(case: Mapping[str, object], find: FindRules, *, place: str) -> Verdict:
-    """The verdict on a case; every case is a failed call, whatever its status."""
+def judged(case: Mapping[str, object], known: KnownApis, *, place: str) -> tuple[Verdict, str | None]:
+    """The verdict on a case, and the API whose entry was asked; every case is a failed call, whatever its status."""
     from holdfast.faults.cases import read_case  # noqa: PLC0415 - as above
     from holdfast.faults.classify import classify as verdict_of  # noqa: PLC0415 - as above
 
     fault = read_case(case, source=place)
-    return verdict_of(fault, api=find(fault.api_id, fault.url))
+    rules = known.rules(fault.api_id, fault.url)
+    return verdict_of(_at(fault, rules), api=rules), None if rules is None else rules.api_id
 
 
-def report(verdict: Verdict) -> dict[str, object]:
-    """A verdict as JSON values."""
+def report(verdict: Verdict, *, api_id: str | None) -> dict[str, object]:
+    """A verdict as JSON values; `api_id` is the API whose entry was asked."""
     return {
         "category": verdict.category.value,
         "retryable": verdict.retryable,
         "retry_after_s": verdict.retry_after_s,
         "outcome": verdict.outcome.value,
         "rule": verdict.rule,
+        "api_id": api_id,
         "family": verdict.family.value,
         "severity": verdict.severity.value,
         "labels": list(verdict.labels),
@@ -164,7 +179,14 @@ def report(verdict: Verdict) -> dict[str, object]:
 
 
 def explain(
-    file: Path, find: FindRules, *, api: str | None, url: str | None, method: str | None, is_json: bool
+    file: Path,
+    known: KnownApis,
+    *,
+    api: str | None,
+    url: str | None,
+    method: str | None,
+    status: int | None,
+    is_json: bool,
 ) -> None:
     """Say in words what one failure means.
 
@@ -179,29 +201,58 @@ def explain(
     source = "standard input" if str(file) == "-" else str(file)
     with opened(file) as stream:
         text = stream.read(_TEXT_MAX_BYTES).decode("utf-8-sig", "replace")
-    case = read_pasted(text)
+    case = read_pasted(text) if status is None else {"kind": "http", "status": status, "body": text}
     if case is None:
-        message = (
-            "is neither an HTTP answer (as `curl -i` shows it: a line such as `HTTP/1.1 429 Too Many Requests`, headers, an empty line, the body), "
-            "nor a traceback, nor a case in JSON; for many cases, one per line, add --jsonl"
-        )
-        raise BadInput([Problem(source=source, path="", message=message)])
+        raise BadInput([Problem(source=source, path="", message=_not_understood(text))])
     given = {"method": method, "url_path": url, "vendor": api, "observed_at": _moment(case)}
     fault = read_case(case | {name: value for name, value in given.items() if value is not None}, source=source)
-    rules = _named(find, fault, api=api)
+    rules = _chosen(known, fault, api=api)
+    page = None if rules is None else known.page(rules.api_id)
+    fault = _at(fault, rules)
     verdict = examine(fault, api=rules, expects_json=False)
-    if is_json:
-        print(json.dumps(None if verdict is None else report(verdict), ensure_ascii=False, indent=2))
+    if not is_json:
+        tell(Terminal(), verdict, fault=fault, page=page, is_off=known.is_off)
+    elif verdict is None:
+        print("null")
     else:
-        tell(Terminal(), verdict, fault=fault, rules=rules)
+        about = {
+            "api_name": page and page.name,
+            "api_checked": page and page.date_checked,
+            "api_errors": page and page.errors,
+            "request_id": fault.context.request_id,
+        }
+        wire = report(verdict, api_id=None if page is None else page.api_id) | about
+        print(json.dumps(wire, ensure_ascii=False, indent=2))
 
 
-def _named(find: FindRules, fault: Fault, *, api: str | None) -> ApiRules | None:
-    rules = find(fault.api_id, fault.url)
-    if rules is None and api is not None and find is not nothing_known:
-        message = f"no API is called {printable(api)!r}; `holdfast catalog list` names them"
+def _not_understood(text: str) -> str:
+    """Why nothing is known of a text, and what to do about it."""
+    plain = text.strip()
+    if not plain:
+        return "is empty. Give an answer as `curl -i` shows it, or a traceback."
+    if plain.startswith(("{", "[", "<")):
+        return "has no status line. If it is the body of an answer, say which status came with it (--status 400); for cases, a line each, --jsonl."
+    return (
+        "is neither an HTTP answer (as `curl -i` shows it: a line such as `HTTP/1.1 429 Too Many Requests`, headers, an empty line, the body) "
+        "nor a traceback nor a case in JSON. For a body alone add --status, for many cases, one per line, --jsonl."
+    )
+
+
+def _chosen(known: KnownApis, fault: Fault, *, api: str | None) -> ApiRules | None:
+    if api is None or known.is_off:
+        return known.rules(fault.api_id, fault.url)
+    rules = known.named(api)
+    if rules is None:
+        near = " or ".join(repr(one) for one in known.near(api))
+        advice = f"Did you mean {near}? " if near else ""
+        message = f"no API is called {printable(api)!r}. {advice}`holdfast catalog list` names them all."
         raise BadInput([Problem(source="--api", path="", message=message)])
     return rules
+
+
+def _at(fault: Fault, rules: ApiRules | None) -> Fault:
+    """The fault with the id of the API that it turned out to be of, so that it is counted with the others of that API."""
+    return fault if rules is None else replace(fault, api_id=rules.api_id)
 
 
 def _moment(case: Mapping[str, object]) -> str:
@@ -218,35 +269,6 @@ def _moment(case: Mapping[str, object]) -> str:
             except ValueError:
                 break
     return datetime.now(UTC).isoformat()
-
-
-# --- where rules come from ---
-
-
-def nothing_known(_name: str | None, _url: str | None) -> ApiRules | None:
-    """No rules for any API."""
-    return None
-
-
-def known_apis(directory: str | Path | None, *, shipped: bool = True) -> FindRules:
-    """The rules of the shipped entries, unless they are switched off, with a directory's entries over them.
-
-    Raises:
-        BadInput: the directory's entries are not valid.
-    """
-    from holdfast.apis.shipped import match_shipped, shipped_rules  # noqa: PLC0415 - as above
-    from holdfast.catalog.directory import load_directory  # noqa: PLC0415 - as above
-
-    own = load_directory(directory, shipped=shipped) if directory or not shipped else None
-
-    def find(name: str | None, url: str | None) -> ApiRules | None:
-        if own is None:
-            matched = None if name or url is None else match_shipped(url)
-            return shipped_rules(name or matched or "")
-        matched = None if url is None else own.match_id(url)
-        return (own.rules(name) if name else None) or (own.rules(matched) if matched else None)
-
-    return find
 
 
 def opened(file: Path) -> BinaryIO:

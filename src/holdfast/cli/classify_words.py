@@ -9,9 +9,9 @@ from holdfast.faults.taxonomy import ErrorCategory as C
 from holdfast.faults.verdict import Health, Outcome
 
 if TYPE_CHECKING:
+    from holdfast.cli.known_apis import ApiPage
     from holdfast.cli.terminal import Terminal
     from holdfast.faults.fault import Fault
-    from holdfast.faults.rules import ApiRules
     from holdfast.faults.verdict import Verdict
 
 __all__ = ["tell"]
@@ -49,8 +49,10 @@ HEALTHS: MappingProxyType[Health, str] = MappingProxyType(
 _LABEL_WIDTH = 15
 
 
-def tell(terminal: Terminal, verdict: Verdict | None, *, fault: Fault, rules: ApiRules | None) -> None:
-    """Say what a failure means, a line per question."""
+def tell(
+    terminal: Terminal, verdict: Verdict | None, *, fault: Fault, page: ApiPage | None, is_off: bool = False
+) -> None:
+    """Say what a failure means, a line per question. `page` is what is known of its API; `is_off` says that nothing shall be."""
     if verdict is None:
         terminal.say(f"✓ HTTP {fault.status} is a success: nothing in it says that the call failed.", "good")
         return
@@ -62,10 +64,13 @@ def tell(terminal: Terminal, verdict: Verdict | None, *, fault: Fault, rules: Ap
         ("to do", verdict.suggestion or ""),
         ("health", HEALTHS[verdict.health]),
         ("known as", f"{verdict.family} · {', '.join(verdict.labels)} · {verdict.severity}"),
-        ("decided by", f"{verdict.rule}{_source(rules)}"),
+        ("decided by", verdict.rule),
         ("also matched", ", ".join(verdict.runners_up)),
+        ("API", _api(page, fault=fault, is_off=is_off)),
+        ("its errors", (page and page.errors) or ""),
+        ("request id", fault.context.request_id or ""),
         ("to know", "; ".join(verdict.notes)),
-        ("fingerprint", verdict.fingerprint[:18] + "…"),
+        ("fingerprint", verdict.fingerprint),
     ]
     for label, text in rows:
         if text:
@@ -85,13 +90,19 @@ def _again(verdict: Verdict) -> str:
 def _span(seconds: float) -> str:
     for size, name in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
         if seconds >= 2 * size:
-            return f"{seconds / size:.3g} {name} ({seconds:.0f} s)"
+            count = seconds / size
+            return f"{count:.3g} {name} ({seconds:.0f} s)" if count < 1_000 else f"{count:,.0f} {name}"
     return f"{seconds:g} s"
 
 
-def _source(rules: ApiRules | None) -> str:
-    if rules is None:
-        return " (no catalog entry for this API)"
-    return (
-        f" (entry {rules.api_id}, checked {rules.date_checked})" if rules.date_checked else f" (entry {rules.api_id})"
-    )
+def _api(page: ApiPage | None, *, fault: Fault, is_off: bool) -> str:
+    if page is not None:
+        checked = f", checked {page.date_checked}" if page.date_checked else ""
+        return f"{page.name} (entry {page.api_id}{checked})"
+    if is_off or fault.status is None:
+        return ""
+    if fault.url and "://" in fault.url:
+        return (
+            "none that is known has this address: judged by what is usual. To describe it: holdfast catalog new ID URL"
+        )
+    return "not said: judged by what is usual. To say it: --api ID (holdfast catalog list) or --url URL"

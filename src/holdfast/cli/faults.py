@@ -75,7 +75,9 @@ def show(
     """Show one group: an example, its executions, and what was decided in the latest of them. Exit code 1 if there is no such group."""
     report, settings = read_report(since, db=db, config=config)
     found = [one for one in report.groups if one.fingerprint == fingerprint] or [
-        one for one in report.groups if one.fingerprint.startswith(fingerprint) or fingerprint == bare(one.fingerprint)
+        one
+        for one in report.groups
+        if one.fingerprint.startswith(fingerprint) or bare(one.fingerprint).startswith(fingerprint)
     ]
     if not found:
         Terminal(typer.get_text_stream("stderr")).say(f"No group of faults with {fingerprint!r} in the last {since}.")

@@ -14,12 +14,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from holdfast.cli.loaded_settings import settings_of
 from holdfast.errors import BadInput, Problem, UnknownExecution
 from holdfast.guards.handover import HANDOVERS
 from holdfast.hold import AsyncHold, Hold
 from holdfast.hold.handed import Door, HandedOver
 from holdfast.hold.parts import Registry
-from holdfast.settings import load, table
+from holdfast.settings import table
 from holdfast.settings.loading import CONFIG_FILE
 from holdfast.wiring import open_async
 
@@ -47,18 +48,6 @@ T = TypeVar("T")
 PREFIX_MIN = 4
 RECENT_MAX = 1000
 """So many of the newest executions are looked through for an abbreviated id."""
-
-
-def settings_of(
-    *, db: str | None = None, config: Path | None = None, catalog: Path | None = None, wait_max_s: float | None = None
-) -> Settings:
-    """Load the settings with what the command line says about them.
-
-    Raises:
-        BadSettings: naming everything that is wrong in any place.
-    """
-    arguments = {"database.url": db, "catalog.directory": catalog, "run.wait_max_s": wait_max_s}
-    return load(arguments=arguments, config_path=config)
 
 
 @contextlib.asynccontextmanager

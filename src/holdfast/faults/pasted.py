@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from types import MappingProxyType
 
 TEXT_MAX_CHARS = 2_000_000
@@ -18,6 +18,11 @@ _REQUEST_LINE = re.compile(r"([A-Z]{3,10}) (\S{1,4000}) HTTP/[0-9.]{1,5}\Z")
 _HEADER = re.compile(r"([A-Za-z0-9!#$%&'*+.^_`|~\-]{1,200}):[ \t]{0,20}(.{0,20000})\Z")
 _RAISED = re.compile(
     r"([A-Za-z_][A-Za-z0-9_]{0,100}(?:\.[A-Za-z_][A-Za-z0-9_]{0,100}){0,12})(?:: (.{0,8000}))?\Z", re.DOTALL
+)
+# Where clients name the address in an exception's text: requests and httpx ("for url"), aiohttp ("url="), urllib3 (its pool, then the path).
+_SAID_URL = re.compile(r"(?:\bfor url:? '?|\burl=(?:URL\()?')(https?://[^\s'\"<>]{1,2000})")
+_POOL = re.compile(
+    r"\b(HTTPS?)ConnectionPool\(host='([A-Za-z0-9.\-]{1,253})', port=([0-9]{1,5})\)(?:[^\n]{0,200}? with url: (/[^\s'\"<>]{0,2000}))?"
 )
 _TREE = re.compile(r"[ ]{0,40}(?:\+-[^\n]{0,160}|[|+] ?)")
 _CURL_FAILED = re.compile(r"curl: \(([0-9]{1,3})\) (.{0,1000})")
@@ -149,7 +154,20 @@ def _traceback(text: str) -> dict[str, object] | None:
         return None
     name, message = raised[-1]
     causes = [cause for cause, _ in reversed(raised[:-1])]
-    return {"kind": "exception", "exception": {"type": name, "message": message, "cause_types": causes}}
+    return _raised(name, message, causes)
+
+
+def _raised(name: str, message: str, causes: Sequence[str]) -> dict[str, object]:
+    """An exception, with the address that its text names, so that the API is known by it."""
+    case: dict[str, object] = {
+        "kind": "exception",
+        "exception": {"type": name, "message": message, "cause_types": list(causes)},
+    }
+    if found := _SAID_URL.search(message):
+        return case | {"url_path": found[1]}
+    if found := _POOL.search(message):
+        return case | {"url_path": f"{found[1].lower()}://{found[2]}:{found[3]}{found[4] or '/'}"}
+    return case
 
 
 def _blocks(text: str) -> Sequence[str]:
@@ -177,8 +195,7 @@ def _line(text: str) -> dict[str, object] | None:
     found = _RAISED.match(text)
     if found is None or not _is_exception(found[1]):
         return None
-    exception: Mapping[str, object] = {"type": found[1], "message": found[2] or "", "cause_types": []}
-    return {"kind": "exception", "exception": exception}
+    return _raised(found[1], found[2] or "", ())
 
 
 def _is_exception(name: str) -> bool:

@@ -6,12 +6,13 @@ and nothing is read from a connection: of an answer's body only what the program
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from holdfast.apis.libraries import recognised
-from holdfast.apis.shipped import match_shipped, shipped_rules
+from holdfast.apis.shipped import match_shipped, shipped_ids, shipped_rules
 from holdfast.errors import BadInput, Problem
 from holdfast.faults.capture import capture_answer, capture_exception
 from holdfast.faults.carried_answers import botocore_answer, header_pairs, read_body, status_of
@@ -120,7 +121,9 @@ def _rules(api: str | None, url: str | None) -> ApiRules | None:
         return None if found is None else shipped_rules(found)
     rules = shipped_rules(api)
     if rules is None:
-        message = f"no entry of the catalog is called {api!r}. See all of them: holdfast catalog list"
+        near = difflib.get_close_matches(api.lower(), shipped_ids(), n=1)
+        advice = f"Did you mean {near[0]!r}?" if near else "See all of them: holdfast catalog list"
+        message = f"no entry of the catalog is called {api!r}. {advice}"
         raise BadInput([Problem(source="classify", path="api", message=message)])
     return rules
 

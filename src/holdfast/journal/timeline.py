@@ -81,7 +81,17 @@ def verdict_words(data: Mapping[str, object]) -> str:
 
 def failed(data: Mapping[str, object]) -> Told:
     """An attempt failed."""
-    return "bad", f"attempt {data.get('attemptNumber')} failed — {verdict_words(data)}", notes_of(data)
+    details = [*judged_by(data), *notes_of(data)]
+    return "bad", f"attempt {data.get('attemptNumber')} failed — {verdict_words(data)}", details
+
+
+def judged_by(data: Mapping[str, object]) -> list[str]:
+    """Return which rule gave the verdict, and which ones matched as well."""
+    context = error_of(data).get("context")
+    if not isinstance(context, dict) or not context.get("rule"):
+        return []
+    others = str(context.get("runnersUp") or "").replace("; ", ", ")
+    return [f"judged by {context['rule']}", *([f"also matched {others}"] if others else [])]
 
 
 def notes_of(data: Mapping[str, object]) -> list[str]:

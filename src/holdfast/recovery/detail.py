@@ -44,6 +44,8 @@ def error_detail(verdict: Verdict, *, observed_at: datetime) -> ErrorDetail:
     wait_s = verdict.retry_after_s
     retry_after = observed_at + timedelta(seconds=wait_s) if wait_s is not None and 0 <= wait_s < BELIEVABLE_S else None
     context = {"rule": verdict.rule, "family": verdict.family.value, "labels": ", ".join(verdict.labels)}
+    if verdict.runners_up:
+        context["runnersUp"] = "; ".join(verdict.runners_up)
     if verdict.notes:
         context["notes"] = "; ".join(verdict.notes)
     context.update(verdict.trail)
@@ -87,6 +89,7 @@ def verdict_of(text: str) -> Verdict:
         suggestion=kept["suggestion"],
         api_id=kept["api_id"],
         credential=kept["credential"],
+        runners_up=tuple(kept.get("runners_up", ())),
         advice=tuple(kept.get("advice", ())),
         notes=tuple(kept.get("notes", ())),
         quota_resets_in_s=kept.get("quota_resets_in_s"),
