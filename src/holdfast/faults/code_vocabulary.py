@@ -84,7 +84,7 @@ _GROUPS: dict[str, str] = {
     "key": "key keys apikey",
     "secret": "secret password passwd passphrase pwd pin",
     "certificate": "certificate cert ssl tls x509",
-    "signature": "signature sig sign signed hmac digest",
+    "signature": "signature sig sign signed hmac",
     "client": "client application app",
     "grant": "grant",
     "oauth": "oauth",
@@ -155,7 +155,7 @@ _GROUPS: dict[str, str] = {
         "argument arguments param params value values input format type syntax json xml schema validation "
         "validate validator unprocessable constraint property attribute attributes number string integer "
         "date email phone address name currency locale language content parse parsing parser serialization "
-        "deserialization encoding charset precision filter sort checksum md5 region country amount"
+        "deserialization encoding charset precision filter sort checksum md5 digest region country amount"
     ),
     "configuration": "configuration config misconfigured misconfiguration configured unconfigured setup",
     "device": (
@@ -198,6 +198,7 @@ JOINED: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
         "toolong": ("too", "long"),
         "unsupportedversion": ("unsupported", "version"),
         "usagelimit": ("usage", "limit"),
+        "editconflict": ("stale",),
     }
 )
 """Compounds whose parts alone would be read otherwise."""

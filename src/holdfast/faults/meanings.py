@@ -65,6 +65,8 @@ TIMEOUT = Meaning("timeout", _C.NETWORK_TIMEOUT, outcome=_UNKNOWN)
 TIMEOUT_ANYWHERE = Meaning("operation-timeout", _C.NETWORK_TIMEOUT, outcome=_UNKNOWN)
 """A store's own code for a timeout: one whatever the status."""
 NOT_RECEIVED = Meaning("request-not-received", _C.NETWORK_TIMEOUT, retryable=True, outcome=_NOT)
+STOPPED = Meaning("statement-stopped", _C.NETWORK_TIMEOUT, retryable=True, outcome=_NOT)
+"""The server says that it stopped a statement, which a database takes back."""
 CANCELLED = Meaning("cancelled", _C.USER_CANCELLED, outcome=_UNKNOWN)
 ROUTE = Meaning("route", _C.API_ENDPOINT_REMOVED)
 PATH = Meaning("path", _C.API_ENDPOINT_REMOVED, weight=Weight.PLAIN)
@@ -139,7 +141,7 @@ def _settled(meaning: Meaning, status: int) -> Meaning | None:
     if meaning is OVERLOADED:
         if status == 429:
             return BURST
-        return NOT_STARTED if status in {503, 529} or 400 <= status < 500 else UNCERTAIN
+        return NOT_STARTED if status in {200, 503, 529} or 400 <= status < 500 else UNCERTAIN
     if meaning in {FULL, CONFIGURATION} and status < 500:
         return BAD_INPUT
     if meaning is IN_PROGRESS and status == 423:
