@@ -204,7 +204,9 @@ RULES: tuple[tuple[Rule, Meaning], ...] = (
     _on("item", m.MISSING, some="missing unknown", without="required argument"),
     _on("conflict", m.CONFLICT),
     _on("state", m.STATE, some="invalid not denied unsupported"),
-    _on("state internal", m.STATE, without="server_error service"),  # an unexpected state is one of the thing, not of the server
+    _on(
+        "state internal", m.STATE, without="server_error service"
+    ),  # an unexpected state is one of the thing, not of the server
     _on("not allowed", m.DENIED),
     # --- the other side is not well ---
     _on("overload", m.OVERLOADED),

@@ -250,7 +250,7 @@ _DONE = _phrase(
     r"already (?:been )?(?:captured|paid|refunded|cancell?ed"
     r"|deleted|voided|completed|processed|closed|shipped|sent|submitted|confirmed|approved|archived"
     r"|fulfilled|settled|finali[sz]ed|released|published|merged|accepted|activated|subscribed|unsubscribed"
-    r"|applied|executed|terminated|stopped|reversed|signed|disabled|enabled)",
+    r"|applied|acknowledged|answered|redeemed|claimed|executed|terminated|stopped|reversed|signed|disabled|enabled)",
     m.DONE,
     "already",
 )
@@ -285,7 +285,8 @@ _ROUTE = _phrase(
     m.ROUTE,
 )
 _MODEL = _phrase(
-    r"\bmodel\b.{0,60}(?:deprecated|does not exist|not found|decommissioned|retired|no longer|removed on|(?:was|been) (?:removed|discontinued|shut down))",
+    r"\bmodel\b.{0,60}(?:deprecated|does not exist|not found|decommissioned|retired|no longer|removed on"
+    r"|(?:was|been) (?:removed|discontinued|shut down))",
     m.ROUTE,
     "model",
 )
@@ -297,7 +298,7 @@ _TABLE_STATE = _phrase(
 _OVERLOADED = _phrase(
     r"overload|at capacity|over capacity|capacity (?:exceeded|reached)|maintenance|starting up|start-up"
     r"|shutting down|shutdown|server (?:is )?(?:too )?busy|too busy|warming up"
-    r"|is (?:currently )?(?:re)?starting|getting ready|please wait while .{0,40}(?:start|load)"
+    r"|is (?:currently )?(?:re)?starting|getting ready|no \w{1,20} (?:\w{1,20} )?available|please wait while .{0,40}(?:start|load)"
     r"|out of (?:\w{1,12} )?capacity|servers? .{0,40}\blagged|replication lag"
     r"|booting|being (?:upgraded|restarted|deployed)|(?:currently |temporarily )loading"
     r"|model .{0,60}loading|high (?:load|demand|traffic)|insufficient capacity|load shed"
@@ -305,7 +306,9 @@ _OVERLOADED = _phrase(
     r"|upgrade in progress|be right back",
     m.OVERLOADED,
 )
-_NO_ROOM = _phrase(r"out of (?:\w{1,12} )?capacity|(?:insufficient|no) (?:\w{1,12} )?capacity", m.NOT_STARTED, "capacity")
+_NO_ROOM = _phrase(
+    r"out of (?:\w{1,12} )?capacity|(?:insufficient|no) (?:\w{1,12} )?capacity", m.NOT_STARTED, "capacity"
+)
 _NOT_FORWARDED = _phrase(r"no healthy upstream|delayed connect error", m.NOT_STARTED, "upstream delayed")
 _CONFIGURATION = _phrase(
     r"misconfigur|not (?:been )?configured|configuration (?:error|is (?:invalid|missing))"
@@ -403,6 +406,7 @@ _PLAN = _phrase(
 _ANY_4XX: _Phrases = (
     _UNSURE,
     _NONCE,
+    _LOCK_NAMED,
     _STOPPED,
     _OUR_KEY,
     _FUNDS,
@@ -418,7 +422,6 @@ _ANY_4XX: _Phrases = (
     _GUESSING,
     _OWN_ID,
     _DONE,
-    _LOCK_NAMED,
     _CSRF,
 )
 _ANY_5XX: _Phrases = (_LOGIN_5XX, _MEMORY_5XX, _STORAGE, _OVER_5XX, _CONFIGURATION, _AT_WORK_5XX, _LOCKED, _NO_ROOM)
@@ -472,7 +475,7 @@ _BY_STATUS: dict[int, _Phrases] = {
     408: (_STOPPED, _NOT_READ),
     412: (_LOCKED,),
     419: (_CSRF,),
-    422: (_FUNDS, _CREDIT, _RATE, _OTHER_OVER, _VERSION, _STOPPED, _OWN_ID, _LOCK_NAMED),
+    422: (_FUNDS, _CREDIT, _RATE, _OTHER_OVER, _VERSION, _LOCK_NAMED, _STOPPED, _OWN_ID),
     423: (),
     429: (_GUESSING, _STORAGE, _TOO_BIG, _CREDIT, _QUOTA),
     500: (*_ANY_5XX,),

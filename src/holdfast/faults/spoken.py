@@ -27,7 +27,8 @@ _BACK = re.compile(
 _PAUSE = re.compile(
     rf"\b(?:wait(?:ing)?(?: time)?(?: for| of)?|(?:will )?(?:be )?(?:reset|resets|refreshes|renews|refill(?:s|ed)?"
     rf"|replenish(?:es|ed)?)(?: again)? (?:in|after)"
-    rf"|back ?off(?: for)?|cool ?down(?: of| for)?|slow down for|blocked for)[:=]? {_ABOUT}['\"\[(]?(?=[0-9])",
+    rf"|back ?off(?: for)?|cool ?down(?: of| for)?|slow down for|(?:blocked|banned"
+    rf"|suspended|timed out|take a break|locked out) for)[:=]? {_ABOUT}['\"\[(]?(?=[0-9])",
     re.IGNORECASE,
 )
 _AT = re.compile(
@@ -72,6 +73,11 @@ _HINTS = (
     "cool",
     "resend",
     "replenish",
+    "timed out",
+    "break",
+    "banned",
+    "suspended",
+    "locked out",
 )
 
 
