@@ -142,6 +142,7 @@ RULES: tuple[tuple[Rule, Meaning], ...] = (
     ),
     _on("payment", m.REFUSED_BUSINESS, some="failed declined invalid denied insufficient", without="method account"),
     _on("funds", m.REFUSED_BUSINESS, some="insufficient not"),
+    _on("csrf", m.EXPIRED),
     _on("skew", m.SKEWED),
     _on("nonce", m.RENEW_NONCE),
     _on("token", m.STATE, some="cursor sync page"),
@@ -177,6 +178,8 @@ RULES: tuple[tuple[Rule, Meaning], ...] = (
     # --- the route, the method, the version, the model ---
     _on("api version", m.ROUTE, some="invalid unknown"),
     _on("api method", m.ROUTE, some="invalid unknown"),
+    _on("region unsupported", m.REQUEST),
+    _on("region", m.REQUEST, some="invalid missing required unknown not denied disabled unavailable"),
     _on("unsupported", m.ROUTE, some="version api", without="argument item missing"),
     _on("deprecated", m.ROUTE, without="item user"),
     _on("model", m.ROUTE, some="unknown found unavailable unsupported", without="argument permission"),
@@ -204,9 +207,7 @@ RULES: tuple[tuple[Rule, Meaning], ...] = (
     _on("item", m.MISSING, some="missing unknown", without="required argument"),
     _on("conflict", m.CONFLICT),
     _on("state", m.STATE, some="invalid not denied unsupported"),
-    _on(
-        "state internal", m.STATE, without="server_error service"
-    ),  # an unexpected state is one of the thing, not of the server
+    _on("state internal", m.ODD_STATE, without="server_error service"),
     _on("not allowed", m.DENIED),
     # --- the other side is not well ---
     _on("overload", m.OVERLOADED),

@@ -155,12 +155,14 @@ _GROUPS: dict[str, str] = {
         "argument arguments param params value values input format type syntax json xml schema validation "
         "validate validator unprocessable constraint property attribute attributes number string integer "
         "date email phone address name currency locale language content parse parsing parser serialization "
-        "deserialization encoding charset precision filter sort checksum md5 digest region country amount"
+        "deserialization encoding charset precision filter sort checksum md5 digest amount"
     ),
+    "region": "region country location territory jurisdiction",
+    "csrf": "csrf xsrf crumb",
     "configuration": "configuration config misconfigured misconfiguration configured unconfigured setup",
     "device": (
         "device push registration gcm fcm apns notification reset invite invitation verification "
-        "confirmation csrf xsrf upload download checkout link code share activation unsubscribe magic "
+        "confirmation upload download checkout link code share activation unsubscribe magic "
         "recovery quote offer hold reservation cart order booking listing campaign ad signup onboarding game "
         "chat meeting video stream watch"
     ),

@@ -75,6 +75,8 @@ MISSING = Meaning("record", _C.STATE_INCONSISTENT, weight=Weight.PLAIN)
 """An unknown record; where it was named decides, hence the status."""
 MISSING_HERE = Meaning("record", _C.STATE_INCONSISTENT)
 STATE = Meaning("state", _C.STATE_INCONSISTENT)
+ODD_STATE = Meaning("state", _C.STATE_INCONSISTENT, weight=Weight.PLAIN)
+"""An unexpected state: the record's where the status blames the request, else the server's own."""
 CONFLICT = Meaning("conflict", _C.STATE_INCONSISTENT, weight=Weight.PLAIN)
 DUPLICATE = Meaning("duplicate", _C.STATE_INCONSISTENT)
 DUPLICATE_ID = Meaning("own-id-exists", _C.STATE_INCONSISTENT, outcome=_EXECUTED)
@@ -163,6 +165,8 @@ def _settled_weak(meaning: Meaning, status: int) -> Meaning | None:
             # A server's failure under a client's status: a vendor that has only one status for errors.
             return UNCERTAIN if meaning is BROKEN else NOT_STARTED
         return UNCERTAIN if status < 300 or status >= 500 else None
+    if meaning is ODD_STATE:
+        return STATE if 400 <= status < 500 else UNCERTAIN
     if meaning is REQUEST:
         return BAD_INPUT if status < 300 or status in {400, 402, 422} else None
     if meaning is DENIED:

@@ -98,7 +98,8 @@ _MEMORY_5XX = _phrase(
 )
 _FUNDS = _phrase(
     r"(?:order|transfer|withdraw\w{0,3}|trade|payout|payment|transaction)\b.{0,36}insufficient [\w '-]{0,24}(?:balance|funds)"
-    r"|(?:insufficient|not sufficient) funds",
+    r"|(?:insufficient|not sufficient) funds"
+    r"|insufficient [\w '-]{0,24}balance (?:to|for) (?:\w{1,12} )?(?:\w{1,12} )?(?:order|transfer|withdrawal|payment|trade|payout)",
     m.REFUSED_BUSINESS,
     "funds balance",
 )
@@ -345,6 +346,11 @@ _BROKEN = _phrase(
     r"|try again later|server error|unknown error|application error|temporar",
     m.UNCERTAIN,
 )
+_ELSEWHERE = _phrase(
+    r"(?:user|your) (?:location|country|region|territory)\b[^|]{0,20} not (?:supported|available|allowed)",
+    m.INVALID,
+    "user your",
+)
 _CSRF = _phrase(
     r"(?:csrf|xsrf|anti-?forgery|authenticity)(?: token)?\b.{0,30}(?:mismatch|invalid|missing|expired|incorrect|fail)"
     r"|(?:invalid|missing|expired|no valid|incorrect) (?:csrf|xsrf|crumb|anti-?forgery|authenticity)",
@@ -352,7 +358,7 @@ _CSRF = _phrase(
     "csrf xsrf crumb forgery authenticity",
 )
 _OWN_ID = _phrase(
-    r"\b(?:job|event|document|task|execution|workflow)\b[^|]{0,60}\balready (?:exists?|started|running)"
+    r"\b(?:job|event|document|task|execution|workflow)\b(?! name| type| title)[^|]{0,60}\balready (?:exists?|started|running)"
     r"|already exists: (?:job|event|document|task|execution|workflow)\b"
     r"|(?:specified|given|same|this|provided) (?:\w{1,20} )?id\b[^|]{0,30}already exists"
     r"|client[ _-](?:\w{1,20}[ _-])?(?:id|reference)\b[^|]{0,20}(?:must be unique|already|duplicate)"
@@ -408,6 +414,7 @@ _ANY_4XX: _Phrases = (
     _NONCE,
     _LOCK_NAMED,
     _STOPPED,
+    _ELSEWHERE,
     _OUR_KEY,
     _FUNDS,
     _CREDIT,

@@ -95,15 +95,17 @@ _AGAIN = re.compile(
 _RECORD_GONE = re.compile(
     r"(?:has been|was|is|been) (?:permanently )?(?:deleted|erased|archived|closed)\b|\bunregistered\b|no longer registered"
 )
+_OF_ROUTE = re.compile(r"\b(?:endpoint|api|version|route|method)\b")
 _SERVERISH = re.compile(
-    r"internal|unexpected|unknown|unavailable|time[d -]{0,2}out|deadline|server|exception|system|temporar|again|overload"
-    r"|upstream|backend|database|null|connection|traceback|crash|panic|retry|later|lagg|busy|wait|failure|problem"
+    r"internal|unexpected|unknown (?:error|reason|problem)|unavailable|time[d -]{0,2}out|something|could not (?:reach|connect)"
+    r"|deadline|server|exception|system|temporar|again|overload"
+    r"|upstream|backend|database|null|connection|traceback|crash|panic|retry|later|lagg|busy|wait|failure|problem|memory|provider"
 )
 _DOCUMENTATION = re.compile(
     r"//(?:docs?|developers?|support|help|wiki)\.|/(?:docs?|documentation|help|swagger|changelog)(?:[/?#.]|$)"
 )
 _FAILURE = re.compile(r"fail|error|unknown|unavailable|internal|timeout|server|\d")
-_FAILURE_CODE = re.compile(r"(?i)internal|unavailable|timeout|server|unknown|exception\Z")
+_FAILURE_CODE = re.compile(r"(?i)internal|unavailable|timeout|server|unknown_?error|exception\Z")
 _LOGIN = re.compile(r"log-?in|sign-?in|/sso|/auth|oauth|saml")
 _STOPPED_PAGE = re.compile(
     r"hibernat|password to enter|enter using password|opening soon|suspended"
@@ -200,7 +202,7 @@ def _is_believed(meaning: Meaning, status: int) -> bool:
         return meaning.category in _BELIEVED_AT_429
     if status in _STRICT:
         return meaning.category in _OVERRULING and meaning.weight is Weight.EXACT
-    if status == 401 and meaning is m.MISSING:
+    if status in {401, 403} and meaning is m.MISSING:
         return False
     return not (status in {404, 410} and meaning.category is _C.VALIDATION_FAILED)
 
@@ -267,6 +269,8 @@ def _settle(match: Match, fault: Fault, evidence: Evidence, status: int) -> Read
             return None
     elif meaning is m.DAILY and _is_short(fault, evidence):
         meaning = m.BURST
+    elif meaning is m.ODD_STATE and 400 <= status < 500:
+        meaning = settle_held(m.STATE, fault, evidence, status)
     elif meaning in HELD:
         meaning = settle_held(meaning, fault, evidence, status)
     elif meaning is m.EXPIRED and fault.method == "POST" and last_part(fault) == "token":
@@ -325,11 +329,8 @@ def _asks_again(evidence: Evidence) -> bool | None:
 def _read_gone(fault: Fault, evidence: Evidence, status: int) -> Reading:
     # A router that knows no such path answers in HTML or one plain line; an API that knows the path answers about the record.
     is_line = fault.body_kind is BodyKind.TEXT and not evidence.codes[1:] and not evidence.text.lstrip().startswith("<")
-    if (
-        status == 410
-        and fault.body_kind is BodyKind.JSON
-        and _RECORD_GONE.search(evidence.words or evidence.text[:300].lower())
-    ):
+    told = evidence.words or evidence.text[:300].lower()
+    if status == 410 and fault.body_kind is BodyKind.JSON and _RECORD_GONE.search(told) and not _OF_ROUTE.search(told):
         outcome = Outcome.EXECUTED if fault.method == "DELETE" else _NOT
         return _reading("410-record", _C.STATE_INCONSISTENT, outcome=outcome)
     if status == 410 or fault.body_kind is BodyKind.HTML or is_line:
