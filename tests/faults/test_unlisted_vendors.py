@@ -111,7 +111,10 @@ def test_takes_no_success_for_an_error(body: object) -> None:
 
 def test_reads_exception_reports_of_map_services() -> None:
     """An OGC exception report in a 200 is read by its code."""
-    report = '<?xml version="1.0"?><ows:ExceptionReport><ows:Exception exceptionCode="InvalidParameterValue"><ows:ExceptionText>x</ows:ExceptionText></ows:Exception></ows:ExceptionReport>'
+    report = (
+        '<?xml version="1.0"?><ows:ExceptionReport><ows:Exception exceptionCode="InvalidParameterValue">'
+        "<ows:ExceptionText>x</ows:ExceptionText></ows:Exception></ows:ExceptionReport>"
+    )
     verdict = classify(answer(200, report, content_type="text/xml"))
 
     assert (verdict.category, verdict.code) == (C.VALIDATION_FAILED, "InvalidParameterValue")

@@ -357,8 +357,13 @@ _CSRF = _phrase(
     m.EXPIRED,
     "csrf xsrf crumb forgery authenticity",
 )
+_BY_NAME = _phrase(
+    r"\b(?:job|event|document|task|execution|workflow) (?:name|type|title)\b[^|]{0,60}\balready exists",
+    m.DUPLICATE,
+    "name type title",
+)
 _OWN_ID = _phrase(
-    r"\b(?:job|event|document|task|execution|workflow)\b(?! name| type| title)[^|]{0,60}\balready (?:exists?|started|running)"
+    r"\b(?:job|event|document|task|execution|workflow)\b[^|]{0,60}\balready (?:exists?|started|running)"
     r"|already exists: (?:job|event|document|task|execution|workflow)\b"
     r"|(?:specified|given|same|this|provided) (?:\w{1,20} )?id\b[^|]{0,30}already exists"
     r"|client[ _-](?:\w{1,20}[ _-])?(?:id|reference)\b[^|]{0,20}(?:must be unique|already|duplicate)"
@@ -432,7 +437,7 @@ _ANY_4XX: _Phrases = (
     _CSRF,
 )
 _ANY_5XX: _Phrases = (_LOGIN_5XX, _MEMORY_5XX, _STORAGE, _OVER_5XX, _CONFIGURATION, _AT_WORK_5XX, _LOCKED, _NO_ROOM)
-_CONFLICTS: _Phrases = (_OUR_KEY, _OWN_ID, _DONE, _STALE, _LOCKED, _DUPLICATE)
+_CONFLICTS: _Phrases = (_OUR_KEY, _BY_NAME, _OWN_ID, _DONE, _STALE, _LOCKED, _DUPLICATE)
 _BY_STATUS: dict[int, _Phrases] = {
     200: (
         _UNSURE,
@@ -450,6 +455,7 @@ _BY_STATUS: dict[int, _Phrases] = {
         _VERSION,
         _KEY_WRONG,
         _OUR_KEY,
+        _BY_NAME,
         _OWN_ID,
         _DONE,
         _DUPLICATE,
