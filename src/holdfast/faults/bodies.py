@@ -31,7 +31,9 @@ _MESSAGE_MAX_CHARS = 1_000
 _CODE_FORM = re.compile(r"[A-Za-z0-9_.:/#\-]{1,200}\Z")
 _TITLE_FORM = re.compile(r"[A-Za-z ]{3,40}\Z")
 _NUMBER_MAX = 10**15
-_SENTENCES = frozenset({"message", "Message", "detail", "Detail", "exception", "id", "name"})
+_SENTENCES = frozenset(
+    {"message", "Message", "detail", "Detail", "exception", "id", "name", "status_message", "statusMessage"}
+)
 _CODE_BOXES = frozenset({"errorCode", "error_code", "code"})
 _CREDENTIAL_FIELDS = frozenset({"refresh_token", "access_token", "api_key", "apikey", "client_secret", "authorization"})
 
@@ -193,7 +195,19 @@ def _inside(
                 found.append((one, depth, True, of_field))
             elif isinstance(one, str):
                 said.add_message(depth, 4, one, of_field=of_field)
+            elif isinstance(one, list):
+                _note_row(said, one, depth, of_field=of_field)
     return found
+
+
+def _note_row(said: Said, row: list[object], depth: int, *, of_field: bool) -> None:
+    """`[["RATELIMIT", "You are doing that too much.", "ratelimit"]]`: an error written as a row, its code first."""
+    texts = [item for item in row[:_ITEMS_MAX] if isinstance(item, str)]
+    if texts and _CODE_FORM.match(texts[0]) and _is_enumerated(texts[0]):
+        said.add_code(depth, texts[0], of_field=of_field)
+        for text in texts[1:]:
+            if " " in text:
+                said.add_message(depth, 4, text, of_field=of_field)
 
 
 def _note_enumerations(said: Said, item: Mapping[object, object], depth: int, *, of_field: bool) -> None:

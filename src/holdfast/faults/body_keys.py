@@ -15,6 +15,9 @@ _NAMES: tuple[tuple[int, str], ...] = (
     (CODE | STATUS | BOX, "error code"),
     (CODE | STATUS, "errcode|err code|errorcode|fault code|faultcode|exception code|sub code|error subcode|substatus"),
     (CODE | TEXT | BOX, "reason|error|err"),
+    (CODE, "s code|error class|error group"),
+    (TEXT, "s msg|sub msg|long message|short message|result|info"),
+    (BOX, "json"),
     (
         CODE,
         "issue code|error type|error name|error key|error id|message id|message key|message code|result code|ret code|retcode",
@@ -33,9 +36,10 @@ _NAMES: tuple[tuple[int, str], ...] = (
         (
             "msg|error description|description|title|error message|error msg|errmsg|err msg|error summary|error text|faultstring|"
             "fault string|diagnostics|developer message|user message|localized message|explanation|text|error detail|hint|"
-            "exception message|status message|ret msg|result message|response message|status text"
+            "exception message|ret msg|result message|response message|status text"
         ),
     ),
+    (TEXT | CODE, "status message"),
     (BOX | TEXT, "details|errors|error messages|error details|error list"),
     (
         BOX,

@@ -37,7 +37,7 @@ _SPELLINGS = {
     " resetinms waitms",
     _Form.MINUTES: "retryafterminutes retryinminutes",
     _Form.MOMENT: "retryat resetat resetsat resettime resettimestamp resetdate nextresetat ratelimitreset quotaresettimestamp"
-    " quotaresettime retryafterdate retryaftertimestamp nextretryat",
+    " quotaresettime xratelimitreset until availableat retryafterdate retryaftertimestamp nextretryat",
 }
 _FIELDS = {name: form for form, names in _SPELLINGS.items() for name in names.split()}
 _INSIDE = frozenset(
@@ -50,6 +50,7 @@ _INSIDE = frozenset(
         "additionalinfo",
         "fault",
         "response",
+        "headers",
         "body",
         "result",
     }

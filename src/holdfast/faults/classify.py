@@ -18,7 +18,7 @@ from functools import lru_cache
 
 from holdfast.faults.bare_exceptions import judge_bare
 from holdfast.faults.context import NO_CONTEXT, trail_of
-from holdfast.faults.delays import THROTTLED, Wait, stated_wait
+from holdfast.faults.delays import LONG_WINDOW_S, THROTTLED, Wait, stated_wait
 from holdfast.faults.deprecations import has_passed_sunset
 from holdfast.faults.evidence import Evidence, is_error_type, is_json_type, read_evidence
 from holdfast.faults.exceptions import read_code, read_exception
@@ -30,7 +30,7 @@ from holdfast.faults.quotas import UsedUp, opens_in_s, used_up_window
 from holdfast.faults.raised.meaning import UNKNOWN, ExceptionMeaning
 from holdfast.faults.reading import Reading
 from holdfast.faults.redact import one_line, redact_text
-from holdfast.faults.resets import is_used_up
+from holdfast.faults.resets import is_used_up, names_long_window
 from holdfast.faults.rules import ApiRules, ErrorMapping, FieldRule, KnownError, Quirks, RateLimitRules
 from holdfast.faults.statuses import is_long_window, read_answer
 from holdfast.faults.taxonomy import ErrorCategory
@@ -105,7 +105,10 @@ def classify(
     used_up = used_up_window(api.quota_windows, fault, evidence.codes) if api and api.quota_windows else None
     wait = stated_wait(fault, evidence, category=best.category, api=api, used_up=used_up)
     if best is generic or best.limit is not None:
-        best = _windowed(best, evidence, wait=wait, used_up=used_up)
+        best = _windowed(best, fault, evidence, wait=wait, used_up=used_up)
+    elif best.category is ErrorCategory.RATE_LIMIT_BURST and best.rule.startswith("catalog:") and _is_long(wait):
+        # An entry knows the words of its API, not how long this wait is.
+        best = replace(best, category=ErrorCategory.RATE_LIMIT_DAILY)
     return _verdict(
         fault,
         evidence,
@@ -261,15 +264,21 @@ def _has_spoken(fault: Fault) -> bool:
 # --- from the winning reading to the verdict ---
 
 
-def _windowed(reading: Reading, evidence: Evidence, *, wait: Wait | None, used_up: UsedUp | None) -> Reading:
+def _windowed(
+    reading: Reading, fault: Fault, evidence: Evidence, *, wait: Wait | None, used_up: UsedUp | None
+) -> Reading:
     """Tell a long window from a short one, where the rule itself did not say which: by the quota that is used up, else by wait and words."""
     if reading.category in THROTTLED and used_up is not None:
         return replace(reading, category=used_up.window.category)
-    if reading.category is ErrorCategory.RATE_LIMIT_BURST and is_long_window(
-        evidence, wait_s=None if wait is None else wait.seconds
+    if reading.category is ErrorCategory.RATE_LIMIT_BURST and (
+        is_long_window(evidence, wait_s=None if wait is None else wait.seconds) or names_long_window(fault.headers)
     ):
         return replace(reading, category=ErrorCategory.RATE_LIMIT_DAILY)
     return reading
+
+
+def _is_long(wait: Wait | None) -> bool:
+    return wait is not None and wait.seconds > LONG_WINDOW_S
 
 
 def _notes(fault: Fault, wait: Wait | None, api: ApiRules | None) -> tuple[str, ...]:

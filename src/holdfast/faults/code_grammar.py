@@ -46,6 +46,7 @@ _WRONG = "invalid failed missing required revoked denied unknown disabled not fo
 RULES: tuple[tuple[Rule, Meaning], ...] = (
     # --- stopped by our side; a record that somebody cancelled is a state ---
     _on("already cancelled", m.DONE),
+    (Rule(frozenset({"user", "cancelled"}), alone=True), m.CANCELLED),
     _on("cancelled by", m.CANCELLED, some="user client", without="item payment card"),
     _on("request cancelled", m.CANCELLED, without="not item payment card invalid"),
     _on("client cancelled", m.CANCELLED, without="not"),
@@ -94,12 +95,14 @@ RULES: tuple[tuple[Rule, Meaning], ...] = (
     _on("progress", m.LOCKED, without="not no"),
     _on("not ready", m.NOT_READY),
     # --- allowances ---
+    _on("time exceeded", m.TIMEOUT, without="token session many rate size"),
     _on("mfa", m.INVALID, some=f"{_WRONG} exceeded", without="argument"),
     _on("many attempt", m.INVALID, some="session credential secret invalid account user mfa denied"),
     _on("limit", m.BAD_INPUT, some="invalid unsupported unknown missing", without="exceeded too many throttle"),
     _on("many", m.BAD_INPUT, some="size tokens item argument storage", without="request rate concurrent connection"),
     _on("too many", m.BURST),
     _on("many", m.BURST, some="request connection concurrent"),
+    _on("id invalid", m.MISSING, without="client key token credential session jwt secret api oauth access"),
     _on("day", m.DAILY, some="limit quota exceeded throttle"),
     _on(
         "credit",
@@ -139,6 +142,7 @@ RULES: tuple[tuple[Rule, Meaning], ...] = (
     ),
     _on("payment", m.REFUSED_BUSINESS, some="failed declined invalid denied insufficient", without="method account"),
     _on("funds", m.REFUSED_BUSINESS, some="insufficient not"),
+    _on("csrf", m.EXPIRED),
     _on("skew", m.SKEWED),
     _on("nonce", m.RENEW_NONCE),
     _on("token", m.STATE, some="cursor sync page"),
@@ -157,7 +161,7 @@ RULES: tuple[tuple[Rule, Meaning], ...] = (
     _on("certificate", m.INVALID, some=f"{_WRONG}"),
     _on("client", m.INVALID, some="invalid denied disabled unknown", without="request version argument"),
     _on("allowed method not", m.ROUTE, without="payment"),
-    _on("permission", m.INVALID, without="argument unknown"),
+    _on("permission", m.INVALID, without="argument unknown violation"),
     _on("access server_error", m.INVALID, without="item"),
     _on("access", m.INVALID, some="denied disabled not required invalid", without="item"),
     _on(
@@ -173,6 +177,9 @@ RULES: tuple[tuple[Rule, Meaning], ...] = (
     _on("disabled", m.INVALID, some="api service client"),
     # --- the route, the method, the version, the model ---
     _on("api version", m.ROUTE, some="invalid unknown"),
+    _on("api method", m.ROUTE, some="invalid unknown"),
+    _on("region unsupported", m.REQUEST),
+    _on("region", m.REQUEST, some="invalid missing required unknown not denied disabled unavailable"),
     _on("unsupported", m.ROUTE, some="version api", without="argument item missing"),
     _on("deprecated", m.ROUTE, without="item user"),
     _on("model", m.ROUTE, some="unknown found unavailable unsupported", without="argument permission"),
@@ -200,6 +207,7 @@ RULES: tuple[tuple[Rule, Meaning], ...] = (
     _on("item", m.MISSING, some="missing unknown", without="required argument"),
     _on("conflict", m.CONFLICT),
     _on("state", m.STATE, some="invalid not denied unsupported"),
+    _on("state internal", m.ODD_STATE, without="server_error service"),
     _on("not allowed", m.DENIED),
     # --- the other side is not well ---
     _on("overload", m.OVERLOADED),
@@ -224,6 +232,7 @@ RULES: tuple[tuple[Rule, Meaning], ...] = (
     _on("declined", m.REFUSED_BUSINESS),
     _on("unsupported", m.BAD_INPUT, without="server_error"),
     _on("request", m.REQUEST, some="invalid missing server_error required"),
+    (Rule(frozenset({"argument"}), alone=True), m.REQUEST),  # `validation`: no more is said
     _on("required", m.REQUEST),
     _on("invalid", m.REQUEST),
     _on("missing", m.REQUEST),

@@ -84,7 +84,7 @@ _GROUPS: dict[str, str] = {
     "key": "key keys apikey",
     "secret": "secret password passwd passphrase pwd pin",
     "certificate": "certificate cert ssl tls x509",
-    "signature": "signature sig sign signed hmac digest",
+    "signature": "signature sig sign signed hmac",
     "client": "client application app",
     "grant": "grant",
     "oauth": "oauth",
@@ -155,12 +155,14 @@ _GROUPS: dict[str, str] = {
         "argument arguments param params value values input format type syntax json xml schema validation "
         "validate validator unprocessable constraint property attribute attributes number string integer "
         "date email phone address name currency locale language content parse parsing parser serialization "
-        "deserialization encoding charset precision filter sort checksum md5 region country amount"
+        "deserialization encoding charset precision filter sort checksum md5 digest amount"
     ),
+    "region": "region country location territory jurisdiction",
+    "csrf": "csrf xsrf crumb",
     "configuration": "configuration config misconfigured misconfiguration configured unconfigured setup",
     "device": (
         "device push registration gcm fcm apns notification reset invite invitation verification "
-        "confirmation csrf xsrf upload download checkout link code share activation unsubscribe magic "
+        "confirmation upload download checkout link code share activation unsubscribe magic "
         "recovery quote offer hold reservation cart order booking listing campaign ad signup onboarding game "
         "chat meeting video stream watch"
     ),
@@ -198,6 +200,7 @@ JOINED: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
         "toolong": ("too", "long"),
         "unsupportedversion": ("unsupported", "version"),
         "usagelimit": ("usage", "limit"),
+        "editconflict": ("stale",),
     }
 )
 """Compounds whose parts alone would be read otherwise."""

@@ -109,11 +109,13 @@ def _sources(
     headers: list[tuple[str, str]],
 ) -> Iterator[float | None]:
     throttled = category in THROTTLED
+    # Whoever is down for maintenance says until when; other moments in an answer that is no throttling are information.
+    moments = throttled or (fault.status == 503 and "maintenance" in evidence.text[:500].lower())
     if api is not None:
         for rule in api.waits:
             yield _by_rule(rule, fault, evidence, category=category, clock=clock)
     yield _retry_after(headers, clock)
-    yield body_wait_s(evidence.value, clock, moments=throttled)
+    yield body_wait_s(evidence.value, clock, moments=moments)
     if throttled:
         yield cost_wait_s(evidence.value)
     message = evidence.message or (fault.message if fault.exception_lineage else "")

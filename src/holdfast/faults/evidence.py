@@ -13,6 +13,7 @@ from codecs import BOM_UTF8
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from urllib.parse import unquote_plus
 
 from holdfast.faults.bodies import read_object
@@ -28,10 +29,20 @@ _CODE_MAX_CHARS = 120
 _LINE_MAX_CHARS = 500  # a text body longer than this is a page, not a message
 _WORDS_MAX_CHARS = 800
 _CODE_FORM = re.compile(r"[A-Za-z0-9_.:/#\-]{1,120}\Z")
+_GRPC_NAMES = (
+    "ok cancelled unknown invalid_argument deadline_exceeded not_found already_exists permission_denied resource_exhausted"
+    " failed_precondition aborted out_of_range unimplemented internal unavailable data_loss unauthenticated"
+)
+GRPC_STATUSES: MappingProxyType[str, str] = MappingProxyType(
+    {str(number): name for number, name in enumerate(_GRPC_NAMES.split())}
+)
+"""Number → name, as https://grpc.github.io/grpc/core/md_doc_statuscodes.html has them."""
 _SINGLE_QUOTED = re.compile(r"(?:\A|[\s(:=,\[])'[^']{0,300}'")
 _QUOTED = re.compile(rf"\"[^\"]{{0,300}}\"|`[^`]{{0,300}}`|“[^”]{{0,300}}”|«[^»]{{0,300}}»|{_SINGLE_QUOTED.pattern}")
 
 
+_EXCEPTION_CODE = re.compile(r"\b(?:exceptionCode|code)=\"([A-Za-z0-9_.]{3,80})\"")
+"""The code in the exception reports of the Open Geospatial Consortium's services (OWS Common, WMS 1.1 and 1.3)."""
 _USUAL_SHAPE = ErrorShape()
 
 
@@ -90,6 +101,25 @@ class Evidence:
 
 def read_evidence(fault: Fault, *, quirks: Quirks, shape: ErrorShape = _USUAL_SHAPE) -> Evidence:
     """Read what the fault says; a body that cannot be read leaves the message of the exception, which may be empty."""
+    evidence = _read_body(fault, quirks=quirks, shape=shape)
+    if stated := _header_codes(fault):
+        evidence.codes = tuple(dict.fromkeys((*evidence.codes, *stated)))[:_CODES_MAX]
+    return evidence
+
+
+def _header_codes(fault: Fault) -> list[str]:
+    """The codes that stand in headers made for them (`x-amzn-ErrorType`, `x-ms-error-code`, `grpc-status`), in lower case."""
+    found: list[str] = []
+    for name, value in fault.headers:
+        low = name.lower()
+        if low == "grpc-status":
+            found += (value, GRPC_STATUSES.get(value.strip(), ""))
+        elif low.endswith(("errortype", "error-type", "error-code", "errorcode", "exception-code", "x-error")):
+            found.append(value.partition(":")[0])
+    return [code for item in found if (code := item.strip().lower()) and _CODE_FORM.match(code)]
+
+
+def _read_body(fault: Fault, *, quirks: Quirks, shape: ErrorShape) -> Evidence:
     body = body_text(fault, quirks=quirks)
     text = f"{fault.message}\n{body}"[:INPUT_MAX_CHARS] if fault.message and body else fault.message or body
     marked = is_error_type(fault.content_type, quirks=quirks)
@@ -263,8 +293,10 @@ def _read_markup(body: str, text: str, *, marked: bool) -> Evidence:
     )[:_CODES_MAX]
     messages = [words for name, words in leaves if name in _XML_MESSAGES or name.endswith("message")]
     details = [words for name, words in leaves if name.endswith("detail")]
-    sides = {code.rpartition(":")[2].lower() for code in codes}
+    sides = {code.rpartition(":")[2].partition(".")[0].lower() for code in codes}
     head = body[:600].lower()
+    if "exceptionreport" in head:
+        named = tuple(dict.fromkeys((*_EXCEPTION_CODE.findall(body[:2_000]), *named)))[:_CODES_MAX]
     return Evidence(
         text=text,
         code=named[0] if named else None,
@@ -306,7 +338,18 @@ _XML_MESSAGES = frozenset(
         "diagnostics",
         "detail",
         "error",
+        "exceptiontext",
+        "serviceexception",
     }
 )
 _SOAP_SIDES = frozenset({"client", "server", "sender", "receiver", "user"})
-_XML_ERRORS = ("<error>", "<error ", "<errorresponse", "<errors>", "fault>", "<exception>", "<errorinfo")
+_XML_ERRORS = (
+    "<error>",
+    "<error ",
+    "<errorresponse",
+    "<errors>",
+    "fault>",
+    "<exception>",
+    "<errorinfo",
+    "exceptionreport",
+)

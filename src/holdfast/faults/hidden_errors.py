@@ -23,11 +23,46 @@ def says_error(value: Mapping[object, object]) -> bool:
     status = value.get("status")
     if said and (status is False or _has_failed(status)):
         return True
+    if isinstance(status, str) and _is_refused(status, value):
+        return True
     if value.get("object") == "error" or (value.get("type") == "error" and said):
         return True
     if said and any(_is_failure(value.get(key)) for key in _NUMBERS):
         return True
-    return (said and any(_is_refusal(value.get(key)) for key in _STATUSES)) or _has_user_errors(value)
+    if said and any(_is_refusal(value.get(key)) for key in _STATUSES):
+        return True
+    return _has_user_errors(value) or _says_so_above(value)
+
+
+def is_refusal_word(status: object) -> bool:
+    """Whether a body's own `status` is a word for a refusal."""
+    return isinstance(status, str) and status.lower() in _REFUSED
+
+
+def _is_refused(status: str, value: Mapping[object, object]) -> bool:
+    """A refusal with its code, a status that is itself the name of an error, or the zero of those who say `NOTOK`."""
+    if is_refusal_word(status) and any(_is_failure(value.get(key)) for key in _NUMBERS):
+        return True
+    if status.isupper() and "_" in status and (status.endswith(_BAD_ENDS) or status.startswith(_BAD_STARTS)):
+        return True
+    message = value.get("message")
+    return isinstance(message, str) and message.lower().replace(" ", "") in _NOT_FINE
+
+
+def _says_so_above(value: Mapping[object, object]) -> bool:
+    """Whether the answer's own envelope says that it failed (`{"messages": {"resultCode": "Error"}}`, `{"status": 12, "status_message": …}`)."""
+    for key in _ENVELOPES:
+        place = value.get(key)
+        if isinstance(place, dict) and (place.get("errors") or any(_has_failed(place.get(name)) for name in _RESULTS)):
+            return True
+    status, words = value.get("status"), value.get("status_message")
+    return (
+        isinstance(status, int)
+        and not isinstance(status, bool)
+        and status not in _FINE_NUMBERS
+        and isinstance(words, str)
+        and words.lower() not in _FINE_WORDS
+    )
 
 
 def _is_failure(item: object) -> bool:
@@ -125,6 +160,12 @@ _NUMBERS = (
 )
 _STATUSES = ("status", "statusCode", "status_code", "httpStatus", "http_status")
 _FAILED = frozenset({"error", "fail", "failed", "failure", "nok", "ko"})
+_REFUSED = frozenset({"rejected", "declined", "refused", "denied"})
+_NOT_FINE = frozenset({"notok", "nok"})
+_BAD_ENDS = ("_ERROR", "_DENIED", "_EXCEEDED", "_FAILED", "_FAILURE", "_LIMIT")
+_BAD_STARTS = ("INVALID_", "ERROR_")
+_ENVELOPES = ("messages", "header", "head", "result", "meta", "json", "responseHeader")
+_RESULTS = ("resultCode", "result", "status", "ack", "outcome")
 _FINE_NUMBERS = frozenset({0, 1, *range(100, 400), 1000, 10000, 20000})
 _FINE_WORDS = frozenset(
     {

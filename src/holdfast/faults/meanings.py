@@ -65,6 +65,8 @@ TIMEOUT = Meaning("timeout", _C.NETWORK_TIMEOUT, outcome=_UNKNOWN)
 TIMEOUT_ANYWHERE = Meaning("operation-timeout", _C.NETWORK_TIMEOUT, outcome=_UNKNOWN)
 """A store's own code for a timeout: one whatever the status."""
 NOT_RECEIVED = Meaning("request-not-received", _C.NETWORK_TIMEOUT, retryable=True, outcome=_NOT)
+STOPPED = Meaning("statement-stopped", _C.NETWORK_TIMEOUT, retryable=True, outcome=_NOT)
+"""The server says that it stopped a statement, which a database takes back."""
 CANCELLED = Meaning("cancelled", _C.USER_CANCELLED, outcome=_UNKNOWN)
 ROUTE = Meaning("route", _C.API_ENDPOINT_REMOVED)
 PATH = Meaning("path", _C.API_ENDPOINT_REMOVED, weight=Weight.PLAIN)
@@ -73,6 +75,8 @@ MISSING = Meaning("record", _C.STATE_INCONSISTENT, weight=Weight.PLAIN)
 """An unknown record; where it was named decides, hence the status."""
 MISSING_HERE = Meaning("record", _C.STATE_INCONSISTENT)
 STATE = Meaning("state", _C.STATE_INCONSISTENT)
+ODD_STATE = Meaning("state", _C.STATE_INCONSISTENT, weight=Weight.PLAIN)
+"""An unexpected state: the record's where the status blames the request, else the server's own."""
 CONFLICT = Meaning("conflict", _C.STATE_INCONSISTENT, weight=Weight.PLAIN)
 DUPLICATE = Meaning("duplicate", _C.STATE_INCONSISTENT)
 DUPLICATE_ID = Meaning("own-id-exists", _C.STATE_INCONSISTENT, outcome=_EXECUTED)
@@ -139,7 +143,7 @@ def _settled(meaning: Meaning, status: int) -> Meaning | None:
     if meaning is OVERLOADED:
         if status == 429:
             return BURST
-        return NOT_STARTED if status in {503, 529} or 400 <= status < 500 else UNCERTAIN
+        return NOT_STARTED if status in {200, 503, 529} or 400 <= status < 500 else UNCERTAIN
     if meaning in {FULL, CONFIGURATION} and status < 500:
         return BAD_INPUT
     if meaning is IN_PROGRESS and status == 423:
@@ -161,6 +165,8 @@ def _settled_weak(meaning: Meaning, status: int) -> Meaning | None:
             # A server's failure under a client's status: a vendor that has only one status for errors.
             return UNCERTAIN if meaning is BROKEN else NOT_STARTED
         return UNCERTAIN if status < 300 or status >= 500 else None
+    if meaning is ODD_STATE:
+        return STATE if 400 <= status < 500 else UNCERTAIN
     if meaning is REQUEST:
         return BAD_INPUT if status < 300 or status in {400, 402, 422} else None
     if meaning is DENIED:

@@ -75,7 +75,7 @@ def _phrase(expression: str, meaning: Meaning, hints: str = "") -> _Phrase:
 
 
 _LONG_WINDOW = re.compile(
-    r"\bper[ -]day\b|\bdaily\b|\bper[ -]month\b|\bmonthly\b|\bweekly\b|\bper[ -]week\b|\bday limit"
+    r"current month|\bper[ -]day\b|\bdaily\b|\bper[ -]month\b|\bmonthly\b|\bweekly\b|\bper[ -]week\b|\bday limit"
     r"|24[ -]hours?\b|\b1 day\b|/ ?day\b|for today\b"
     r"|this month\b|per 1 day|\bcalendar month|billing (?:cycle|period)|\(rpd\)|until tomorrow|\bper 24\b"
 )
@@ -86,7 +86,7 @@ _SHORT_WINDOW = re.compile(
 )
 
 _STORAGE = _phrase(
-    r"(?:storage|disk|mailbox|memory|drive)\b.{0,40}(?:full|exceeded|exhausted|insufficient)|no space left"
+    r"(?:storage|disk|mailbox|memory|drive|database space)\b.{0,40}(?:full|exceeded|exhausted|insufficient)|no space left"
     r"|disk full|out of (?:disk|memory|storage)"
     r"|insufficient (?:storage|disk|memory)|not enough (?:storage|disk|memory|space)|exceeded .{0,20}storage",
     m.FULL,
@@ -95,6 +95,13 @@ _STORAGE = _phrase(
 # Where memory ran out in the middle of the work, nobody knows how far it had got.
 _MEMORY_5XX = _phrase(
     r"out of memory|memory (?:size |limit )?(?:of \d{1,12} bytes )?(?:exhausted|exceeded)", m.FULL_MIDWAY, "memory"
+)
+_FUNDS = _phrase(
+    r"(?:order|transfer|withdraw\w{0,3}|trade|payout|payment|transaction)\b.{0,36}insufficient [\w '-]{0,24}(?:balance|funds)"
+    r"|(?:insufficient|not sufficient) funds"
+    r"|insufficient [\w '-]{0,24}balance (?:to|for) (?:\w{1,12} )?(?:\w{1,12} )?(?:order|transfer|withdrawal|payment|trade|payout)",
+    m.REFUSED_BUSINESS,
+    "funds balance",
 )
 _CREDIT = _phrase(
     r"(?:insufficient|not enough|low|run out of|ran out of|out of|exhausted|do not have enough"
@@ -112,11 +119,12 @@ _QUOTA = _phrase(
     r"|reach|hit|exhaust|used)"
     r"|(?:exceed|reach|hit|exhaust)\w{0,4} [\w '-]{0,24}(?:daily|monthly|weekly|per[ -]day|per[ -]month) "
     r"|quota [\w '-]{0,36}(?:exceeded|exhausted|reached|used up)"
+    r"|maximum [\w '-]{0,12}(?:credits|usage) (?:exceeded|reached)"
     r"|exceed\w{0,4} [\w '-]{0,48}quota|out of quota|usage limit [\w '-]{0,24}(?:exceeded"
     r"|reached)"
     r"|(?:exceeded|reached|hit) [\w '-]{0,36}usage limit|limit for (?:today|this month)",
     m.DAILY,
-    "quota daily day month week usage today",
+    "quota daily day month week usage today maximum",
 )
 _RATE = _phrase(
     r"rate[ -]?limit(?:s|ed|ing)?\b.{0,30}(?:exceed|reach|hit)|(?:exceed|reach|hit|over"
@@ -177,6 +185,7 @@ _KEY_WRONG = _phrase(
     r"|username or password|api token)"
     r"|(?:api[ _-]?key|access[ _-]?token|auth token|api token|credentials?) [\w '-]{0,24}(?:invalid"
     r"|missing|not valid|not found|required|incorrect|malformed|revoked|not provided|disabled)"
+    r"|(?:api[ _-]?key|access[ _-]?token) (?:was |could |can )?(?:not |can't )?(?:be )?found"
     r"|error validating access token|not authori[sz]ed|permission denied|(?:insufficient|missing|lacks?"
     r"|don't have|do not have|does not have|not have|requires?) [\w '-]{0,36}(?:permissions?"
     r"|privileges?|scopes?)\b"
@@ -198,17 +207,26 @@ _LOCKED = _phrase(
     r"|other \w{1,20} request|concurrent(?:ly)? (?:modif|updat|request|writ|edit|operation|access)"
     r"|could not serialize|deadlock|modif\w{1,8} the same|conflict.{0,60}(?:try again|retry)|(?:try again"
     r"|retry).{0,60}conflict|still (?:being )?process|operation (?:is )?in progress|in progress"
-    r"|optimistic lock",
+    r"|optimistic lock|\bhas locked|lock has not|pending (?:event|operation|action)"
+    r"|in use by (?:an? |another )?(?:\w{1,20} )?(?:client|process|operation|session|transaction|request)\b",
     m.LOCKED,
-    "lock current already being another other concurrent serializ same conflict progress process modif temporar",
+    "lock current already being another other concurrent serializ same conflict progress process modif temporar pending use",
+)
+_LOCK_NAMED = _phrase(
+    r"\bhas locked|\blocked by|lock has not|has a pending \w{1,20}|pending (?:event|operation|action)\b|another (?:operation"
+    r"|request|process|transaction) (?:is|already|on)\b|in use by (?:an? |another )?(?:\w{1,20} )?(?:client|process|operation"
+    r"|session|transaction|request)\b",
+    m.LOCKED,
+    "lock pending another use",
 )
 # A server's failure that tells of work under way, or of waiting in vain: it may be this very request's.
 _AT_WORK_5XX = _phrase(
     r"operation (?:is )?in progress|still (?:being )?process|timed out", m.AT_WORK, "progress still timed"
 )
 _UNSURE = _phrase(
-    r"(?:execution|send|outcome|transaction) status (?:is )?unknown|timeout waiting for|(?:request"
-    r"|operation) timed out",
+    r"(?:execution|send|outcome|transaction) status (?:is )?unknown|timeout waiting for|(?:request|operation)"
+    r" (?:timed out|time-?out\b)|does not (?:necessarily )?mean (?:that )?(?:the |your )?(?:request|order|operation"
+    r"|transaction|payment) (?:was |is |has )?(?:been )?(?:success|succe|fail|execut|process|complet)",
     m.TIMEOUT,
 )
 _LATE = _phrase(
@@ -222,7 +240,7 @@ _STALE = _phrase(
     "by since meantime stale date match etag",
 )
 _OUR_KEY = _phrase(
-    r"idempoten.{0,120}(?:in progress|process|still|currently|concurrent|in use)|(?:in progress|process"
+    r"idempoten.{0,120}(?:in[ -]progress|process|still|currently|concurrent|in use)|(?:in[ -]progress|process"
     r"|still|currently|concurrent).{0,120}idempoten|same (?:idempotency )?key.{0,60}(?:progress|process)"
     r"|(?:request|payment|transaction) (?:with this \w{1,20} )?is (?:already |still "
     r"|currently )?(?:in progress|being processed|processing)|original request",
@@ -233,7 +251,7 @@ _DONE = _phrase(
     r"already (?:been )?(?:captured|paid|refunded|cancell?ed"
     r"|deleted|voided|completed|processed|closed|shipped|sent|submitted|confirmed|approved|archived"
     r"|fulfilled|settled|finali[sz]ed|released|published|merged|accepted|activated|subscribed|unsubscribed"
-    r"|applied|executed|terminated|stopped|reversed|signed|disabled|enabled)",
+    r"|applied|acknowledged|answered|redeemed|claimed|executed|terminated|stopped|reversed|signed|disabled|enabled)",
     m.DONE,
     "already",
 )
@@ -274,7 +292,10 @@ _ROUTE = _phrase(
     m.ROUTE,
 )
 _MODEL = _phrase(
-    r"\bmodel\b.{0,60}(?:deprecated|does not exist|not found|decommissioned|retired|no longer)", m.ROUTE, "model"
+    r"\bmodel\b.{0,60}(?:deprecated|does not exist|not found|decommissioned|retired|no longer|removed on"
+    r"|(?:was|been) (?:removed|discontinued|shut down))",
+    m.ROUTE,
+    "model",
 )
 _TABLE_STATE = _phrase(
     r"(?:(?:sync|pagination|continuation|cursor|scroll|delta|(?:page|next)[ _-]?token)[ _-]?(?:token"
@@ -284,16 +305,18 @@ _TABLE_STATE = _phrase(
 _OVERLOADED = _phrase(
     r"overload|at capacity|over capacity|capacity (?:exceeded|reached)|maintenance|starting up|start-up"
     r"|shutting down|shutdown|server (?:is )?(?:too )?busy|too busy|warming up"
-    r"|is (?:currently )?(?:re)?starting"
+    r"|is (?:currently )?(?:re)?starting|getting ready|no \w{1,20} (?:\w{1,20} )?available|please wait while .{0,40}(?:start|load)"
+    r"|out of (?:\w{1,12} )?capacity|servers? .{0,40}\blagged|replication lag"
     r"|booting|being (?:upgraded|restarted|deployed)|(?:currently |temporarily )loading"
     r"|model .{0,60}loading|high (?:load|demand|traffic)|insufficient capacity|load shed"
     r"|too many (?:requests|connections)|back (?:soon|shortly|online)|read-only mode|restarting"
     r"|upgrade in progress|be right back",
     m.OVERLOADED,
 )
-_NOT_FORWARDED = _phrase(
-    r"no healthy upstream|reset reason: (?:remote |local )?connection failure", m.NOT_STARTED, "upstream reason"
+_NO_ROOM = _phrase(
+    r"out of (?:\w{1,12} )?capacity|(?:insufficient|no) (?:\w{1,12} )?capacity", m.NOT_STARTED, "capacity"
 )
+_NOT_FORWARDED = _phrase(r"no healthy upstream|delayed connect error", m.NOT_STARTED, "upstream delayed")
 _CONFIGURATION = _phrase(
     r"misconfigur|not (?:been )?configured|configuration (?:error|is (?:invalid|missing))"
     r"|missing configuration|invalid configuration|no .{0,30}configured",
@@ -313,7 +336,8 @@ _LOGIN_5XX = _phrase(
     "invalid log auth",
 )
 _NOT_FOUND = _phrase(
-    r"not found|does(?:n't| not) exist|no such|could not (?:be found|find)|unknown \w{1,30}|cannot find", m.MISSING
+    r"not found|does(?:n't| not) exist|no such|could not (?:be found|find)|unknown \w{1,30}|cannot (?:be found|find)|^no data\b",
+    m.MISSING,
 )
 _BAD = _phrase(
     r"\binvalid\b|cannot query field|too (?:low|high)|insufficient|not enough|unknown type|\bmissing\b"
@@ -327,6 +351,49 @@ _BROKEN = _phrase(
     r"internal (?:server )?error|unexpected error|system (?:error|failure)|something went wrong"
     r"|try again later|server error|unknown error|application error|temporar",
     m.UNCERTAIN,
+)
+_ELSEWHERE = _phrase(
+    r"(?:user|your) (?:location|country|region|territory)\b[^|]{0,20} not (?:supported|available|allowed)",
+    m.INVALID,
+    "user your",
+)
+_CSRF = _phrase(
+    r"(?:csrf|xsrf|anti-?forgery|authenticity)(?: token)?\b.{0,30}(?:mismatch|invalid|missing|expired|incorrect|fail)"
+    r"|(?:invalid|missing|expired|no valid|incorrect) (?:csrf|xsrf|crumb|anti-?forgery|authenticity)",
+    m.EXPIRED,
+    "csrf xsrf crumb forgery authenticity",
+)
+_BY_NAME = _phrase(
+    r"\b(?:job|event|document|task|execution|workflow) (?:name|type|title)\b[^|]{0,60}\balready exists",
+    m.DUPLICATE,
+    "name type title",
+)
+_OWN_ID = _phrase(
+    r"\b(?:job|event|document|task|execution|workflow)\b[^|]{0,60}\balready (?:exists?|started|running)"
+    r"|already exists: (?:job|event|document|task|execution|workflow)\b"
+    r"|(?:specified|given|same|this|provided) (?:\w{1,20} )?id\b[^|]{0,30}already exists"
+    r"|client[ _-](?:\w{1,20}[ _-])?(?:id|reference)\b[^|]{0,20}(?:must be unique|already|duplicate)"
+    r"|duplicate client[ _-](?:\w{1,20}[ _-])?(?:id|reference)\b"
+    r"|(?:retry|idempotency|deduplication) key [^|]{0,20}already (?:been )?(?:accepted|processed|completed)",
+    m.DUPLICATE_ID,
+    "already unique duplicate",
+)
+_STOPPED = _phrase(
+    r"\b(?:statement|query)\b[^|]{0,90}(?:was|been|and) (?:cancell?ed|aborted|killed|terminated)"
+    r"|(?:statement|query) (?:request )?(?:was |has been )?(?:timed out|running (?:for )?too long)",
+    m.STOPPED,
+    "statement query",
+)
+_NOT_READ = _phrase(
+    r"(?:timed out|time-?out)[^|]{0,20} (?:read|receiv)(?:ing|e)? (?:your|the|client) (?:\w{1,12} )?(?:request|body|headers?)"
+    r"|request (?:body )?(?:was )?not (?:fully |completely )?(?:read|received)",
+    m.NOT_RECEIVED,
+    "timed time not",
+)
+_TOO_BIG = _phrase(
+    r"(?:larger|bigger|longer) than (?:the )?(?:max|limit|allowed)|(?:request|message|body|payload|prompt|input) (?:is )?too large",
+    m.BAD_INPUT,
+    "larger bigger longer large",
 )
 _NONCE = _phrase(
     r"(?:timestamp|nonce|recvwindow)\b.{0,80}(?:outside|invalid|expired|too (?:old|far|early|late)|used"
@@ -356,7 +423,11 @@ _PLAN = _phrase(
 _ANY_4XX: _Phrases = (
     _UNSURE,
     _NONCE,
+    _LOCK_NAMED,
+    _STOPPED,
+    _ELSEWHERE,
     _OUR_KEY,
+    _FUNDS,
     _CREDIT,
     _RATE,
     _QUOTA,
@@ -366,14 +437,19 @@ _ANY_4XX: _Phrases = (
     _VERSION,
     _MODEL,
     _KEY_WRONG,
+    _GUESSING,
+    _OWN_ID,
     _DONE,
+    _CSRF,
 )
-_ANY_5XX: _Phrases = (_LOGIN_5XX, _MEMORY_5XX, _STORAGE, _OVER_5XX, _CONFIGURATION, _AT_WORK_5XX, _LOCKED)
-_CONFLICTS: _Phrases = (_OUR_KEY, _OWN_ID, _DONE, _STALE, _LOCKED, _DUPLICATE)
+_ANY_5XX: _Phrases = (_LOGIN_5XX, _MEMORY_5XX, _STORAGE, _OVER_5XX, _CONFIGURATION, _AT_WORK_5XX, _LOCKED, _NO_ROOM)
+_CONFLICTS: _Phrases = (_OUR_KEY, _BY_NAME, _OWN_ID, _DONE, _STALE, _LOCKED, _DUPLICATE)
 _BY_STATUS: dict[int, _Phrases] = {
     200: (
         _UNSURE,
         _NONCE,
+        _STOPPED,
+        _FUNDS,
         _CREDIT,
         _RATE,
         _QUOTA,
@@ -385,6 +461,8 @@ _BY_STATUS: dict[int, _Phrases] = {
         _VERSION,
         _KEY_WRONG,
         _OUR_KEY,
+        _BY_NAME,
+        _OWN_ID,
         _DONE,
         _DUPLICATE,
         _LOCKED,
@@ -394,7 +472,7 @@ _BY_STATUS: dict[int, _Phrases] = {
         _NOT_FOUND,
         _BAD,
     ),
-    401: (_BLOCKED, _LASTING_OVER, _OTHER_OVER_401, _TOKEN_OVER, _RATE),
+    401: (_BLOCKED, _LASTING_OVER, _OTHER_OVER_401, _TOKEN_OVER, _RATE, _QUOTA, _CSRF),
     402: (_CARD, _CREDIT, _QUOTA, _SUSPENDED_402, _RATE),
     403: (
         _USER_AGENT,
@@ -408,14 +486,17 @@ _BY_STATUS: dict[int, _Phrases] = {
         _OTHER_OVER,
         _TOKEN_OVER,
         _VERSION,
+        _CSRF,
     ),
     404: (_OTHER_OVER, _TABLE_STATE, _VERSION, _MODEL, _ROUTE),
     409: _CONFLICTS,
     410: (_TABLE_STATE, _OTHER_OVER, _VERSION),
+    408: (_STOPPED, _NOT_READ),
     412: (_LOCKED,),
-    422: (_CREDIT, _RATE, _OTHER_OVER, _VERSION),
+    419: (_CSRF,),
+    422: (_FUNDS, _CREDIT, _RATE, _OTHER_OVER, _VERSION, _LOCK_NAMED, _STOPPED, _OWN_ID),
     423: (),
-    429: (_GUESSING, _CREDIT, _QUOTA),
+    429: (_GUESSING, _STORAGE, _TOO_BIG, _CREDIT, _QUOTA),
     500: (*_ANY_5XX,),
     503: (_NOT_FORWARDED, _MEMORY_5XX, _STORAGE, _OVER_5XX, _CONFIGURATION, _OVERLOADED),
     529: (_RATE, _OVERLOADED),

@@ -26,6 +26,8 @@ _NEITHER = frozenset(
     {"x", "time", "at", "in", "after", "ms", "seconds", "s", "milliseconds", "timestamp", "utc", "epoch", "api"}
 )
 """Words of a name that say how a value is written and not which limit it is about."""
+_HOUR_S = 3_600
+_WINDOW = re.compile(r"\s{0,3}0\s{0,3};\s{0,3}w\s{0,3}=\s{0,3}([0-9]{1,9})\b")
 _REGAIN = re.compile(r"\"estimated_time_to_regain_access\"\s{0,5}:\s{0,5}([0-9]{1,9})")
 """Minutes, in the `…-Usage` headers of Meta's APIs (Graph API documentation, Rate Limits)."""
 
@@ -88,6 +90,15 @@ def reset_value_s(text: str, clock: Clock, *, in_ms: bool = False) -> float | No
 def is_used_up(values: Sequence[str]) -> bool:
     """Whether one of a header's values says that nothing remains."""
     return any(number_of(value.strip()) == 0 or value.strip()[:1] == "-" for value in values)
+
+
+def names_long_window(headers: Sequence[tuple[str, str]]) -> bool:
+    """Whether a limit of which nothing remains has a window longer than an hour, where the header itself names it (`0;w=21600`)."""
+    return any(
+        int(found[1]) > _HOUR_S
+        for name, value in headers
+        if "limit" in name.lower() and "remaining" in name.lower() and (found := _WINDOW.match(value))
+    )
 
 
 def _note(limits: dict[frozenset[str], _Limit], name: str, value: str, clock: Clock) -> None:

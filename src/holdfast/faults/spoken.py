@@ -29,7 +29,8 @@ _WITHIN = re.compile(rf",?[ -]?(?:in|after|within)\b:? {_ABOUT}['\"\[(]?[0-9]", 
 _PAUSE = re.compile(
     rf"\b(?:wait(?:ing)?(?: time)?(?: for| of)?|(?:will )?(?:be )?(?:reset|resets|refreshes|renews|refill(?:s|ed)?"
     rf"|replenish(?:es|ed)?)(?: again)? (?:in|after)"
-    rf"|back ?off(?: for)?|cool ?down(?: of| for)?|slow down for|blocked for)[:=]? {_ABOUT}['\"\[(]?[0-9]",
+    rf"|back ?off(?: for)?|cool ?down(?: of| for)?|slow down for|(?:blocked|banned"
+    rf"|suspended|timed out|take a break|locked out) for)[:=]? {_ABOUT}['\"\[(]?[0-9]",
     re.IGNORECASE,
 )
 _AT = re.compile(
@@ -78,6 +79,11 @@ _HINTS = (
     "cool",
     "resend",
     "replenish",
+    "timed out",
+    "break",
+    "banned",
+    "suspended",
+    "locked out",
 )
 
 

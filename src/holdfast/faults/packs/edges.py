@@ -90,7 +90,7 @@ _CHALLENGE = re.compile(
 _PHRASES: tuple[tuple[re.Pattern[str], str, m.Meaning], ...] = (
     (
         re.compile(
-            r"reset reason: (?:remote |local |transient )?connection (?:failure|timeout)|reset reason: overflow"
+            r"reset reason: (?:remote |local |transient )?connection timeout|reset reason: overflow"
             r"|delayed connect error"
             r"|no healthy upstream|no server is available to handle this request|backend is unhealthy|backend unhealthy"
             r"|max_conn reached|wasn.t able to connect to the origin|failed to establish a new connection"
@@ -129,6 +129,8 @@ _PHRASES: tuple[tuple[re.Pattern[str], str, m.Meaning], ...] = (
     ),
     (re.compile(r"\bjwt is expired"), "envoy-expired", m.EXPIRED),
     (re.compile(r"local_rate_limited"), "envoy-limit", m.BURST),
+    (re.compile(r"(?:account|developer) over (?:qps|queries per second)"), "gateway-limit", m.BURST),
+    (re.compile(r"(?:account|developer) over rate"), "gateway-quota", m.DAILY),
     (re.compile(r"not configured to allow the http request method|supports only cachable requests"), "method", m.ROUTE),
     (re.compile(r"fastly error: unknown domain"), "unknown-domain", m.CONFIGURATION),
     (

@@ -35,7 +35,8 @@ CODES = table(
         "missingRequiredArguments argumentLiteralsIncompatible undefinedType variableMismatch NullValueInNonNullableField",
     ),
     (m.BAD_INPUT, "PERSISTED_QUERY_NOT_SUPPORTED OperationNotSupported SYNTAX_ERROR"),
-    (m.RENEW_NONCE, "PERSISTED_QUERY_NOT_FOUND PersistedQueryNotFound"),
+    # The same request fails again: the whole query has to be sent once.
+    (m.BAD_INPUT, "PERSISTED_QUERY_NOT_FOUND PersistedQueryNotFound"),
     (m.DUPLICATE, "constraint-violation"),
     (m.MISSING, "NOT_FOUND RESOURCE_NOT_FOUND"),
     (m.CONFLICT, "CONFLICT"),
