@@ -11,7 +11,7 @@ from holdfast.faults.capture import capture_answer
 from holdfast.faults.classify import classify, examine
 from holdfast.faults.fault import Fault
 from holdfast.faults.patterns import compile_shipped
-from holdfast.faults.rules import ApiRules, ErrorMapping, KnownError, Quirks
+from holdfast.faults.rules import ApiRules, ErrorMapping, ErrorShape, KnownError, Quirks, RateLimitRules
 from holdfast.faults.taxonomy import ErrorCategory
 from holdfast.faults.verdict import Outcome
 from tests.faults.samples import JSON, NOON, answer, raised
@@ -151,6 +151,26 @@ def test_no_word_undoes_what_was_sent(name: str, words: str, category: ErrorCate
 
     for verdict in (classify(fault), classify(fault, known_errors=[known]), classify(fault, api=api)):
         assert verdict.outcome != Outcome.NOT_EXECUTED, verdict.rule
+
+
+@pytest.mark.parametrize("code", ["\x1b[31m", "a\u202eb", "\x9b2J", "a\x00b", "a\u2028b"])
+def test_a_verdict_commands_no_terminal(code: str) -> None:
+    """Control characters and marks of direction stay out of a verdict's words, wherever they came from."""
+    api = ApiRules(
+        api_id="x",
+        shape=ErrorShape(codes=(("why",),)),
+        rate_limiting=RateLimitRules(status_codes=frozenset({429}), limit_header="X-Max"),
+    )
+    told = (
+        classify(answer(400, {"why": code, "message": f"x{code}y"}), api=api),
+        classify(answer(429, {"x": 1}, X_Max=code), api=api),
+        classify(raised(f"app.{code}Error", f"x{code}y")),
+        classify(raised(f"app.{code}Error", f"x{code}y"), api=api),
+    )
+
+    for verdict in told:
+        assert verdict.message.isprintable()
+        assert (verdict.code or "").isprintable()
 
 
 def test_two_hundred_headers_change_nothing() -> None:

@@ -28,7 +28,7 @@ from holdfast.faults.places import as_text, values_at
 from holdfast.faults.quotas import UsedUp, opens_in_s, used_up_window
 from holdfast.faults.raised.meaning import UNKNOWN, ExceptionMeaning
 from holdfast.faults.reading import Reading
-from holdfast.faults.redact import one_line, redact_text
+from holdfast.faults.redact import one_line, plain, redact_text
 from holdfast.faults.resets import is_used_up
 from holdfast.faults.rules import ApiRules, ErrorMapping, FieldRule, KnownError, Quirks, RateLimitRules
 from holdfast.faults.statuses import is_long_window, read_answer
@@ -338,7 +338,7 @@ def _verdict(
     labels = ("unknown",) if best.rule == UNKNOWN.rule else traits.labels
     code = evidence.code
     if code is not None:
-        code = redact_text(code, secrets=secrets) if secrets else _plain_code(code)
+        code = plain(redact_text(code, secrets=secrets) if secrets else _plain_code(code))
     opens = used_up is not None and best.category in THROTTLED
     message = _message(fault, evidence, code=code, limit=best.limit, secrets=secrets)
     return Verdict(
@@ -385,8 +385,8 @@ def _message(fault: Fault, evidence: Evidence, *, code: str | None, limit: str |
         head = f"HTTP {fault.status}" + (f" {code}" if code else "")
         words = evidence.message or ""
     else:
-        head = (fault.exception_type or "fault").rpartition(".")[2]
+        head = plain((fault.exception_type or "fault").rpartition(".")[2])
         words = fault.message
     extract = one_line(words, secrets=secrets)
-    tail = f" (limit {limit})" if limit else ""
+    tail = f" (limit {plain(limit)})" if limit else ""
     return (f"{head}: {extract}" if extract else head) + tail
