@@ -462,7 +462,11 @@ ROWS: dict[str, tuple[dict[str, object], dict[str, object], Observe]] = {
     "quotaWindows": (BASE | {"rateLimiting": LIMITS}, window(), judged(EXHAUSTED)),
     "quotaWindows.name": (window(), window(name="month"), shown),
     "quotaWindows.period": (window(), window(period=60_000), judged(EXHAUSTED)),
-    "quotaWindows.limit": (window(), window(limit=5), shown),
+    "quotaWindows.limit": (
+        window(usageHeader="X-Used", codes=[], limit=5),
+        window(usageHeader="X-Used", codes=[], limit=9),
+        judged(EXHAUSTED),
+    ),
     "quotaWindows.aligned": (window(), window(aligned=True), judged(EXHAUSTED)),
     "quotaWindows.reset": (window(), window(reset=RESET), judged(EXHAUSTED)),
     "quotaWindows.reset.time": (window(reset=RESET), window(reset=RESET | {"time": "13:00"}), judged(EXHAUSTED)),
