@@ -108,6 +108,19 @@ def test_words_of_a_gateway_do_not_say_what_its_server_did(status: int, words: s
     assert classify(answer(status, {"message": words})).outcome != Outcome.NOT_EXECUTED
 
 
+@pytest.mark.parametrize("status", [408, 499, 502, 504, 524])
+@pytest.mark.parametrize("category", ["rate_limit_burst", "auth_invalid", "validation_failed"])
+def test_a_category_declared_for_words_does_not_speak_for_the_server(status: int, category: str) -> None:
+    """A declared pattern finds its words in a gateway's answer, too: whether the work was done stays open, unless a rule says so itself."""
+    fault = answer(status, {"message": "the limiter timed out"})
+    known = KnownError(pattern=ANYTHING, category=ErrorCategory(category))
+    said = ErrorMapping(category=known.category, retryable=True, outcome=Outcome.NOT_EXECUTED, pattern=ANYTHING)
+
+    assert (category, "unknown") == ((one := classify(fault, known_errors=[known])).category, one.outcome)
+    assert classify(fault, api=ApiRules(api_id="x", mappings=(said,))).outcome == Outcome.NOT_EXECUTED
+    assert classify(answer(500, {"message": "x"}), known_errors=[known]).outcome == Outcome.NOT_EXECUTED
+
+
 @pytest.mark.parametrize("status", [500, 503])
 @pytest.mark.parametrize("words", ["Out of memory", "Operation in progress", "The transaction timed out"])
 def test_work_that_had_begun_may_have_been_done(status: int, words: str) -> None:

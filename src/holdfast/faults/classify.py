@@ -51,6 +51,10 @@ _REFUSED = THROTTLED | {
 """Categories of answers that say: I did not do it. The state of a record may have been changed by this very call, so it is not among them."""
 
 
+_IN_BETWEEN = frozenset({408, 499, 502, 504, 520, 524, 598, 599})
+"""Statuses of whoever stands between us and the server: what it says of a refusal is not the server's own word."""
+
+
 def examine(
     fault: Fault,
     *,
@@ -313,7 +317,7 @@ def _outcome(fault: Fault, reading: Reading, generic: Reading) -> Outcome:
         return generic.outcome
     if reading.outcome is not None:
         return reading.outcome
-    if reading.category in _REFUSED:
+    if reading.category in _REFUSED and fault.status not in _IN_BETWEEN:
         return Outcome.NOT_EXECUTED
     if fault.status < 300:
         return Outcome.UNKNOWN
