@@ -99,6 +99,20 @@ def test_hostile_bodies_have_a_verdict(status: int, body: bytes) -> None:
         assert len(verdict.message) < 500
 
 
+@pytest.mark.parametrize("status", [304, 405, 407, 408, 412, 420, 421, 423, 425, 440, 449, 498, 499, 508, 511])
+def test_words_do_not_overrule_a_status_that_says_all(status: int) -> None:
+    """Some statuses leave nothing open: sentences beside them change neither category nor outcome."""
+    plain = classify(answer(status, {"x": 1}))
+
+    for words in TROUBLE:
+        verdict = classify(answer(status, {"message": words}))
+        assert (plain.category, plain.retryable, plain.outcome) == (
+            verdict.category,
+            verdict.retryable,
+            verdict.outcome,
+        ), words
+
+
 @given(
     st.sampled_from([502, 504, 520, 524]),
     st.sampled_from([*TROUBLE, "invalid password", "not configured", "deadlock", "disk full"]),
