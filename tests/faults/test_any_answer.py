@@ -11,7 +11,7 @@ from holdfast.faults.capture import capture_answer
 from holdfast.faults.classify import classify, examine
 from holdfast.faults.fault import Fault
 from holdfast.faults.patterns import compile_shipped
-from holdfast.faults.rules import ApiRules, ErrorMapping, KnownError, Quirks
+from holdfast.faults.rules import ApiRules, ErrorMapping, ErrorShape, KnownError, Quirks, RateLimitRules
 from holdfast.faults.taxonomy import ErrorCategory
 from holdfast.faults.verdict import Outcome
 from tests.faults.samples import JSON, NOON, answer, raised
@@ -99,6 +99,20 @@ def test_hostile_bodies_have_a_verdict(status: int, body: bytes) -> None:
         assert len(verdict.message) < 500
 
 
+@pytest.mark.parametrize("status", [304, 405, 407, 408, 412, 421, 423, 425, 440, 449, 498, 499, 508, 511])
+def test_words_do_not_overrule_a_status_that_says_all(status: int) -> None:
+    """Some statuses leave nothing open: sentences beside them change neither category nor outcome."""
+    plain = classify(answer(status, {"x": 1}))
+
+    for words in TROUBLE:
+        verdict = classify(answer(status, {"message": words}))
+        assert (plain.category, plain.retryable, plain.outcome) == (
+            verdict.category,
+            verdict.retryable,
+            verdict.outcome,
+        ), words
+
+
 @given(
     st.sampled_from([502, 504, 520, 524]),
     st.sampled_from([*TROUBLE, "invalid password", "not configured", "deadlock", "disk full"]),
@@ -106,6 +120,19 @@ def test_hostile_bodies_have_a_verdict(status: int, body: bytes) -> None:
 def test_words_of_a_gateway_do_not_say_what_its_server_did(status: int, words: str) -> None:
     """An answer that a gateway lost or gave up may have been preceded by the work, whatever its sentences say."""
     assert classify(answer(status, {"message": words})).outcome != Outcome.NOT_EXECUTED
+
+
+@pytest.mark.parametrize("status", [408, 499, 502, 504, 524])
+@pytest.mark.parametrize("category", ["rate_limit_burst", "auth_invalid", "validation_failed"])
+def test_a_category_declared_for_words_does_not_speak_for_the_server(status: int, category: str) -> None:
+    """A declared pattern finds its words in a gateway's answer, too: whether the work was done stays open, unless a rule says so itself."""
+    fault = answer(status, {"message": "the limiter timed out"})
+    known = KnownError(pattern=ANYTHING, category=ErrorCategory(category))
+    said = ErrorMapping(category=known.category, retryable=True, outcome=Outcome.NOT_EXECUTED, pattern=ANYTHING)
+
+    assert (category, "unknown") == ((one := classify(fault, known_errors=[known])).category, one.outcome)
+    assert classify(fault, api=ApiRules(api_id="x", mappings=(said,))).outcome == Outcome.NOT_EXECUTED
+    assert classify(answer(500, {"message": "x"}), known_errors=[known]).outcome == Outcome.NOT_EXECUTED
 
 
 @pytest.mark.parametrize("status", [500, 503])
@@ -151,6 +178,26 @@ def test_no_word_undoes_what_was_sent(name: str, words: str, category: ErrorCate
 
     for verdict in (classify(fault), classify(fault, known_errors=[known]), classify(fault, api=api)):
         assert verdict.outcome != Outcome.NOT_EXECUTED, verdict.rule
+
+
+@pytest.mark.parametrize("code", ["\x1b[31m", "a\u202eb", "\x9b2J", "a\x00b", "a\u2028b"])
+def test_a_verdict_commands_no_terminal(code: str) -> None:
+    """Control characters and marks of direction stay out of a verdict's words, wherever they came from."""
+    api = ApiRules(
+        api_id="x",
+        shape=ErrorShape(codes=(("why",),)),
+        rate_limiting=RateLimitRules(status_codes=frozenset({429}), limit_header="X-Max"),
+    )
+    told = (
+        classify(answer(400, {"why": code, "message": f"x{code}y"}), api=api),
+        classify(answer(429, {"x": 1}, X_Max=code), api=api),
+        classify(raised(f"app.{code}Error", f"x{code}y")),
+        classify(raised(f"app.{code}Error", f"x{code}y"), api=api),
+    )
+
+    for verdict in told:
+        assert verdict.message.isprintable()
+        assert (verdict.code or "").isprintable()
 
 
 def test_two_hundred_headers_change_nothing() -> None:

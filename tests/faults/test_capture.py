@@ -8,6 +8,7 @@ from datetime import datetime
 import httpx2
 import pytest
 
+from holdfast.faults import capture
 from holdfast.faults.capture import capture_answer, capture_exception
 from holdfast.faults.classify import classify
 from holdfast.faults.fault import BODY_MAX_BYTES, BodyKind, Fault, Phase
@@ -169,6 +170,42 @@ def test_judges_a_body_by_its_bytes(body: bytes, content_type: str | None, kind:
     fault = capture_answer(200, headers, body=body, operation="f", observed_at=NOON)
 
     assert kind == fault.body_kind
+
+
+@pytest.mark.parametrize(
+    ("parts", "content_type", "kind"),
+    [
+        ((b'{"a":[', b"[],", b"[]]}"), None, BodyKind.JSON),
+        ((b'{"a":[', b"[],", b"[],"), None, BodyKind.TEXT),
+        ((b'{"a":[', b"[],", b"[],"), "application/json", BodyKind.BROKEN_JSON),
+        ((b"[", "\u20ac".encode(), b"]\n"), "application/json", BodyKind.JSON),
+        ((b"[", "\u20ac".encode(), b"}"), "application/json", BodyKind.BROKEN_JSON),
+        ((b"<html>", b"x", b""), "application/json", BodyKind.HTML),
+        ((b"", b"\xff", b""), None, BodyKind.BINARY),
+        ((b"", b" \n", b""), "application/json", BodyKind.EMPTY),
+        ((b"", b"slow down ", b""), None, BodyKind.TEXT),
+    ],
+)
+def test_a_huge_body_is_not_parsed(
+    parts: tuple[bytes, bytes, bytes], content_type: str | None, kind: BodyKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A body beyond eight MiB is judged by how it begins and ends: parsing it could take all the memory there is."""
+    first, fill, last = parts
+    monkeypatch.setattr(capture, "_is_json", lambda _: pytest.fail("parsed"))
+
+    assert kind == capture.body_kind(first + fill * (8_388_608 // len(fill) + 1) + last, content_type)
+
+
+def test_a_flood_of_headers_is_cut() -> None:
+    """Of headers without end, a bounded number of bounded ones is kept, and no more are asked for."""
+    asked = iter(range(10**9))
+    flood = ((f"x-{number}" * 500, "v" * 100_000) for number in asked)
+
+    fault = capture.capture_answer(400, flood, body=b"", operation="call", observed_at=NOON)
+
+    assert next(asked) <= 201
+    assert sum(len(name) + len(value) for name, value in fault.headers) < 2_000_000
+    assert 200 == len(fault.headers)
 
 
 def test_keeps_a_bounded_part_of_a_body_judged_whole() -> None:

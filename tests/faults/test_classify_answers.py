@@ -221,3 +221,52 @@ def test_shows_the_code_of_the_api(code: object, shown: str) -> None:
 def test_an_error_body_beyond_the_bound_is_judged_by_its_status() -> None:
     """A body that is valid JSON but too large to keep loses its words, not its verdict."""
     assert classify(answer(400, {"pad": "x" * 1_100_000, "code": "expired_token"})).category == "validation_failed"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "category", "outcome"),
+    [
+        (429, {"error": {"code": "overloaded"}}, "rate_limit_burst", "not_executed"),
+        (503, {"error": {"code": "overloaded"}}, "api_unexpected_status", "not_executed"),
+        (500, {"error": {"code": "overloaded"}}, "api_unexpected_status", "unknown"),
+        (400, {"error": {"code": "storage_full"}}, "validation_failed", "not_executed"),
+        (507, {"error": {"code": "storage_full"}}, "api_unexpected_status", "not_executed"),
+        (500, {"error": {"code": "record_not_found"}}, "api_unexpected_status", "unknown"),
+        (404, {"error": {"code": "record_not_found"}}, "state_inconsistent", "not_executed"),
+        (400, {"error": {"code": "record_not_found"}}, "validation_failed", "not_executed"),
+        (424, {}, "api_unexpected_status", "unknown"),
+        (499, {}, "user_cancelled", "unknown"),
+        (505, {}, "api_unexpected_status", "not_executed"),
+        (508, {}, "api_unexpected_status", "unknown"),
+    ],
+)
+def test_the_status_has_a_say_in_what_a_code_means(status: int, body: object, category: str, outcome: str) -> None:
+    """An overload behind 500 may have come in the middle; a record is named in the address or in the body."""
+    verdict = classify(answer(status, body))
+
+    assert (category, outcome) == (verdict.category, verdict.outcome), verdict.rule
+
+
+@pytest.mark.parametrize(
+    ("status", "location", "category", "outcome"),
+    [
+        (302, "https://docs.example.com/api", "api_endpoint_removed", "not_executed"),
+        (302, "/v1/documentation/x", "api_endpoint_removed", "not_executed"),
+        (302, "https://a.example/login?next=x", "auth_invalid", "not_executed"),
+        (303, "/jobs/7", "api_unexpected_status", "unknown"),
+        (302, "/jobs/7", "api_unexpected_status", "unknown"),
+        (308, "/v2/x", "api_unexpected_status", "not_executed"),
+    ],
+)
+def test_where_a_redirect_leads_says_what_it_means(status: int, location: str, category: str, outcome: str) -> None:
+    """To the documentation: the route is gone; to a login: nobody is logged in; elsewhere: it may have been done."""
+    verdict = classify(answer(status, b"", Location=location))
+
+    assert (category, outcome) == (verdict.category, verdict.outcome), verdict.rule
+
+
+def test_one_of_several_errors_about_fields_is_found_in_a_jsend_body() -> None:
+    """JSend says `fail` and, by field, what is wrong."""
+    verdict = classify(answer(200, {"status": "fail", "data": {"title": "A title is required"}}))
+
+    assert ("validation_failed", "not_executed") == (verdict.category, verdict.outcome)

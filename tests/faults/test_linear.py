@@ -69,3 +69,26 @@ def test_every_shipped_expression_is_linear(expression: str, name: str) -> None:
     problem = linear_problem(expression)
 
     assert problem is None, f"{name}: {problem}"
+
+
+@pytest.mark.parametrize(
+    ("expression", "words"),
+    [
+        ("(", "not a valid expression"),
+        ("a*", "without a small limit"),
+        ("(?:a{0,2}){2}", "match in several ways"),
+        ("(?:ab|cd){2}", "match in several ways"),
+        (r"(a)\1", "which RE2 does not know"),
+        ("a(?=b)", "which RE2 does not know"),
+        ("a{0,100}b{0,100}c{0,100}d{0,100}", "ways from each position"),
+    ],
+)
+def test_what_is_not_linear_is_refused(expression: str, words: str) -> None:
+    """The proof says no, and why."""
+    assert words in (linear_problem(expression) or "")
+
+
+@pytest.mark.parametrize("expression", ["abc", "a{0,20}b", "(?:a|b)c", "[a-z]{1,60}", "a?b", "^x$"])
+def test_what_is_linear_passes(expression: str) -> None:
+    """Bounded repeats of one thing, and alternatives, are fine."""
+    assert linear_problem(expression) is None

@@ -163,3 +163,22 @@ def test_any_text_is_read_or_not(text: str) -> None:
     found = read_pasted(text)
 
     assert found is None or {"kind", "status", "exception"} & set(found)
+
+
+def test_curls_own_remarks_between_headers_are_none() -> None:
+    """`curl -v` talks in between; what is no header ends the headers, and an answer may end with them."""
+    spoken = read_pasted("< HTTP/1.1 429 Too Many Requests\n< a: 1\n* Connection #0 left\n< b: 2\n<\nslow")
+    cut = read_pasted("HTTP/1.1 400 Bad Request\nContent-Type: text/plain\nno header at all")
+    alone = read_pasted("HTTP/1.1 503 Service Unavailable\nRetry-After: 7")
+
+    assert ({"a": "1", "b": "2"}, "slow") == (spoken["headers"], spoken["body"])
+    assert ({"Content-Type": "text/plain"}, "no header at all") == (cut["headers"], cut["body"])
+    assert ({"Retry-After": "7"}, "") == (alone["headers"], alone["body"])
+
+
+@pytest.mark.parametrize(
+    "text", ['Traceback (most recent call last):\n  File "x"\n', "Traceback (most recent call last):\n!!\n"]
+)
+def test_a_traceback_that_names_nothing_is_nothing(text: str) -> None:
+    """Frames without an exception below them, or with what is no name, tell of no failure."""
+    assert read_pasted(text) is None

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from holdfast.errors import BadInput, MissingExtra
-from holdfast.faults.patterns import INPUT_MAX_CHARS, compile_pattern
+from holdfast.faults.patterns import INPUT_MAX_CHARS, compile_pattern, compile_shipped
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,11 @@ def test_says_which_extra_runs_users_patterns(monkeypatch: pytest.MonkeyPatch) -
         compile_pattern("x", source="s", path="p")
 
     assert refused.value.extra == "durable"
+
+
+def test_a_damaged_shipped_pattern_is_told_with_its_place() -> None:
+    """An expression of the wheel that does not compile names the entry it stands in."""
+    with pytest.raises(BadInput) as refused:
+        compile_shipped("(", source="shipped", path="a.b")
+
+    assert [("shipped", "a.b")] == [(problem.source, problem.path) for problem in refused.value.problems]

@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-NAMES = ("event", "plan", "schema")
+NAMES = ("event", "plan", "schema", "failure")
 INPUT_MAX_BYTES = 8_192
 ONE_INPUT_MAX_S = 20
 """An input that takes longer is a finding. The code under observation runs several times slower than usual."""

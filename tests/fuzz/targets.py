@@ -11,16 +11,24 @@ import json
 import uuid
 from typing import TYPE_CHECKING, cast
 
+from holdfast.apis.shipped import shipped_rules
 from holdfast.catalog import Catalog
 from holdfast.contract import Event, ExecutionPlan
 from holdfast.contract.json_text import read_json
 from holdfast.errors import BadInput
+from holdfast.faults.capture import capture_answer
+from holdfast.faults.cases import read_case
+from holdfast.faults.classify import classify, examine
+from holdfast.faults.fault import Fault, Phase
+from holdfast.faults.pasted import read_pasted
+from holdfast.faults.verdict import Outcome
 from holdfast.hold.envelopes import EventLimits, as_event, envelope
 from holdfast.plans.check import check
 from holdfast.plans.files import definitions_in, document_of, gather_definitions
 from holdfast.plans.frozen import FunctionRules, freeze, thaw
 from holdfast.plans.value_schema import flaws, schema_of
 from holdfast.recovery.inbox import EventResult
+from tests.faults.samples import NOON
 from tests.plans.samples import action_wire, definition_wire, plan_wire
 from tests.planted import ACCESS_TOKEN
 from tests.recovery.bench import EXECUTION, action, definition, frozen
@@ -37,6 +45,10 @@ if TYPE_CHECKING:
 LINES_MAX = 10_000
 FUNCTIONS = {"work": FunctionRules(name="work", repeatable=True, input_schema={"x": "integer?"})}
 LIMITS = EventLimits(size_max_bytes=10_000, depth_max=20)
+FAILING = shipped_rules("stripe")
+LOST = frozenset({Phase.WRITE, Phase.READ, Phase.BODY})
+CLOSINGS = frozenset({"exception:smtp-closing", "exception:ftp-closing", "exception:sql-session-ended"})
+"""Servers that say they close, and take nothing."""
 PLAN = frozen(
     [action("pay"), action("note", "pay", inputs={"order": "${pay.output.id}"}, fallback={"id": "0"})],
     [definition("pay", probe="look"), definition("look", "GET"), definition("note", "PUT", attempts=2)],
@@ -128,7 +140,53 @@ def take_schema(data: bytes) -> str:
     return "fits" if message is None else "does not fit"
 
 
-TARGETS: dict[str, Callable[[bytes], str]] = {"event": take_event, "plan": take_plan, "schema": take_schema}
+def take_failure(data: bytes) -> str:
+    """Judge a failed call: pasted text, a case as JSON, or a bare body whose status the first byte says. A verdict is bounded, and the same again."""
+    kind, text = (data[0] % 4 if data else 0), data[1:].decode("utf-8", "replace")
+    try:
+        fault = failure_of(kind, data[1:], text)
+    except BadInput as refusal:
+        return refused(refusal)
+    if fault is None:
+        return "nothing known"
+    for api in (None, FAILING):
+        verdict = classify(fault, api=api)
+        assert verdict == classify(fault, api=api), "judging knows no chance"
+        assert verdict.outcome in Outcome
+        assert len(verdict.message) < 1_000
+        assert verdict.message.isprintable(), "a message is one line for terminals"
+        assert verdict.retry_after_s is None or 0 <= verdict.retry_after_s < float("inf")
+        if fault.phase in LOST and (fault.status or 0) < 300:
+            assert verdict.outcome is not Outcome.NOT_EXECUTED or verdict.rule in CLOSINGS, (
+                "what was sent may have been done"
+            )
+    examine(fault, api=FAILING, expects_json=True)
+    return "judged"
+
+
+def failure_of(kind: int, data: bytes, text: str) -> Fault | None:
+    """The fault that bytes stand for, or None when nothing in them is known."""
+    if kind == 0:
+        case = read_pasted(text)
+    elif kind == 1:
+        case = cast("dict[str, object]", read_json(data))
+        if not isinstance(case, dict):
+            return None
+    else:
+        types = ((), (("Content-Type", "application/json"),))[kind - 2]
+        status = (200, 400, 404, 429, 500, 503)[len(data) % 6]
+        return capture_answer(
+            status, types, body=data, operation="call", observed_at=NOON, url="https://a.example/v1/x"
+        )
+    return None if case is None else read_case(case | {"observed_at": "2026-03-02T12:00:00Z"}, source="fuzz")
+
+
+TARGETS: dict[str, Callable[[bytes], str]] = {
+    "event": take_event,
+    "plan": take_plan,
+    "schema": take_schema,
+    "failure": take_failure,
+}
 
 NOT_COMPARED = ("pattern", "$ref", "$dynamicRef", "unevaluated", "uniqueItems")
 """Where ours differs on purpose: patterns are RE2's, references may go round, and `uniqueItems` is counted in another way."""
@@ -193,7 +251,43 @@ def seeds() -> dict[str, list[bytes]]:
         + written({"specversion": "1.0", "id": str(uuid.UUID(int=9)), "source": "/x", "type": name, "data": payload})
         for name, payload in zip(names, payloads, strict=True)
     ]
-    return {"event": events, "plan": plan_seeds(), "schema": schema_seeds()}
+    return {"event": events, "plan": plan_seeds(), "schema": schema_seeds(), "failure": failure_seeds()}
+
+
+def failure_seeds() -> list[bytes]:
+    """A pasted answer, a traceback, a line, cases, and bodies of each kind."""
+    pasted = (
+        b'HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nContent-Type: application/json\r\n\r\n{"error": {"code": "rate_limit"}}',
+        (
+            b'Traceback (most recent call last):\n  File "x", line 1\nhttpx.ReadTimeout: x\n\nThe above exception was the direct cause of the'
+            b' following exception:\n\nTraceback (most recent call last):\n  File "x", line 1\napp.PayError: y\n'
+        ),
+        b"httpx.ConnectError: [Errno 111] Connection refused",
+        b"curl: (28) Operation timed out",
+    )
+    http: dict[str, object] = {
+        "kind": "http",
+        "status": 400,
+        "headers": {"X-Left": "0", "Retry-After": "x"},
+        "body": "<Error><Code>A</Code></Error>",
+    }
+    raised: dict[str, object] = {
+        "type": "sqlalchemy.exc.OperationalError",
+        "message": "(1205, 'x') ORA-00054",
+        "cause_types": ["TimeoutError"],
+    }
+    bodies: list[object] = [
+        {"error": {"code": "card_declined", "type": "card_error", "message": "retry after 3 seconds"}},
+        {"errors": [{"message": "x", "extensions": {"code": "THROTTLED"}}]},
+        {"ok": False, "error": "not_authed"},
+    ]
+    return [
+        *(b"1" + written(one) for one in (http, {"kind": "exception", "exception": raised})),
+        *(b"0" + one for one in pasted),
+        *(b"3" + written(one) for one in bodies),
+        b"2<html><title>502 Bad Gateway</title></html>",
+        b"2<?xml version='1.0'?><Error><Code>SlowDown</Code></Error>",
+    ]
 
 
 def plan_seeds() -> list[bytes]:
@@ -245,6 +339,8 @@ plan definitions actions actionDefinitionId dependencies inputs errorHandling fa
 userConfirmation required recovery back-off alternative give-up endpoint method headers timeout retryPolicy knownErrors pattern
 rateLimit authentication tokenFrom inputSchema outputSchema expectedOutcome validations reference operator exists ${a.output.id}
 type properties additionalProperties items prefixItems contains enum const allOf anyOf oneOf not if $ref #/$defs/n $defs $anchor
+kind http exception type message cause_types headers body content_type observed_at Retry-After x-ratelimit-reset HTTP/1.1 Traceback
+httpx.ReadTimeout ConnectionError TimeoutError ExceptionGroup errors extensions fault retry_after rate_limit invalid_token SQLSTATE ORA-00054
 $dynamicRef $dynamicAnchor unevaluatedProperties patternProperties multipleOf minimum maximum uniqueItems default examples true null 1e400
 """
 """Words that a fuzzer would take long to find by itself."""

@@ -18,6 +18,7 @@ from tests.fuzz.targets import TARGETS, WORDS, seeds
 ROOT = Path(__file__).parents[2]
 FOUND: dict[str, list[bytes]] = {
     "event": [],
+    "failure": [],
     "plan": [],
     "schema": [
         b'{"properties": {"default": {"pattern": "x"}}}\0{"default": "a"}',
@@ -27,7 +28,7 @@ FOUND: dict[str, list[bytes]] = {
     ],
 }
 """Inputs that once broke something."""
-BEST = {"event": {"settled"}, "plan": {"passed", "refused"}, "schema": {"fits", "does not fit"}}
+BEST = {"event": {"settled"}, "plan": {"passed", "refused"}, "schema": {"fits", "does not fit"}, "failure": {"judged"}}
 PIECES = st.binary(max_size=6) | st.sampled_from([word.encode() for word in WORDS.split()])
 
 

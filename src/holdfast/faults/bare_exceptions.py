@@ -13,7 +13,7 @@ from holdfast.faults.exceptions import read_exception
 from holdfast.faults.fault import Fault
 from holdfast.faults.fingerprint import fingerprint
 from holdfast.faults.raised.meaning import BURST, DAILY, UNKNOWN
-from holdfast.faults.redact import one_line
+from holdfast.faults.redact import one_line, plain
 from holdfast.faults.spoken import may_state_wait
 from holdfast.faults.traits import LABEL_PRIORITIES, family_of, traits_of
 from holdfast.faults.verdict import Verdict
@@ -58,7 +58,7 @@ def _judge(  # noqa: PLR0917 - called in one place, with a row of columns; names
         return None  # how long, and which window is used up, may stand in the text and depends on the time
     traits = traits_of(category)
     retryable = traits.retryable if meaning.retryable is None else meaning.retryable
-    head = lineage[0].rpartition(".")[2]
+    head = plain(lineage[0].rpartition(".")[2])
     line = one_line(message)
     told = f"{head}: {line}" if line else head
     return Verdict(

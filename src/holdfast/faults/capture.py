@@ -9,10 +9,11 @@ comes to rest is the verdict or a trace that went through `holdfast.faults.redac
 from __future__ import annotations
 
 import json
-from codecs import BOM_UTF8
+from codecs import BOM_UTF8, getincrementaldecoder
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import islice
 
 from holdfast.faults.carried_answers import (
     HEADERS_MAX,
@@ -36,6 +37,9 @@ _MESSAGE_MAX_CHARS = 8_192
 _CAUSES_MAX = 32
 _WORDS_MAX_CHARS = 500
 _NAME_MAX_CHARS = 200
+_HEADER_MAX_CHARS = 8_192
+_WHOLE_MAX_BYTES = 8_388_608
+"""A longer body is judged by its beginning and its last byte: JSON takes up to thirty times its size when it is parsed."""
 
 
 def capture_answer(
@@ -56,7 +60,7 @@ def capture_answer(
 
     Args:
         status: the HTTP status.
-        headers: in order of arrival, repeated names as they came.
+        headers: in order of arrival, repeated names as they came; the first 200 are kept, each up to 8,192 characters.
         body: all of it; the fault keeps the first `BODY_MAX_BYTES`.
         operation: the name of the call, for people.
         observed_at: when the answer was there; delays count from it.
@@ -67,7 +71,7 @@ def capture_answer(
         complete: false when the transport stopped reading (too large, cut off).
         context: what is known of the call; ids that it lacks are read from the answer's headers.
     """
-    kept = tuple(headers)[:HEADERS_MAX]
+    kept = tuple((name[:_NAME_MAX_CHARS], value[:_HEADER_MAX_CHARS]) for name, value in islice(headers, HEADERS_MAX))
     content_type = next((value for name, value in kept if name.lower() == "content-type"), None)
     return Fault(
         operation=operation,
@@ -198,13 +202,17 @@ def capture_names(
 
 
 def body_kind(body: bytes, content_type: str | None) -> BodyKind:
-    """What a body is: by its bytes first, by its content type where the bytes leave a choice."""
+    """What a body is: by its bytes first, by its content type where the bytes leave a choice.
+
+    One of more than 8 MiB is not parsed: it is JSON when it begins and ends as JSON does.
+    """
     media = media_type(content_type)
     promised = media == "application/json" or media.endswith("+json")
-    if not body.strip():
+    if not body or body.isspace():
         return BodyKind.EMPTY
+    is_whole = len(body) <= _WHOLE_MAX_BYTES
     try:
-        text = body.removeprefix(BOM_UTF8).decode("utf-8")
+        text = body.removeprefix(BOM_UTF8).decode("utf-8") if is_whole else _beginning(body)
     except UnicodeDecodeError:
         if promised:
             return BodyKind.BROKEN_JSON
@@ -213,10 +221,20 @@ def body_kind(body: bytes, content_type: str | None) -> BodyKind:
     if head.startswith(("<!doctype html", "<html")):
         return BodyKind.HTML
     if promised or head.startswith(("{", "[")):
-        if _is_json(text):
+        if _is_json(text) if is_whole else _looks_like_json(body, head):
             return BodyKind.JSON
         return BodyKind.BROKEN_JSON if promised else BodyKind.TEXT
     return BodyKind.BINARY if "\x00" in text else BodyKind.TEXT
+
+
+def _beginning(body: bytes) -> str:
+    """The first part of a long body as text; a character that the cut went through is left out."""
+    return getincrementaldecoder("utf-8-sig")().decode(body[:BODY_MAX_BYTES])
+
+
+def _looks_like_json(body: bytes, head: str) -> bool:
+    last = body[-1_024:].rstrip()[-1:]
+    return (head[:1], last) in {("{", b"}"), ("[", b"]")}
 
 
 def _is_json(text: str) -> bool:

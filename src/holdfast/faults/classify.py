@@ -29,7 +29,7 @@ from holdfast.faults.places import as_text, values_at
 from holdfast.faults.quotas import UsedUp, opens_in_s, used_up_window
 from holdfast.faults.raised.meaning import UNKNOWN, ExceptionMeaning
 from holdfast.faults.reading import Reading
-from holdfast.faults.redact import one_line, redact_text
+from holdfast.faults.redact import one_line, plain, redact_text
 from holdfast.faults.resets import is_used_up, names_long_window
 from holdfast.faults.rules import ApiRules, ErrorMapping, FieldRule, KnownError, Quirks, RateLimitRules
 from holdfast.faults.statuses import is_long_window, read_answer
@@ -50,6 +50,10 @@ _REFUSED = THROTTLED | {
     ErrorCategory.VALIDATION_FAILED,
 }
 """Categories of answers that say: I did not do it. The state of a record may have been changed by this very call, so it is not among them."""
+
+
+_IN_BETWEEN = frozenset({408, 499, 502, 504, 520, 524, 598, 599})
+"""Statuses of whoever stands between us and the server: what it says of a refusal is not the server's own word."""
 
 
 def examine(
@@ -323,7 +327,7 @@ def _outcome(fault: Fault, reading: Reading, generic: Reading) -> Outcome:
         return generic.outcome
     if reading.outcome is not None:
         return reading.outcome
-    if reading.category in _REFUSED:
+    if reading.category in _REFUSED and fault.status not in _IN_BETWEEN:
         return Outcome.NOT_EXECUTED
     if fault.status < 300:
         return Outcome.UNKNOWN
@@ -348,7 +352,7 @@ def _verdict(
     labels = ("unknown",) if best.rule == UNKNOWN.rule else traits.labels
     code = evidence.code
     if code is not None:
-        code = redact_text(code, secrets=secrets) if secrets else _plain_code(code)
+        code = plain(redact_text(code, secrets=secrets) if secrets else _plain_code(code))
     opens = used_up is not None and best.category in THROTTLED
     message = _message(fault, evidence, code=code, limit=best.limit, secrets=secrets)
     return Verdict(
@@ -398,8 +402,8 @@ def _message(fault: Fault, evidence: Evidence, *, code: str | None, limit: str |
         head = f"HTTP {fault.status}" + (f" {code}" if code else "")
         words = evidence.message or ""
     else:
-        head = (fault.exception_type or "fault").rpartition(".")[2]
+        head = plain((fault.exception_type or "fault").rpartition(".")[2])
         words = fault.message
     extract = one_line(words, secrets=secrets)
-    tail = f" (limit {limit})" if limit else ""
+    tail = f" (limit {plain(limit)})" if limit else ""
     return (f"{head}: {extract}" if extract else head) + tail

@@ -93,11 +93,6 @@ class Evidence:
             return True
         return isinstance(self.value, dict) and says_error(self.value)
 
-    @property
-    def retry_after_s(self) -> float | None:
-        """A wait in seconds that the body states under the name that APIs commonly use."""
-        return _wait(self.value) if isinstance(self.value, dict) else None
-
 
 def read_evidence(fault: Fault, *, quirks: Quirks, shape: ErrorShape = _USUAL_SHAPE) -> Evidence:
     """Read what the fault says; a body that cannot be read leaves the message of the exception, which may be empty."""
@@ -307,22 +302,6 @@ def _read_markup(body: str, text: str, *, marked: bool) -> Evidence:
         blames_client=not sides.isdisjoint({"client", "sender"}),
         marked=marked or any(mark in head for mark in _XML_ERRORS),
     )
-
-
-def _wait(value: Mapping[object, object]) -> float | None:
-    """A wait in seconds under the name that APIs commonly use, and nowhere deeper: a body may quote other people's data."""
-    inner = next((found for key in ("error", "errors", "Error") if (found := _first_object(value.get(key)))), value)
-    for place in (inner, value, value.get("parameters")):
-        if isinstance(place, dict):
-            item = place.get("retry_after")
-            if isinstance(item, int | float) and not isinstance(item, bool) and 0 <= item < 1e12:
-                return float(item)
-    return None
-
-
-def _first_object(item: object) -> Mapping[object, object] | None:
-    found = item[0] if isinstance(item, list) and item else item
-    return found if isinstance(found, dict) else None
 
 
 _XML_MESSAGES = frozenset(

@@ -20,5 +20,4 @@ class Reading:
     suggestion: str | None = None
     backoff: Backoff | None = None
     limit: str | None = None
-    retry_after_s: float | None = None
     critical: bool = False

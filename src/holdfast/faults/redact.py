@@ -103,10 +103,17 @@ def redact_text(text: str, *, secrets: Sequence[str] = ()) -> str:
     return _LONG_RUN.sub(lambda run: REDACTED if _looks_random(run[0]) else run[0], found)
 
 
+def plain(text: str) -> str:
+    """The text with what commands terminals, or shows in another order than it is written, replaced by U+FFFD."""
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
+
+
 def one_line(text: str, *, secrets: Sequence[str] = ()) -> str:
     """A short extract of a text for people: redacted, without line breaks, at most 160 characters long."""
     # Redacted before it is cut: half a secret would not be recognised.
-    line = " ".join(redact_text(text[: 8 * _LINE_MAX_CHARS], secrets=secrets).split())
+    line = plain(" ".join(redact_text(text[: 8 * _LINE_MAX_CHARS], secrets=secrets).split()))
     return line if len(line) <= _LINE_MAX_CHARS else line[: _LINE_MAX_CHARS - 1] + "…"
 
 

@@ -41,3 +41,14 @@ def test_a_named_credential_is_a_cause_by_itself() -> None:
     found = cause_of(seen(C.AUTH_INVALID, credential="SHOP_TOKEN"))
 
     assert found == Cause(Kind.CREDENTIAL, "SHOP_TOKEN")
+
+
+@pytest.mark.parametrize("rule", ["worker-lost", "restored", "too-many-overruns", "policy:timed-out"])
+def test_what_we_say_of_ourselves_is_no_matter_of_the_network(rule: str) -> None:
+    """A worker that was lost, and a limit of our own, are no sign that dependencies cannot be reached."""
+    assert cause_of(seen(C.NETWORK_TIMEOUT, rule=rule)) is None
+
+
+def test_the_words_of_kinds_stay() -> None:
+    """The kinds of incidents stand in journals, in logs and in alerts: their words are an agreement."""
+    assert ["dependency", "name-resolution", "connectivity", "credential", "own-side"] == [kind.value for kind in Kind]
