@@ -14,7 +14,8 @@ from holdfast.errors import BadSettings
 from holdfast.settings import Recovery, Setting, Settings, Worker, load, table
 from tests.planted import API_KEY, MARK, PASSWORD
 
-NUMERIC = [setting for setting in table() if setting.kind != "text"]
+NUMERIC = [setting for setting in table() if setting.kind not in {"text", "truth"}]
+TRUTHS = [setting for setting in table() if setting.kind == "truth"]
 CHOSEN = [setting for setting in table() if setting.choices]
 
 
@@ -141,6 +142,14 @@ def test_refuses_what_is_no_number(setting: Setting, value: object) -> None:
     message = setting.problem_with(value)
 
     assert message is not None
+
+
+@pytest.mark.parametrize("value", [0, 1, "yes", "", None, [True]], ids=repr)
+@pytest.mark.parametrize("setting", TRUTHS, ids=_by_name)
+def test_refuses_what_is_neither_true_nor_false(setting: Setting, value: object) -> None:
+    """A switch is on or off; a number or a word is never taken for one."""
+    assert setting.problem_with(value) is not None
+    assert setting.problem_with(False) is None
 
 
 @pytest.mark.parametrize("setting", CHOSEN, ids=_by_name)

@@ -25,7 +25,7 @@ ROWS_OF = {
     "launch": 6,
     "resume": 2,
     "policies": 22,
-    "faults": 64,
+    "faults": 62,
 }
 
 
