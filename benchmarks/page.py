@@ -24,7 +24,8 @@ ABOUT = {
     "policies": "Guarded calls, in bare calls: both are timed by turns in many short runs, and the quietest run of each is taken."
     " The peer is the fastest of all that were measured, whatever it leaves out; every peer's number is on [the comparison](comparison.md).",
     "classification": "Labelled failures of real APIs and libraries. The development corpus was there while the rules were written;"
-    " the others were written by people who did not know the rules. Every vendor is on [a page of its own](classification.md).",
+    " the others were written by people who did not know the rules, and of each the half is shown that was never read."
+    " Every vendor is on [a page of its own](classification.md).",
     "classification speed": "From a captured fault to its verdict; the faults of a round differ from one another where nothing else is said.",
     "correlation": "What a fault costs to record and a window to analyse, in processor time; storms run on a clock of their own.",
 }
